@@ -1,0 +1,82 @@
+// Persistent threads that run one function at a time, and dynamic chunks for them to share.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace persimmon {
+
+/**
+ * `size()` threads, of which the caller of parallel() is one. Between calls the others spin for about 50 microseconds
+ * (a decode step has a call every 10 to 100) and then sleep. One caller at a time: the stream's thread.
+ */
+class ThreadPool {
+ public:
+  /** At least one thread; throws std::system_error if the system gives no more. */
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return size_; }
+
+  /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. f must not throw. */
+  template <class F>
+  void parallel(F&& f) {
+    run([](void* context, int part, int parts) { (*static_cast<F*>(context))(part, parts); },
+        const_cast<void*>(static_cast<const void*>(&f)));
+  }
+
+  /**
+   * Working memory for a function about to run, kept between calls and shared by all ops: `shared` bytes for all
+   * threads and `perThread` for each. Called by the caller of parallel(), before it; throws std::bad_alloc there.
+   */
+  void reserveScratch(size_t shared, size_t perThread);
+  void* sharedScratch() const;
+  void* threadScratch(int part) const;
+  /** Bytes held by reserveScratch. */
+  size_t scratchBytes() const;
+
+ private:
+  using Task = void (*)(void* context, int part, int parts);
+  void run(Task task, void* context);
+
+  struct State;
+  std::unique_ptr<State> state_;
+  const int size_;
+};
+
+/**
+ * Hands out [0, count) in pieces of `grain` to whoever asks, so that a thread slowed by a neighbour takes less.
+ * Results must not depend on who takes what.
+ */
+class ChunkQueue {
+ public:
+  ChunkQueue(int64_t count, int64_t grain);
+  /** False when nothing is left. */
+  bool take(int64_t* begin, int64_t* end);
+
+ private:
+  const int64_t count_;
+  const int64_t grain_;
+  alignas(64) std::atomic<int64_t> next_;
+};
+
+/** f(begin, end) over pieces of [0, count) of at most `grain`; on the caller alone when there is but one piece. */
+template <class F>
+void parallelChunks(ThreadPool& pool, int64_t count, int64_t grain, F&& f) {
+  if (count <= 0) return;
+  if (count <= grain || pool.size() == 1) {
+    for (int64_t begin = 0; begin < count; begin += grain) f(begin, begin + grain < count ? begin + grain : count);
+    return;
+  }
+  ChunkQueue queue(count, grain);
+  pool.parallel([&](int, int) {
+    int64_t begin, end;
+    while (queue.take(&begin, &end)) f(begin, end);
+  });
+}
+
+}  // namespace persimmon
