@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+// Builds what is missing and then does what was asked: the first thing that `npm start`, `npm test` and
+// `npm run notebooks` run, on a fresh clone as on any other day. It imports nothing that npm has to install first.
+import { join } from "node:path";
+import { ensureAddon } from "./bootstrap/addon.mjs";
+import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
+import { format } from "./bootstrap/lint.mjs";
+import { withLock } from "./bootstrap/lock.mjs";
+import { BootstrapError } from "./bootstrap/missing-tool.mjs";
+import { ensureNodeModules } from "./bootstrap/node-modules.mjs";
+import { isNodeSupported, unsupportedNodeMessage } from "./bootstrap/node-version.mjs";
+import { root } from "./bootstrap/paths.mjs";
+import { runAttached } from "./bootstrap/run.mjs";
+import { startLab } from "./bootstrap/start.mjs";
+import { lint, test, testWithSanitizers } from "./bootstrap/test.mjs";
+import { ensureTypeScript } from "./bootstrap/typescript.mjs";
+
+const lockFile = join(root, "build", "bootstrap.lock");
+
+/**
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+function locked(work) {
+  return withLock(lockFile, work, {
+    onWait: (pid) =>
+      process.stderr.write(`waiting for another build in this folder (process ${pid}, ${lockFile})\n`),
+  });
+}
+
+function build() {
+  return locked(async () => {
+    await ensureNodeModules();
+    await ensureAddon();
+    await ensureTypeScript();
+  });
+}
+
+/** @returns {Promise<import("./bootstrap/jupyter.mjs").JupyterInstallation>} */
+async function buildWithJupyter() {
+  await build();
+  return locked(async () => {
+    const installation = await ensureJupyter();
+    await installKernel(installation.prefix);
+    return installation;
+  });
+}
+
+/** @type {Record<string, (args: string[]) => Promise<number>>} */
+const commands = {
+  build: async () => {
+    await build();
+    return 0;
+  },
+  start: async (args) => startLab(await buildWithJupyter(), args),
+  test: async (args) => {
+    await build();
+    return test(args);
+  },
+  "native-sanitizers": async () => {
+    await locked(ensureNodeModules);
+    return testWithSanitizers();
+  },
+  notebooks: async (args) => {
+    const { jupyter, prefix } = await buildWithJupyter();
+    const script = join(root, "scripts", "run-notebooks.mjs");
+    return runAttached(process.execPath, [script, "--jupyter", jupyter, "--prefix", prefix, ...args]);
+  },
+  screenshot: async (args) => {
+    const { jupyter, prefix } = await buildWithJupyter();
+    const script = join(root, "scripts", "check-screenshot.mjs");
+    return runAttached(process.execPath, [script, "--jupyter", jupyter, "--prefix", prefix, ...args]);
+  },
+  lint: async () => {
+    await locked(ensureNodeModules);
+    return lint();
+  },
+  format: async () => {
+    await locked(ensureNodeModules);
+    return format();
+  },
+  bench: async (args) => {
+    await build();
+    return runAttached(process.execPath, [join(root, "dist", "src", "cli", "main.js"), "bench", ...args]);
+  },
+};
+
+async function main() {
+  if (!isNodeSupported(process.version)) {
+    throw new BootstrapError(unsupportedNodeMessage(process.version));
+  }
+  const [name = "build", ...args] = process.argv.slice(2);
+  const command = commands[name];
+  if (command === undefined) {
+    throw new BootstrapError(`no task named ${name}; there are: ${Object.keys(commands).join(", ")}`);
+  }
+  process.exitCode = await command(args);
+}
+
+main().catch((error) => {
+  if (error instanceof BootstrapError) {
+    process.stderr.write(`${error.output === undefined ? "" : `${error.output}\n\n`}${error.message}\n`);
+  } else {
+    console.error(error);
+  }
+  process.exitCode = 1;
+});

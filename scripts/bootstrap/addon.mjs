@@ -1,0 +1,111 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { BootstrapError, missingToolMessage } from "./missing-tool.mjs";
+import { root } from "./paths.mjs";
+import { step } from "./progress.mjs";
+import { installInVenv, inVenv } from "./python.mjs";
+import { query, runLogged, which } from "./run.mjs";
+import { listFiles, whyStale, writeStamp } from "./staleness.mjs";
+
+const buildDirectory = join(root, "build");
+const binary = join(buildDirectory, "Release", "persimmon.node");
+
+/**
+ * Whether this is what `cmake --version` prints for a CMake that reads our CMakeLists.txt (3.20 or newer).
+ * @param {string | undefined} version such as `cmake version 3.25.1`
+ * @returns {boolean}
+ */
+export function isCmakeSupported(version) {
+  const match = /^cmake version (\d+)\.(\d+)/.exec(version ?? "");
+  return match !== null && (Number(match[1]) > 3 || (Number(match[1]) === 3 && Number(match[2]) >= 20));
+}
+
+/**
+ * A CMake that is new enough: the machine's, or one from pip in our own `.venv`.
+ * @returns {Promise<string>}
+ */
+export async function ensureCmake() {
+  for (const candidate of [which("cmake"), inVenv("cmake")]) {
+    if (candidate !== undefined && isCmakeSupported(query(candidate, ["--version"]))) {
+      return candidate;
+    }
+  }
+  try {
+    await installInVenv(["cmake"], "to install CMake, which builds the native addon");
+  } catch (error) {
+    const message = missingToolMessage("cmake", "to build the native addon");
+    throw new BootstrapError(
+      `${message}\nInstalling it with pip failed too: ${/** @type {Error} */ (error).message}`,
+    );
+  }
+  const installed = inVenv("cmake");
+  if (installed === undefined) {
+    throw new BootstrapError(missingToolMessage("cmake", "to build the native addon"));
+  }
+  return installed;
+}
+
+function checkCompiler() {
+  const compilers = [process.env.CXX, "c++", "g++", "clang++"].filter(
+    (name) => name !== undefined && name !== "",
+  );
+  const compiler = compilers.find((name) => (name?.includes("/") ? existsSync(name) : which(name ?? "")));
+  if (compiler === undefined || (which("make") === undefined && which("ninja") === undefined)) {
+    throw new BootstrapError(missingToolMessage("compiler", "to build the native addon"));
+  }
+}
+
+/**
+ * CMake refuses a cache that was written for another folder, as after the repository was moved or copied.
+ * @param {string} cache content of CMakeCache.txt
+ * @param {string} source folder of CMakeLists.txt
+ * @returns {boolean}
+ */
+export function isCacheOfAnotherFolder(cache, source) {
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(cache)?.[1];
+  return home !== undefined && home !== source;
+}
+
+/** Builds the native addon when a file of native/ or CMakeLists.txt is newer than the last build. */
+export async function ensureAddon() {
+  const lists = join(root, "CMakeLists.txt");
+  const build = {
+    files: [...listFiles([join(root, "native")]), lists],
+    base: root,
+    stamp: join(dirname(binary), ".built"),
+    outputs: [binary],
+  };
+  if (whyStale(build) === undefined) {
+    return;
+  }
+  checkCompiler();
+  const cmake = await ensureCmake();
+  const cache = join(buildDirectory, "CMakeCache.txt");
+  if (existsSync(cache) && isCacheOfAnotherFolder(readFileSync(cache, "utf8"), root)) {
+    rmSync(cache);
+    rmSync(join(buildDirectory, "CMakeFiles"), { recursive: true, force: true });
+  }
+  const started = new Date();
+  rmSync(build.stamp, { force: true });
+  const cmakeJs = join(root, "node_modules", "cmake-js", "bin", "cmake-js");
+  const options = ["--cmake-path", cmake, "--config", "Release"];
+  await step("building the native addon", async () => {
+    // Each time, because CMake collects the sources when it configures: a new file is built only after that.
+    await runLogged(process.execPath, [cmakeJs, "configure", ...options], {
+      log: "addon-configure",
+      failure: "CMake could not configure the native addon",
+    });
+    await runLogged(
+      process.execPath,
+      [cmakeJs, "build", ...options, "--parallel", `${availableParallelism()}`],
+      { log: "addon-build", failure: "the native addon does not compile" },
+    );
+  });
+  if (!existsSync(binary)) {
+    throw new BootstrapError(
+      `the build finished without an error, but ${binary} is not there; see build/logs`,
+    );
+  }
+  writeStamp(build, started);
+}

@@ -1,0 +1,112 @@
+import { spawn, spawnSync } from "node:child_process";
+import { accessSync, constants, createWriteStream, mkdirSync, statSync } from "node:fs";
+import { constants as system } from "node:os";
+import { delimiter, join, relative } from "node:path";
+import { BootstrapError } from "./missing-tool.mjs";
+import { logDirectory, root } from "./paths.mjs";
+
+const TAIL_LINES = 40;
+
+/**
+ * Full path of a program on the PATH, or undefined.
+ * @param {string} name
+ * @param {string} [path]
+ * @returns {string | undefined}
+ */
+export function which(name, path = process.env.PATH ?? "") {
+  for (const directory of path.split(delimiter).filter((entry) => entry !== "")) {
+    const candidate = join(directory, name);
+    try {
+      accessSync(candidate, constants.X_OK);
+      if (statSync(candidate).isFile()) {
+        return candidate;
+      }
+    } catch {
+      // Not here: the next folder.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Runs a short command and returns its output, or undefined when it is missing or fails.
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {string | undefined}
+ */
+export function query(command, args) {
+  const result = spawnSync(command, args, {
+    encoding: "utf8",
+    timeout: 60_000,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return result.status === 0 ? `${result.stdout}` : undefined;
+}
+
+/**
+ * Runs a long command with its output in `build/logs/<log>.log`; on failure the last lines come with the error.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ log: string, failure: string, env?: NodeJS.ProcessEnv }} options
+ * @returns {Promise<void>}
+ */
+export function runLogged(command, args, { log, failure, env }) {
+  mkdirSync(logDirectory, { recursive: true });
+  const path = join(logDirectory, `${log}.log`);
+  const file = createWriteStream(path);
+  file.write(`$ ${[command, ...args].join(" ")}\n`);
+  let tail = "";
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const collect = (/** @type {Buffer} */ data) => {
+      file.write(data);
+      tail = (tail + data.toString()).split("\n").slice(-TAIL_LINES).join("\n");
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.on("error", (error) => {
+      file.end();
+      reject(new BootstrapError(`${failure}: ${error.message}`));
+    });
+    child.on("close", (code, signal) => {
+      file.end();
+      if (code === 0) {
+        resolve();
+      } else {
+        const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+        const where = relative(root, path);
+        reject(new BootstrapError(`${failure} (${how}). All of its output is in ${where}.`, tail.trim()));
+      }
+    });
+  });
+}
+
+/**
+ * Runs a command on this terminal and returns its exit code; Ctrl-C and SIGTERM reach it and are left to it.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<number>}
+ */
+export function runAttached(command, args, { env } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: "inherit" });
+    // The terminal sends Ctrl-C to the whole group, so the child has it already; SIGTERM comes to us alone.
+    const ignore = () => {};
+    const forward = () => child.kill("SIGTERM");
+    process.on("SIGINT", ignore);
+    process.on("SIGTERM", forward);
+    child.on("error", (error) =>
+      reject(new BootstrapError(`${command} could not be started: ${error.message}`)),
+    );
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", ignore);
+      process.off("SIGTERM", forward);
+      resolve(code ?? 128 + (signal === null ? 0 : system.signals[signal]));
+    });
+  });
+}
