@@ -1,0 +1,7 @@
+export type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
+export type { CheckpointDType, StoredDType } from "./dtype.js";
+export { openCheckpoint } from "./open.js";
+export { readTensor } from "./read_tensor.js";
+export { readSafetensorsHeader, type SafetensorsFile } from "./safetensors.js";
+export { type TensorToWrite, writeSafetensors } from "./safetensors_writer.js";
+export { byteSpan, type StoredTensor } from "./stored_tensor.js";
