@@ -23,7 +23,8 @@ AlignedBuffer::AlignedBuffer(size_t bytes) : size_(bytes) {
   data_ = std::aligned_alloc(alignment, rounded);
   if (data_ == nullptr) throw std::bad_alloc();
 #if defined(__linux__)
-  // A hint: without it a machine in "madvise" mode gives 4 KiB pages, and streaming reads miss the TLB 512 times as often.
+  // A hint: without it a machine in "madvise" mode gives 4 KiB pages, and streaming reads miss the TLB 512
+  // times as often.
   if (alignment == kHugePage) madvise(data_, rounded, MADV_HUGEPAGE);
 #endif
 }

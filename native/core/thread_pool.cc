@@ -44,8 +44,9 @@ bool spinUntil(Ready ready, std::chrono::microseconds limit) {
 }  // namespace
 
 struct ThreadPool::State {
-  // A call is published by raising `generation` after task and context are set; `remaining` counts the threads that
-  // have not finished it. Each sleeps under the mutex after it has looked again, so that no wake-up is lost.
+  // A call is published by raising `generation` after task and context are set; `remaining` counts the
+  // threads that have not finished it. Each sleeps under the mutex after it has looked again, so that no
+  // wake-up is lost.
   alignas(64) std::atomic<uint64_t> generation{0};
   alignas(64) std::atomic<int> remaining{0};
   Task task = nullptr;

@@ -9,8 +9,9 @@
 namespace persimmon {
 
 /**
- * `size()` threads, of which the caller of parallel() is one. Between calls the others spin for about 50 microseconds
- * (a decode step has a call every 10 to 100) and then sleep. One caller at a time: the stream's thread.
+ * `size()` threads, of which the caller of parallel() is one. Between calls the others spin for about 50
+ * microseconds (a decode step has a call every 10 to 100) and then sleep. One caller at a time: the stream's
+ * thread.
  */
 class ThreadPool {
  public:
@@ -22,7 +23,8 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. f must not throw. */
+  /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. f must not
+   * throw. */
   template <class F>
   void parallel(F&& f) {
     run([](void* context, int part, int parts) { (*static_cast<F*>(context))(part, parts); },
@@ -30,8 +32,9 @@ class ThreadPool {
   }
 
   /**
-   * Working memory for a function about to run, kept between calls and shared by all ops: `shared` bytes for all
-   * threads and `perThread` for each. Called by the caller of parallel(), before it; throws std::bad_alloc there.
+   * Working memory for a function about to run, kept between calls and shared by all ops: `shared` bytes for
+   * all threads and `perThread` for each. Called by the caller of parallel(), before it; throws
+   * std::bad_alloc there.
    */
   void reserveScratch(size_t shared, size_t perThread);
   void* sharedScratch() const;
@@ -49,8 +52,8 @@ class ThreadPool {
 };
 
 /**
- * Hands out [0, count) in pieces of `grain` to whoever asks, so that a thread slowed by a neighbour takes less.
- * Results must not depend on who takes what.
+ * Hands out [0, count) in pieces of `grain` to whoever asks, so that a thread slowed by a neighbour takes
+ * less. Results must not depend on who takes what.
  */
 class ChunkQueue {
  public:
@@ -64,12 +67,14 @@ class ChunkQueue {
   alignas(64) std::atomic<int64_t> next_;
 };
 
-/** f(begin, end) over pieces of [0, count) of at most `grain`; on the caller alone when there is but one piece. */
+/** f(begin, end) over pieces of [0, count) of at most `grain`; on the caller alone when there is but one
+ * piece. */
 template <class F>
 void parallelChunks(ThreadPool& pool, int64_t count, int64_t grain, F&& f) {
   if (count <= 0) return;
   if (count <= grain || pool.size() == 1) {
-    for (int64_t begin = 0; begin < count; begin += grain) f(begin, begin + grain < count ? begin + grain : count);
+    for (int64_t begin = 0; begin < count; begin += grain)
+      f(begin, begin + grain < count ? begin + grain : count);
     return;
   }
   ChunkQueue queue(count, grain);

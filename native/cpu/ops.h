@@ -1,13 +1,16 @@
-// CPU operations of Persimmon. This header is the whole interface; dispatch.cc chooses among the instruction sets.
+// CPU operations of Persimmon. This header is the whole interface; dispatch.cc chooses among the instruction
+// sets.
 //
-// Activations are float32, weights float32 or bfloat16, accumulation float32. Callers check every shape, id and
-// position before they call: nothing here does. Pointers may be unaligned (weights lie in memory-mapped files).
+// Activations are float32, weights float32 or bfloat16, accumulation float32. Callers check every shape, id
+// and position before they call: nothing here does. Pointers may be unaligned (weights lie in memory-mapped
+// files).
 //
-// Determinism. Each output element is a sum in an order fixed by the reduction length alone: the number of rows, of
-// threads and the neighbours in the batch never change a bit. So one token decodes to the bits it had in prefill, and
-// the fused attention equals its steps. bfloat16 weights are widened exactly, and give the bits that float32 weights
-// of the same values give. "avx2", "avx512" and "avx512-bf16" agree bit for bit, and so does "portable" on arm64;
-// "portable" on x64 has no fused multiply-add and differs in the last bits.
+// Determinism. Each output element is a sum in an order fixed by the reduction length alone: the number of
+// rows, of threads and the neighbours in the batch never change a bit. So one token decodes to the bits it
+// had in prefill, and the fused attention equals its steps. bfloat16 weights are widened exactly, and give
+// the bits that float32 weights of the same values give. "avx2", "avx512" and "avx512-bf16" agree bit for
+// bit, and so does "portable" on arm64; "portable" on x64 has no fused multiply-add and differs in the last
+// bits.
 #pragma once
 
 #include <cstddef>
@@ -26,13 +29,15 @@ struct Weight {
 };
 
 /** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden]. */
-void embedding(ThreadPool& pool, float* out, Weight table, const int32_t* ids, int64_t tokens, int64_t hidden);
+void embedding(ThreadPool& pool, float* out, Weight table, const int32_t* ids, int64_t tokens,
+               int64_t hidden);
 
 /** out[rows, outFeatures] = x[rows, inFeatures] . weight[outFeatures, inFeatures]^T (+ bias[outFeatures]). */
 void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures);
 
-/** Per row: (x - mean) / sqrt(variance + epsilon) * weight + bias, with the biased variance. `out` may be `x`. */
+/** Per row: (x - mean) / sqrt(variance + epsilon) * weight + bias, with the biased variance. `out` may be
+ * `x`. */
 void layerNorm(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                int64_t width, float epsilon);
 
@@ -48,19 +53,20 @@ void softmax(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t
 /** Per row: x - max - log(sum of exp(x - max)). `out` may be `x`. */
 void logSoftmax(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
 
-/** Index of the largest element of each row; ties give the lowest index. NaN is never chosen; all NaN gives 0. */
+/** Index of the largest element of each row; ties give the lowest index. NaN is never chosen; all NaN gives
+ * 0. */
 void argmax(ThreadPool& pool, int32_t* out, const float* x, int64_t rows, int64_t width);
 
 /**
- * One draw per row, in the order of Adept's server: logits / temperature; topK drops logits below the k-th largest
- * (ties stay); topP sorts what is left (descending, ties by index) and keeps through the first token whose cumulative
- * probability exceeds topP; then the draw: the first kept id, in order of id, at which the cumulative probability
- * exceeds uniform[row].
- * topK <= 0 or >= width and topP <= 0 or >= 1 mean off; temperature <= 0 means argmax. uniform[row] lies in [0, 1).
- * NaN is never drawn (all NaN gives 0). When +inf occurs, only the +inf entries can be drawn.
+ * One draw per row, in the order of Adept's server: logits / temperature; topK drops logits below the k-th
+ * largest (ties stay); topP sorts what is left (descending, ties by index) and keeps through the first token
+ * whose cumulative probability exceeds topP; then the draw: the first kept id, in order of id, at which the
+ * cumulative probability exceeds uniform[row]. topK <= 0 or >= width and topP <= 0 or >= 1 mean off;
+ * temperature <= 0 means argmax. uniform[row] lies in [0, 1). NaN is never drawn (all NaN gives 0). When +inf
+ * occurs, only the +inf entries can be drawn.
  */
-void sample(ThreadPool& pool, int32_t* out, const float* logits, int64_t rows, int64_t width, float temperature,
-            int32_t topK, float topP, const double* uniform);
+void sample(ThreadPool& pool, int32_t* out, const float* logits, int64_t rows, int64_t width,
+            float temperature, int32_t topK, float topP, const double* uniform);
 
 /** out[row] = logSoftmax(logits[row])[ids[row]], bit for bit. */
 void gatherLogProbability(ThreadPool& pool, float* out, const float* logits, const int32_t* ids, int64_t rows,
@@ -73,8 +79,9 @@ void convertToFloat32(ThreadPool& pool, float* out, const void* x, DType from, i
 void convertToBFloat16(ThreadPool& pool, uint16_t* out, const float* x, int64_t count);
 
 /**
- * One layer's keys and values, each [pageCount, heads, pageTokens, headDim] float32. Position p of a sequence lies in
- * page pageTable[sequence * pagesPerSequence + p / pageTokens], slot p % pageTokens. Sequences may share pages.
+ * One layer's keys and values, each [pageCount, heads, pageTokens, headDim] float32. Position p of a sequence
+ * lies in page pageTable[sequence * pagesPerSequence + p / pageTokens], slot p % pageTokens. Sequences may
+ * share pages.
  */
 struct CacheView {
   float* keys;
@@ -102,24 +109,28 @@ struct AttentionTaps {
 };
 
 /**
- * From the fused projection qkv [tokens, heads, 3, headDim] to z [tokens, heads * headDim]: LayerNorm of each q and k
- * over headDim (skipped if the weight is null), rotary embedding, append of k and v to the cache, then
- * softmax(q . k / sqrt(headDim)) . v over positions 0..positions[token] of the token's sequence. All appends happen
- * before any token attends, so the tokens of a prompt see each other. cos and sin are [maxPositions, rotaryDims / 2].
+ * From the fused projection qkv [tokens, heads, 3, headDim] to z [tokens, heads * headDim]: LayerNorm of each
+ * q and k over headDim (skipped if the weight is null), rotary embedding, append of k and v to the cache,
+ * then softmax(q . k / sqrt(headDim)) . v over positions 0..positions[token] of the token's sequence. All
+ * appends happen before any token attends, so the tokens of a prompt see each other. cos and sin are
+ * [maxPositions, rotaryDims / 2].
  */
-void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const AttentionShape& shape, Weight qNormWeight,
-                    Weight qNormBias, Weight kNormWeight, Weight kNormBias, float epsilon, const float* cos,
-                    const float* sin, const int32_t* positions, const int32_t* sequences, const CacheView& cache,
-                    const AttentionTaps& taps);
+void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const AttentionShape& shape,
+                    Weight qNormWeight, Weight qNormBias, Weight kNormWeight, Weight kNormBias, float epsilon,
+                    const float* cos, const float* sin, const int32_t* positions, const int32_t* sequences,
+                    const CacheView& cache, const AttentionTaps& taps);
 
-// The same computation in steps, bit for bit (QK-LayerNorm is layerNorm with rows = tokens * heads, width = headDim).
+// The same computation in steps, bit for bit (QK-LayerNorm is layerNorm with rows = tokens * heads, width =
+// headDim).
 
 /** qkv [tokens, heads, 3, headDim] to q, k, v, each [tokens, heads, headDim]. */
-void splitHeads(ThreadPool& pool, float* q, float* k, float* v, const float* qkv, const AttentionShape& shape);
+void splitHeads(ThreadPool& pool, float* q, float* k, float* v, const float* qkv,
+                const AttentionShape& shape);
 
 /**
- * Rotate-half on the first rotaryDims of each head of x [tokens, heads, headDim]: with h = rotaryDims / 2, the pair
- * (j, j + h) turns by angle j of the token's position; the other dimensions are copied. `out` may be `x`.
+ * Rotate-half on the first rotaryDims of each head of x [tokens, heads, headDim]: with h = rotaryDims / 2,
+ * the pair (j, j + h) turns by angle j of the token's position; the other dimensions are copied. `out` may be
+ * `x`.
  */
 void rotary(ThreadPool& pool, float* out, const float* x, const AttentionShape& shape, const float* cos,
             const float* sin, const int32_t* positions);
@@ -128,21 +139,25 @@ void rotary(ThreadPool& pool, float* out, const float* x, const AttentionShape& 
 void cacheAppend(ThreadPool& pool, const float* k, const float* v, const AttentionShape& shape,
                  const int32_t* positions, const int32_t* sequences, const CacheView& cache);
 
-/** pattern[token, head, key] = softmax over keys 0..positions[token]; later keys are 0. keys > every position. */
-void attentionPattern(ThreadPool& pool, float* pattern, int64_t keys, const float* q, const AttentionShape& shape,
-                      const int32_t* positions, const int32_t* sequences, const CacheView& cache);
+/** pattern[token, head, key] = softmax over keys 0..positions[token]; later keys are 0. keys > every
+ * position. */
+void attentionPattern(ThreadPool& pool, float* pattern, int64_t keys, const float* q,
+                      const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
+                      const CacheView& cache);
 
 /** z[token, head, :] = pattern[token, head, 0..positions[token]] . values. */
-void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t keys, const AttentionShape& shape,
-                     const int32_t* positions, const int32_t* sequences, const CacheView& cache);
+void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t keys,
+                     const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
+                     const CacheView& cache);
 
 /**
- * "avx512-bf16" | "avx512" | "avx2" | "portable": the best that this CPU and its operating system support, or the one
- * that the environment variable PERSIMMON_ISA names (ignored if unsupported).
+ * "avx512-bf16" | "avx512" | "avx2" | "portable": the best that this CPU and its operating system support, or
+ * the one that the environment variable PERSIMMON_ISA names (ignored if unsupported).
  */
 const char* instructionSet();
 
-/** For tests and benchmarks, while no op runs. False, and no change, if the name is unknown or unsupported here. */
+/** For tests and benchmarks, while no op runs. False, and no change, if the name is unknown or unsupported
+ * here. */
 bool setInstructionSet(const char* name);
 
 /** Reads the buffer once with every thread and returns 10^9 bytes per second. */

@@ -1,0 +1,160 @@
+// Chooses the instruction set, once, and forwards the public operations to it.
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+#include "cpu/isa.h"
+
+namespace persimmon::cpu {
+
+namespace {
+
+struct InstructionSet {
+  const char* name;
+  const OpTable* ops;
+  bool supported;
+};
+
+// Best first. __builtin_cpu_supports also asks whether the operating system saves the registers.
+const InstructionSet* instructionSets(size_t* count) {
+#if defined(PERSIMMON_X86_64)
+  static const bool avx2 =
+      (__builtin_cpu_init(), __builtin_cpu_supports("avx2")) && __builtin_cpu_supports("fma");
+  static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                             __builtin_cpu_supports("avx512vl");
+  static const InstructionSet sets[] = {
+      {"avx512-bf16", &avx512_bf16::kOps, avx512 && __builtin_cpu_supports("avx512bf16")},
+      {"avx512", &avx512::kOps, avx512},
+      {"avx2", &avx2::kOps, avx2},
+      {"portable", &portable::kOps, true},
+  };
+#else
+  static const InstructionSet sets[] = {{"portable", &portable::kOps, true}};
+#endif
+  *count = sizeof sets / sizeof sets[0];
+  return sets;
+}
+
+const InstructionSet* find(const char* name) {
+  size_t count;
+  const InstructionSet* sets = instructionSets(&count);
+  for (size_t i = 0; i < count; ++i) {
+    if (sets[i].supported && (name == nullptr || std::strcmp(sets[i].name, name) == 0)) return &sets[i];
+  }
+  return nullptr;
+}
+
+const InstructionSet*& chosen() {
+  static const InstructionSet* set = [] {
+    const char* wanted = std::getenv("PERSIMMON_ISA");
+    const InstructionSet* found = wanted != nullptr ? find(wanted) : nullptr;
+    return found != nullptr ? found : find(nullptr);
+  }();
+  return set;
+}
+
+const OpTable& ops() { return *chosen()->ops; }
+
+}  // namespace
+
+const char* instructionSet() { return chosen()->name; }
+
+bool setInstructionSet(const char* name) {
+  const InstructionSet* set = name != nullptr ? find(name) : nullptr;
+  if (set == nullptr) return false;
+  chosen() = set;
+  return true;
+}
+
+void embedding(ThreadPool& pool, float* out, Weight table, const int32_t* ids, int64_t tokens,
+               int64_t hidden) {
+  ops().embedding(pool, out, table, ids, tokens, hidden);
+}
+
+void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+            int64_t inFeatures, int64_t outFeatures) {
+  ops().linear(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+}
+
+void layerNorm(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+               int64_t width, float epsilon) {
+  ops().layerNorm(pool, out, x, weight, bias, rows, width, epsilon);
+}
+
+void reluSquared(ThreadPool& pool, float* out, const float* x, int64_t count) {
+  ops().reluSquared(pool, out, x, count);
+}
+
+void add(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count) {
+  ops().add(pool, out, a, b, count);
+}
+
+void softmax(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
+  ops().softmax(pool, out, x, rows, width);
+}
+
+void logSoftmax(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
+  ops().logSoftmax(pool, out, x, rows, width);
+}
+
+void argmax(ThreadPool& pool, int32_t* out, const float* x, int64_t rows, int64_t width) {
+  ops().argmax(pool, out, x, rows, width);
+}
+
+void gatherLogProbability(ThreadPool& pool, float* out, const float* logits, const int32_t* ids, int64_t rows,
+                          int64_t width) {
+  ops().gatherLogProbability(pool, out, logits, ids, rows, width);
+}
+
+void convertToFloat32(ThreadPool& pool, float* out, const void* x, DType from, int64_t count) {
+  ops().convertToFloat32(pool, out, x, from, count);
+}
+
+void convertToBFloat16(ThreadPool& pool, uint16_t* out, const float* x, int64_t count) {
+  ops().convertToBFloat16(pool, out, x, count);
+}
+
+void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const AttentionShape& shape,
+                    Weight qNormWeight, Weight qNormBias, Weight kNormWeight, Weight kNormBias, float epsilon,
+                    const float* cos, const float* sin, const int32_t* positions, const int32_t* sequences,
+                    const CacheView& cache, const AttentionTaps& taps) {
+  ops().fusedAttention(pool, z, qkv, shape, qNormWeight, qNormBias, kNormWeight, kNormBias, epsilon, cos, sin,
+                       positions, sequences, cache, taps);
+}
+
+void splitHeads(ThreadPool& pool, float* q, float* k, float* v, const float* qkv,
+                const AttentionShape& shape) {
+  ops().splitHeads(pool, q, k, v, qkv, shape);
+}
+
+void rotary(ThreadPool& pool, float* out, const float* x, const AttentionShape& shape, const float* cos,
+            const float* sin, const int32_t* positions) {
+  ops().rotary(pool, out, x, shape, cos, sin, positions);
+}
+
+void cacheAppend(ThreadPool& pool, const float* k, const float* v, const AttentionShape& shape,
+                 const int32_t* positions, const int32_t* sequences, const CacheView& cache) {
+  ops().cacheAppend(pool, k, v, shape, positions, sequences, cache);
+}
+
+void attentionPattern(ThreadPool& pool, float* pattern, int64_t keys, const float* q,
+                      const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
+                      const CacheView& cache) {
+  ops().attentionPattern(pool, pattern, keys, q, shape, positions, sequences, cache);
+}
+
+void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t keys,
+                     const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
+                     const CacheView& cache) {
+  ops().attentionValues(pool, z, pattern, keys, shape, positions, sequences, cache);
+}
+
+uint32_t readBytes(const void* data, size_t bytes) { return ops().readBytes(data, bytes); }
+
+float expWeights(float* weights, const float* x, int64_t count, float max, float temperature,
+                 float threshold) {
+  return ops().expWeights(weights, x, count, max, temperature, threshold);
+}
+
+}  // namespace persimmon::cpu

@@ -1,0 +1,10 @@
+// Elementwise sum. 12 bytes per element: two reads and a write.
+#include "cpu/ops/elementwise.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+void add(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count) {
+  elementwise(pool, out, a, b, count, [](Vec x, Vec y) { return x + y; });
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA

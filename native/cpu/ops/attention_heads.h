@@ -1,0 +1,53 @@
+// What happens to one head of one token: layout, rotation and the way to the cache.
+#pragma once
+
+#include "cpu/isa.h"
+#include "cpu/simd/vec.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+PERSIMMON_INLINE void copyRow(float* out, const float* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) storeUpTo(out + i, loadUpTo(x + i, n - i), n - i);
+}
+
+/** Rotate-half of one head; cos and sin are the token's rows of rotaryDims / 2 values. `out` may be `x`. */
+PERSIMMON_INLINE void rotateHead(float* out, const float* x, const float* cos, const float* sin,
+                                 int32_t headDim, int32_t rotaryDims) {
+  const int32_t half = rotaryDims / 2;
+  for (int32_t i = 0; i < half; i += kLanes) {
+    const int32_t n = half - i;
+    const Vec c = loadUpTo(cos + i, n), s = loadUpTo(sin + i, n);
+    const Vec first = loadUpTo(x + i, n), second = loadUpTo(x + half + i, n);
+    // Products first and then their sum: a fused step would favour one of the two.
+    storeUpTo(out + i, first * c - second * s, n);
+    storeUpTo(out + half + i, second * c + first * s, n);
+  }
+  if (out != x) copyRow(out + rotaryDims, x + rotaryDims, headDim - rotaryDims);
+}
+
+/** Where the keys and the values of a head at a position lie: an offset in floats into either. */
+PERSIMMON_INLINE int64_t cacheOffset(const CacheView& cache, const AttentionShape& shape, int32_t sequence,
+                                     int32_t head, int64_t position) {
+  const int64_t page =
+      cache.pageTable[static_cast<int64_t>(sequence) * cache.pagesPerSequence + position / cache.pageTokens];
+  return ((page * shape.heads + head) * cache.pageTokens + position % cache.pageTokens) * shape.headDim;
+}
+
+/** f(offset, begin, n) over the runs of positions [from, to) that lie one after another in a page. */
+template <class F>
+PERSIMMON_INLINE void forEachRun(const CacheView& cache, const AttentionShape& shape, int32_t sequence,
+                                 int32_t head, int64_t from, int64_t to, F&& f) {
+  while (from < to) {
+    const int64_t pageEnd = (from / cache.pageTokens + 1) * cache.pageTokens;
+    const int64_t end = pageEnd < to ? pageEnd : to;
+    f(cacheOffset(cache, shape, sequence, head, from), from, end - from);
+    from = end;
+  }
+}
+
+/** How many (token, head) pairs make a piece of work worth a thread. */
+PERSIMMON_INLINE int64_t headGrain(const AttentionShape& shape) {
+  return shape.headDim >= 4096 ? 1 : 4096 / shape.headDim;
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA

@@ -1,0 +1,71 @@
+// Attention in two passes over the threads: (1) LayerNorm, rotation and append of every head of every token,
+// (2) scores, softmax and values per head and block of queries, the scores in the thread's scratch.
+// Bytes per token in decode: 8 * heads * headDim * (position + 1), keys and values read once.
+#include "cpu/ops/attention_tasks.h"
+#include "cpu/ops/layer_norm.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const AttentionShape& shape,
+                    Weight qNormWeight, Weight qNormBias, Weight kNormWeight, Weight kNormBias, float epsilon,
+                    const float* cos, const float* sin, const int32_t* positions, const int32_t* sequences,
+                    const CacheView& cache, const AttentionTaps& taps) {
+  const int64_t dim = shape.headDim, half = shape.rotaryDims / 2, rows = shape.tokens * shape.heads;
+  if (rows == 0) return;
+  int64_t longest = 0;
+  for (int64_t token = 0; token < shape.tokens; ++token)
+    longest = positions[token] >= longest ? positions[token] + 1 : longest;
+  const int64_t scoreStride = (longest + kLanes - 1) / kLanes * kLanes;
+  // The rotated queries go to their tap if there is one, else to the shared scratch behind the list of
+  // blocks.
+  const size_t listBytes = queryBlockScratch(shape);
+  const size_t queryBytes = taps.qRot != nullptr ? 0 : static_cast<size_t>(rows * dim) * sizeof(float);
+  const int blockQueries = shape.tokens < kQueryBlock ? static_cast<int>(shape.tokens) : kQueryBlock;
+  pool.reserveScratch(listBytes + queryBytes,
+                      static_cast<size_t>(blockQueries * scoreStride) * sizeof(float));
+  float* qRot = taps.qRot != nullptr
+                    ? taps.qRot
+                    : reinterpret_cast<float*>(static_cast<unsigned char*>(pool.sharedScratch()) + listBytes);
+
+  // `target`: where the rotated head goes. The tap before rotation, if wanted, is written on the way.
+  const auto normAndRotate = [&](float* target, float* tap, const float* x, Weight weight, Weight bias,
+                                 int64_t angles) {
+    if (weight.data != nullptr) {
+      layerNormRow(target, x, weight, bias, dim, epsilon);
+      x = target;
+    }
+    if (tap != nullptr) copyRow(tap, x, dim);
+    rotateHead(target, x, cos + angles, sin + angles, shape.headDim, shape.rotaryDims);
+  };
+  parallelChunks(pool, rows, headGrain(shape), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t token = row / shape.heads, angles = positions[token] * half;
+      const float* x = qkv + row * 3 * dim;
+      const int64_t slot = cacheOffset(cache, shape, sequences[token],
+                                       static_cast<int32_t>(row % shape.heads), positions[token]);
+      const auto tapOf = [&](float* tap) { return tap != nullptr ? tap + row * dim : nullptr; };
+      normAndRotate(qRot + row * dim, tapOf(taps.q), x, qNormWeight, qNormBias, angles);
+      normAndRotate(cache.keys + slot, tapOf(taps.k), x + dim, kNormWeight, kNormBias, angles);
+      if (taps.kRot != nullptr) copyRow(taps.kRot + row * dim, cache.keys + slot, dim);
+      copyRow(cache.values + slot, x + 2 * dim, dim);
+      if (taps.v != nullptr) copyRow(taps.v + row * dim, x + 2 * dim, dim);
+    }
+  });
+
+  forEachQueryBlock(pool, shape, positions, sequences, [&](int part, int64_t token, QueryBlock& block) {
+    auto* scores = static_cast<float*>(pool.threadScratch(part));
+    for (int query = 0; query < block.queries; ++query) {
+      const int64_t row = (token + query) * shape.heads + block.head;
+      block.q[query] = qRot + row * dim;
+      block.scores[query] = scores + query * scoreStride;
+      block.z[query] = z + row * dim;
+    }
+    attentionScores(block, shape, cache);
+    for (int query = 0; query < block.queries; ++query) {
+      softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
+    }
+    attentionWeightedValues(block, shape, cache);
+  });
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA

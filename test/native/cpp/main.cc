@@ -1,0 +1,2 @@
+#include "cpu/ops.h"
+int main() { return persimmon::cpu::instructionSet() == nullptr; }
