@@ -1,0 +1,8 @@
+"""The training text of the demo model: every line is made by this package, from a seed.
+
+`documents(seed, count)` gives the same documents on every machine. Nothing is downloaded or read.
+"""
+
+from .mixture import SHARES, document, documents
+
+__all__ = ["SHARES", "document", "documents"]

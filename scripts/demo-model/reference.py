@@ -1,0 +1,64 @@
+"""reference.json: what transformers computes with the exported model in float32, for tests of other implementations."""
+
+from pathlib import Path
+
+import transformers
+from transformers import AutoTokenizer
+
+from export import load_exported, write_json
+from generation import continue_text, log_probabilities
+from training import Run
+
+PROMPTS = [
+    "Once upon a time, there was a little fox named Rusty.",
+    "One windy day, a curious girl named Mia walked to the park.",
+    "Tom and Lily were good friends.",
+    "In a quiet forest, there lived",
+    "human: Tell me a story about a brave mouse.\n\nadept:",
+    "human: Please tell me a short story about a girl named Anna.\n\nadept:",
+    "human: Hello!\n\nadept:",
+    "human: What does a cow eat?\n\nadept:",
+    "human: Ben had a red ball. He lost it at the beach. Mia found it under a bench. Who found the ball?\n\nadept:",
+    "You are a trivia answering bot designed to answer questions. You are given a question and are supposed to output "
+    "an answer in 1-3 words. Some examples are below.\nQ: What color is snow?\nA: white\n\nQ: What is the opposite of hot?\nA:",
+    "You are a bot designed to answer multiple choice questions. Given a series of options, you answer by choosing A, B, C, "
+    "or D. Some examples are below.\nQuestion: What does a cat say?\nA: moo\nB: meow\nC: quack\nD: baa\nAnswer: B\n\n"
+    "Question: What is a chair made of?\nA: glass\nB: paper\nC: wool\nD: wood\nAnswer:",
+    'def add_5(number):\n    """Add 5 to number.\n    >>> add_5(3)\n    8\n    """\n',
+    "The café, 北京 and 🍣 are words that the model has never seen:",
+]  # fmt: skip
+SCORED = [0, 4, 12]  # prompts whose own log-probabilities are stored
+
+
+def write_reference(run: Run, output: Path, tokens: int) -> dict:
+    model = load_exported(output)
+    tokenizer, end = run.data.tokenizer, run.data.end
+    fast = AutoTokenizer.from_pretrained(output)
+    entries = []
+    for number, prompt in enumerate(PROMPTS):
+        ids = [end, *tokenizer.encode(prompt)]
+        if fast(prompt)["input_ids"] != ids:
+            raise RuntimeError(f"tokenizer.json and tokenizer.model disagree on prompt {number}")
+        greedy = continue_text(model, tokenizer, prompt, end, tokens)
+        entry = {
+            "prompt": prompt,
+            "prompt_ids": ids,
+            "generated_ids": greedy.ids,
+            "generated_text": greedy.text,
+            "finish": greedy.finish,
+            "smallest_margin": greedy.margin,
+        }
+        if number in SCORED:
+            entry["prompt_logprobs"] = log_probabilities(model, ids)
+        entries.append(entry)
+    reference = {
+        "made_with": f"transformers {transformers.__version__}, PersimmonForCausalLM, eager attention, float32 on the CPU",
+        "note": "prompt_ids start with |ENDOFTEXT|; generated_ids are greedy and leave out the final |ENDOFTEXT|; "
+        "smallest_margin is the smallest distance between the two best logits over the steps, the end included; "
+        "prompt_logprobs[i] belongs to prompt_ids[i + 1].",
+        "max_new_tokens": tokens,
+        "smallest_margin": min(e["smallest_margin"] for e in entries),
+        "prompts": entries,
+    }
+    write_json(output / "reference.json", reference)
+    return reference

@@ -1,0 +1,59 @@
+"""Zeros after squared ReLU: counting them, and a light penalty that steers their share."""
+
+import math
+
+import torch
+from transformers import PersimmonForCausalLM
+
+
+class ActivationWatch:
+    """Keeps each layer's pre-activations of the latest forward pass."""
+
+    def __init__(self, model: PersimmonForCausalLM):
+        self.layers: list[torch.Tensor | None] = [None] * len(model.model.layers)
+        self._handles = [
+            layer.mlp.dense_h_to_4h.register_forward_hook(self._keep(number))
+            for number, layer in enumerate(model.model.layers)
+        ]
+
+    def _keep(self, number: int):
+        def hook(_module, _inputs, output):
+            self.layers[number] = output
+
+        return hook
+
+    def zeros(self) -> list[float]:
+        """Share of pre-activations that are not positive, by layer: exactly the zeros of relu(x)²."""
+        return [(x.detach() <= 0).float().mean().item() for x in self.layers]
+
+    def remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+
+class ZeroPenalty:
+    """λ · mean(relu(pre-activation)) per layer, λ steered so that the share of zeros comes to a target.
+
+    The penalty is on relu(x), not on relu(x)²: its gradient does not fade near zero, so small activations
+    become exact zeros. λ grows by exp(RATE · (target - zeros)) a step and stays inside LIMITS: a layer that has
+    enough zeros by itself is left nearly alone.
+    """
+
+    RATE = 0.03
+    LIMITS = (1e-3, 0.5)
+
+    def __init__(self, layers: int, target: float):
+        self.target = target
+        self.strength = [self.LIMITS[0]] * layers
+
+    def loss(self, watch: ActivationWatch, scale: float) -> torch.Tensor | float:
+        """`scale` fades the penalty in."""
+        if self.target <= 0:
+            return 0.0
+        return scale * sum(s * torch.relu(x).float().mean() for s, x in zip(self.strength, watch.layers))
+
+    def steer(self, zeros: list[float]) -> None:
+        low, high = self.LIMITS
+        self.strength = [
+            min(high, max(low, s * math.exp(self.RATE * (self.target - z)))) for s, z in zip(self.strength, zeros)
+        ]
