@@ -1,0 +1,41 @@
+// The entry of the addon. src/native.ts declares and documents all of it.
+#include <napi.h>
+
+#include "buffer.h"
+#include "instance.h"
+#include "ops.h"
+#include "stream_object.h"
+
+namespace persimmon {
+
+namespace {
+
+Napi::Value instructionSet(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), cpu::instructionSet());
+}
+
+Napi::Value setInstructionSet(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].ToString();
+  return Napi::Boolean::New(info.Env(), cpu::setInstructionSet(name.c_str()));
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* instance = new Instance;
+  instance->bufferConstructor = Napi::Persistent(Buffer::define(env));
+  env.SetInstanceData(instance);
+  exports.Set("Stream", StreamObject::define(env));
+  exports.Set("instructionSet", Napi::Function::New<instructionSet>(env, "instructionSet"));
+  exports.Set("setInstructionSet", Napi::Function::New<setInstructionSet>(env, "setInstructionSet"));
+  exportElementwiseOps(exports);
+  exportMatrixOps(exports);
+  exportAttentionOps(exports);
+  exportSamplingOps(exports);
+  exportConversionOps(exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(persimmon, initialize)
+
+}  // namespace persimmon

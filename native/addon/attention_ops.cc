@@ -1,0 +1,195 @@
+// All attention ops share the trailing arguments that AttentionCall reads, as a plain object (see
+// AttentionArguments in src/native.ts).
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "op_call.h"
+#include "ops.h"
+
+namespace persimmon {
+
+namespace {
+
+// Where the tokens of a batch stand: shape, positions, and the pages of their sequences.
+struct AttentionCall {
+  cpu::AttentionShape shape{};
+  const int32_t* positions = nullptr;
+  const int32_t* sequences = nullptr;
+  cpu::CacheView cache{};
+  int64_t elements = 0;  // tokens * heads * headDim
+  int32_t sequenceCount = 0;
+  int64_t pageCount = 0;
+
+  // Whether every token stands at a position below `limit` and all pages up to it exist. These numbers are
+  // read on the stream, because they may have been computed there; the cost is one pass over tokens and page
+  // tables.
+  bool valid(int64_t limit) const {
+    std::vector<int64_t> lengths(static_cast<size_t>(sequenceCount), 0);
+    limit = std::min<int64_t>(limit, int64_t{cache.pagesPerSequence} * cache.pageTokens);
+    for (int64_t token = 0; token < shape.tokens; ++token) {
+      const int32_t sequence = sequences[token], position = positions[token];
+      if (sequence < 0 || sequence >= sequenceCount || position < 0 || position >= limit) return false;
+      lengths[sequence] = std::max<int64_t>(lengths[sequence], position + 1);
+    }
+    for (int32_t sequence = 0; sequence < sequenceCount; ++sequence) {
+      const int32_t* pages = cache.pageTable + int64_t{sequence} * cache.pagesPerSequence;
+      const int64_t used = (lengths[sequence] + cache.pageTokens - 1) / cache.pageTokens;
+      for (int64_t page = 0; page < used; ++page) {
+        if (pages[page] < 0 || pages[page] >= pageCount) return false;
+      }
+    }
+    return true;
+  }
+};
+
+void fillNaN(float* out, int64_t count) { std::fill_n(out, count, std::numeric_limits<float>::quiet_NaN()); }
+
+int64_t field(const Napi::Object& object, const char* name) {
+  return object.Get(name).ToNumber().Int64Value();
+}
+
+// Reads `{tokens, heads, headDim, rotaryDims, sequenceCount, pagesPerSequence, pageTokens, pageCount}` at
+// `index` and the buffers positions, sequences, keys, values, pageTable after it.
+AttentionCall attention(OpCall& call, const Napi::CallbackInfo& info, int index) {
+  AttentionCall result;
+  const Napi::Object sizes = info[index].ToObject();
+  result.shape = {field(sizes, "tokens"), static_cast<int32_t>(field(sizes, "heads")),
+                  static_cast<int32_t>(field(sizes, "headDim")),
+                  static_cast<int32_t>(field(sizes, "rotaryDims"))};
+  result.elements = result.shape.tokens * result.shape.heads * result.shape.headDim;
+  result.positions = call.integers(index + 1, result.shape.tokens);
+  result.sequences = call.integers(index + 2, result.shape.tokens);
+  result.cache.pageTokens = static_cast<int32_t>(field(sizes, "pageTokens"));
+  result.cache.pagesPerSequence = static_cast<int32_t>(field(sizes, "pagesPerSequence"));
+  result.sequenceCount = static_cast<int32_t>(field(sizes, "sequenceCount"));
+  result.pageCount = field(sizes, "pageCount");
+  const int64_t slots =
+      result.pageCount * result.shape.heads * result.cache.pageTokens * result.shape.headDim;
+  result.cache.keys = call.floats(index + 3, slots);
+  result.cache.values = call.floats(index + 4, slots);
+  result.cache.pageTable =
+      call.integers(index + 5, int64_t{result.sequenceCount} * result.cache.pagesPerSequence);
+  return result;
+}
+
+// fusedAttention(stream, z, qkv, qNormWeight, qNormBias, kNormWeight, kNormBias, epsilon, cos, sin,
+// maxPositions,
+//                q, k, v, qRot, kRot, sizes, positions, sequences, keys, values, pageTable); norms and taps
+//                may be null
+void fusedAttention(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const AttentionCall at = attention(call, info, 16);
+  const cpu::AttentionShape shape = at.shape;
+  const int64_t maxPositions = call.integer(10);
+  const int64_t tables = maxPositions * (shape.rotaryDims / 2);
+  float* z = call.floats(1, at.elements);
+  const float* qkv = call.floats(2, 3 * at.elements);
+  const cpu::Weight qWeight = call.weight(3, shape.headDim), qBias = call.weight(4, shape.headDim);
+  const cpu::Weight kWeight = call.weight(5, shape.headDim), kBias = call.weight(6, shape.headDim);
+  const float epsilon = call.number(7);
+  const float* cos = call.floats(8, tables);
+  const float* sin = call.floats(9, tables);
+  const cpu::AttentionTaps taps{call.optionalFloats(11, at.elements), call.optionalFloats(12, at.elements),
+                                call.optionalFloats(13, at.elements), call.optionalFloats(14, at.elements),
+                                call.optionalFloats(15, at.elements)};
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    if (!at.valid(maxPositions)) return fillNaN(z, at.elements);
+    cpu::fusedAttention(pool, z, qkv, shape, qWeight, qBias, kWeight, kBias, epsilon, cos, sin, at.positions,
+                        at.sequences, at.cache, taps);
+  });
+}
+
+// splitHeads(stream, q, k, v, qkv, tokens, heads, headDim)
+void splitHeads(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const cpu::AttentionShape shape{call.integer(5), static_cast<int32_t>(call.integer(6)),
+                                  static_cast<int32_t>(call.integer(7)), 0};
+  const int64_t elements = shape.tokens * shape.heads * shape.headDim;
+  float* q = call.floats(1, elements);
+  float* k = call.floats(2, elements);
+  float* v = call.floats(3, elements);
+  const float* qkv = call.floats(4, 3 * elements);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::splitHeads(pool, q, k, v, qkv, shape); });
+}
+
+// rotary(stream, out, x, cos, sin, positions, tokens, heads, headDim, rotaryDims, maxPositions)
+void rotary(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const cpu::AttentionShape shape{call.integer(6), static_cast<int32_t>(call.integer(7)),
+                                  static_cast<int32_t>(call.integer(8)),
+                                  static_cast<int32_t>(call.integer(9))};
+  const int64_t elements = shape.tokens * shape.heads * shape.headDim;
+  const int64_t maxPositions = call.integer(10);
+  const int64_t tables = maxPositions * (shape.rotaryDims / 2);
+  float* out = call.floats(1, elements);
+  const float* x = call.floats(2, elements);
+  const float* cos = call.floats(3, tables);
+  const float* sin = call.floats(4, tables);
+  const int32_t* positions = call.integers(5, shape.tokens);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    const bool inside = std::all_of(positions, positions + shape.tokens, [=](int32_t position) {
+      return position >= 0 && position < maxPositions;
+    });
+    if (!inside) return fillNaN(out, elements);
+    cpu::rotary(pool, out, x, shape, cos, sin, positions);
+  });
+}
+
+// cacheAppend(stream, k, v, sizes, positions, sequences, keys, values, pageTable)
+void cacheAppend(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const AttentionCall at = attention(call, info, 3);
+  const float* k = call.floats(1, at.elements);
+  const float* v = call.floats(2, at.elements);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    if (!at.valid(std::numeric_limits<int64_t>::max())) return;
+    cpu::cacheAppend(pool, k, v, at.shape, at.positions, at.sequences, at.cache);
+  });
+}
+
+// attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable)
+void attentionPattern(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const AttentionCall at = attention(call, info, 4);
+  const int64_t keyCount = call.integer(3);
+  float* pattern = call.floats(1, at.shape.tokens * at.shape.heads * keyCount);
+  const float* q = call.floats(2, at.elements);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    if (!at.valid(keyCount)) return fillNaN(pattern, at.shape.tokens * at.shape.heads * keyCount);
+    cpu::attentionPattern(pool, pattern, keyCount, q, at.shape, at.positions, at.sequences, at.cache);
+  });
+}
+
+// attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable)
+void attentionValues(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const AttentionCall at = attention(call, info, 4);
+  const int64_t keyCount = call.integer(3);
+  float* z = call.floats(1, at.elements);
+  const float* pattern = call.floats(2, at.shape.tokens * at.shape.heads * keyCount);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    if (!at.valid(keyCount)) return fillNaN(z, at.elements);
+    cpu::attentionValues(pool, z, pattern, keyCount, at.shape, at.positions, at.sequences, at.cache);
+  });
+}
+
+}  // namespace
+
+void exportAttentionOps(Napi::Object exports) {
+  Napi::Env env = exports.Env();
+  exports.Set("fusedAttention", Napi::Function::New<fusedAttention>(env, "fusedAttention"));
+  exports.Set("splitHeads", Napi::Function::New<splitHeads>(env, "splitHeads"));
+  exports.Set("rotary", Napi::Function::New<rotary>(env, "rotary"));
+  exports.Set("cacheAppend", Napi::Function::New<cacheAppend>(env, "cacheAppend"));
+  exports.Set("attentionPattern", Napi::Function::New<attentionPattern>(env, "attentionPattern"));
+  exports.Set("attentionValues", Napi::Function::New<attentionValues>(env, "attentionValues"));
+}
+
+}  // namespace persimmon

@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <cstring>
+
+#include "op_call.h"
+#include "ops.h"
+
+namespace persimmon {
+
+namespace {
+
+int64_t elementBytes(cpu::DType dtype) {
+  return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kInt32 ? 4 : 2;
+}
+
+// convert(stream, out, x, count): between the dtypes of the two buffers; float32 and bfloat16 out, also
+// float16 in
+void convert(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  Buffer* out = call.failed() ? nullptr : Buffer::from(info[1]);
+  Buffer* x = out == nullptr ? nullptr : Buffer::from(info[2]);
+  if (x == nullptr) return;
+  const int64_t count = call.integer(3);
+  const cpu::DType to = out->dtype(), from = x->dtype();
+  if (count < 0 || count * elementBytes(to) > static_cast<int64_t>(out->bytes()) ||
+      count * elementBytes(from) > static_cast<int64_t>(x->bytes()) || to == cpu::DType::kInt32 ||
+      from == cpu::DType::kInt32) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS", "convert needs float buffers that hold `count` elements");
+    return;
+  }
+  uint8_t* target = out->data();
+  const uint8_t* source = x->data();
+  call.enqueue([=](ThreadPool& pool) {
+    if (to == from) {
+      std::memcpy(target, source, static_cast<size_t>(count * elementBytes(to)));
+    } else if (to == cpu::DType::kFloat32) {
+      cpu::convertToFloat32(pool, reinterpret_cast<float*>(target), source, from, count);
+    } else if (from == cpu::DType::kFloat32) {
+      cpu::convertToBFloat16(pool, reinterpret_cast<uint16_t*>(target),
+                             reinterpret_cast<const float*>(source), count);
+    } else {
+      // float16 to bfloat16 passes through float32, a block at a time.
+      constexpr int64_t kBlock = 4096;
+      float block[kBlock];
+      for (int64_t at = 0; at < count; at += kBlock) {
+        const int64_t size = std::min(kBlock, count - at);
+        cpu::convertToFloat32(pool, block, source + 2 * at, from, size);
+        cpu::convertToBFloat16(pool, reinterpret_cast<uint16_t*>(target) + at, block, size);
+      }
+    }
+  });
+}
+
+// copyBytes(stream, out, outOffset, x, offset, bytes)
+void copyBytes(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  Buffer* out = call.failed() ? nullptr : Buffer::from(info[1]);
+  Buffer* x = out == nullptr ? nullptr : Buffer::from(info[3]);
+  if (x == nullptr) return;
+  const int64_t outOffset = call.integer(2), offset = call.integer(4), bytes = call.integer(5);
+  if (outOffset < 0 || offset < 0 || bytes < 0 || outOffset + bytes > static_cast<int64_t>(out->bytes()) ||
+      offset + bytes > static_cast<int64_t>(x->bytes())) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS", "a copy must lie inside both buffers");
+    return;
+  }
+  uint8_t* target = out->data() + outOffset;
+  const uint8_t* source = x->data() + offset;
+  call.enqueue([=](ThreadPool&) { std::memmove(target, source, static_cast<size_t>(bytes)); });
+}
+
+// One step of splitmix64: a fixed, fast scrambling of a counter (Steele, Lea and Flood 2014).
+uint64_t scramble(uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+// fillNormal(stream, out, count, mean, deviation, seed): independent of the number of threads. The
+// distribution is that of the sum of four uniform draws (Irwin-Hall), close enough to a normal one for
+// weights of benchmarks and tests.
+void fillNormal(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  Buffer* out = call.failed() ? nullptr : Buffer::from(info[1]);
+  if (out == nullptr) return;
+  const int64_t count = call.integer(2);
+  const float mean = call.number(3), deviation = call.number(4);
+  const uint64_t seed = scramble(static_cast<uint64_t>(call.integer(5)));
+  const cpu::DType dtype = out->dtype();
+  if (count < 0 || count * elementBytes(dtype) > static_cast<int64_t>(out->bytes()) ||
+      (dtype != cpu::DType::kFloat32 && dtype != cpu::DType::kBFloat16)) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS",
+               "fillNormal needs a float32 or bfloat16 buffer of `count` elements");
+    return;
+  }
+  uint8_t* target = out->data();
+  call.enqueue([=](ThreadPool& pool) {
+    pool.parallel([=](int part, int parts) {
+      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
+        const uint64_t bits = scramble(seed + static_cast<uint64_t>(i));
+        const double sum = static_cast<double>((bits & 0xffff) + ((bits >> 16) & 0xffff) +
+                                               ((bits >> 32) & 0xffff) + (bits >> 48)) /
+                           65536.0;
+        // Four uniform draws have mean 2 and variance 1/3.
+        const float value = mean + deviation * static_cast<float>((sum - 2.0) * 1.7320508075688772);
+        uint32_t word;
+        std::memcpy(&word, &value, sizeof(word));
+        if (dtype == cpu::DType::kFloat32) {
+          std::memcpy(target + 4 * i, &word, 4);
+        } else {
+          const auto high = static_cast<uint16_t>(word >> 16);
+          std::memcpy(target + 2 * i, &high, 2);
+        }
+      }
+    });
+  });
+}
+
+// readBandwidth(stream, x, out: Float64 result as float32 buffer of one element): gigabytes a second of one
+// pass over x
+void readBandwidth(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  Buffer* x = call.failed() ? nullptr : Buffer::from(info[1]);
+  float* out = x == nullptr ? nullptr : call.floats(2, 1);
+  if (out == nullptr) return;
+  const uint8_t* data = x->data();
+  const size_t bytes = x->bytes();
+  call.enqueue([=](ThreadPool& pool) { *out = static_cast<float>(cpu::readBandwidth(pool, data, bytes)); });
+}
+
+}  // namespace
+
+void exportConversionOps(Napi::Object exports) {
+  Napi::Env env = exports.Env();
+  exports.Set("convert", Napi::Function::New<convert>(env, "convert"));
+  exports.Set("copyBytes", Napi::Function::New<copyBytes>(env, "copyBytes"));
+  exports.Set("fillNormal", Napi::Function::New<fillNormal>(env, "fillNormal"));
+  exports.Set("readBandwidth", Napi::Function::New<readBandwidth>(env, "readBandwidth"));
+}
+
+}  // namespace persimmon

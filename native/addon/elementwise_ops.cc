@@ -1,0 +1,52 @@
+#include "op_call.h"
+#include "ops.h"
+
+namespace persimmon {
+
+namespace {
+
+// add(stream, out, a, b, count)
+void add(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t count = call.integer(4);
+  float* out = call.floats(1, count);
+  const float* a = call.floats(2, count);
+  const float* b = call.floats(3, count);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::add(pool, out, a, b, count); });
+}
+
+// reluSquared(stream, out, x, count)
+void reluSquared(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t count = call.integer(3);
+  float* out = call.floats(1, count);
+  const float* x = call.floats(2, count);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::reluSquared(pool, out, x, count); });
+}
+
+using RowOp = void (*)(ThreadPool&, float*, const float*, int64_t, int64_t);
+
+// softmax(stream, out, x, rows, width), and logSoftmax alike
+template <RowOp op>
+void rowOp(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), width = call.integer(4);
+  float* out = call.floats(1, rows * width);
+  const float* x = call.floats(2, rows * width);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { op(pool, out, x, rows, width); });
+}
+
+}  // namespace
+
+void exportElementwiseOps(Napi::Object exports) {
+  Napi::Env env = exports.Env();
+  exports.Set("add", Napi::Function::New<add>(env, "add"));
+  exports.Set("reluSquared", Napi::Function::New<reluSquared>(env, "reluSquared"));
+  exports.Set("softmax", Napi::Function::New<rowOp<cpu::softmax>>(env, "softmax"));
+  exports.Set("logSoftmax", Napi::Function::New<rowOp<cpu::logSoftmax>>(env, "logSoftmax"));
+}
+
+}  // namespace persimmon

@@ -1,0 +1,16 @@
+// JavaScript errors with a `code`, as src/errors.ts has them.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+
+namespace persimmon {
+
+inline void throwCoded(Napi::Env env, const char* code, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, code));
+  error.ThrowAsJavaScriptException();
+}
+
+}  // namespace persimmon

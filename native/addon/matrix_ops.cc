@@ -1,0 +1,67 @@
+#include <algorithm>
+#include <limits>
+
+#include "op_call.h"
+#include "ops.h"
+
+namespace persimmon {
+
+namespace {
+
+// embedding(stream, out, table, ids, tokens, hidden, rows): an id outside the table gives a row of NaN, never
+// a read outside
+void embedding(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t tokens = call.integer(4), hidden = call.integer(5), rows = call.integer(6);
+  float* out = call.floats(1, tokens * hidden);
+  const cpu::Weight table = call.weight(2, rows * hidden);
+  const int32_t* ids = call.integers(3, tokens);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    for (int64_t first = 0; first < tokens;) {
+      int64_t last = first;
+      while (last < tokens && ids[last] >= 0 && ids[last] < rows) ++last;
+      cpu::embedding(pool, out + first * hidden, table, ids + first, last - first, hidden);
+      for (first = last; first < tokens && (ids[first] < 0 || ids[first] >= rows); ++first) {
+        std::fill_n(out + first * hidden, hidden, std::numeric_limits<float>::quiet_NaN());
+      }
+    }
+  });
+}
+
+// linear(stream, out, x, weight, bias | null, rows, inFeatures, outFeatures)
+void linear(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(5), inFeatures = call.integer(6), outFeatures = call.integer(7);
+  float* out = call.floats(1, rows * outFeatures);
+  const float* x = call.floats(2, rows * inFeatures);
+  const cpu::Weight weight = call.weight(3, inFeatures * outFeatures);
+  const cpu::Weight bias = call.weight(4, outFeatures);
+  if (call.failed()) return;
+  call.enqueue(
+      [=](ThreadPool& pool) { cpu::linear(pool, out, x, weight, bias, rows, inFeatures, outFeatures); });
+}
+
+// layerNorm(stream, out, x, weight, bias, rows, width, epsilon)
+void layerNorm(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(5), width = call.integer(6);
+  const float epsilon = call.number(7);
+  float* out = call.floats(1, rows * width);
+  const float* x = call.floats(2, rows * width);
+  const cpu::Weight weight = call.weight(3, width);
+  const cpu::Weight bias = call.weight(4, width);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::layerNorm(pool, out, x, weight, bias, rows, width, epsilon); });
+}
+
+}  // namespace
+
+void exportMatrixOps(Napi::Object exports) {
+  Napi::Env env = exports.Env();
+  exports.Set("embedding", Napi::Function::New<embedding>(env, "embedding"));
+  exports.Set("linear", Napi::Function::New<linear>(env, "linear"));
+  exports.Set("layerNorm", Napi::Function::New<layerNorm>(env, "layerNorm"));
+}
+
+}  // namespace persimmon

@@ -1,0 +1,14 @@
+// The ops as functions of the addon. Each takes the stream first and returns at once.
+#pragma once
+
+#include <napi.h>
+
+namespace persimmon {
+
+void exportElementwiseOps(Napi::Object exports);
+void exportMatrixOps(Napi::Object exports);
+void exportAttentionOps(Napi::Object exports);
+void exportSamplingOps(Napi::Object exports);
+void exportConversionOps(Napi::Object exports);
+
+}  // namespace persimmon

@@ -1,0 +1,70 @@
+#include <limits>
+#include <vector>
+
+#include "op_call.h"
+#include "ops.h"
+
+namespace persimmon {
+
+namespace {
+
+// argmax(stream, out, x, rows, width)
+void argmax(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), width = call.integer(4);
+  int32_t* out = call.integers(1, rows);
+  const float* x = call.floats(2, rows * width);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::argmax(pool, out, x, rows, width); });
+}
+
+// sample(stream, out, logits, rows, width, temperature, topK, topP, uniform: Float64Array of `rows` draws in
+// [0, 1))
+void sample(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), width = call.integer(4);
+  int32_t* out = call.integers(1, rows);
+  const float* logits = call.floats(2, rows * width);
+  const float temperature = call.number(5), topP = call.number(7);
+  const int32_t topK = static_cast<int32_t>(call.integer(6));
+  if (call.failed()) return;
+  const auto draws = info[8].As<Napi::Float64Array>();
+  if (static_cast<int64_t>(draws.ElementLength()) < rows) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS", "sample needs one uniform draw a row");
+    return;
+  }
+  call.enqueue([=, uniform = std::vector<double>(draws.Data(), draws.Data() + rows)](ThreadPool& pool) {
+    cpu::sample(pool, out, logits, rows, width, temperature, topK, topP, uniform.data());
+  });
+}
+
+// gatherLogProbability(stream, out, logits, ids, rows, width): NaN for an id outside the row
+void gatherLogProbability(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(4), width = call.integer(5);
+  float* out = call.floats(1, rows);
+  const float* logits = call.floats(2, rows * width);
+  const int32_t* ids = call.integers(3, rows);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    std::vector<int32_t> inside(ids, ids + rows);
+    for (int32_t& id : inside) {
+      if (id < 0 || id >= width) id = 0;
+    }
+    cpu::gatherLogProbability(pool, out, logits, inside.data(), rows, width);
+    for (int64_t row = 0; row < rows; ++row) {
+      if (ids[row] < 0 || ids[row] >= width) out[row] = std::numeric_limits<float>::quiet_NaN();
+    }
+  });
+}
+
+}  // namespace
+
+void exportSamplingOps(Napi::Object exports) {
+  Napi::Env env = exports.Env();
+  exports.Set("argmax", Napi::Function::New<argmax>(env, "argmax"));
+  exports.Set("sample", Napi::Function::New<sample>(env, "sample"));
+  exports.Set("gatherLogProbability", Napi::Function::New<gatherLogProbability>(env, "gatherLogProbability"));
+}
+
+}  // namespace persimmon

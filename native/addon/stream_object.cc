@@ -1,0 +1,194 @@
+#include "stream_object.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "buffer.h"
+#include "errors.h"
+
+namespace persimmon {
+
+namespace {
+
+constexpr napi_type_tag kStreamTag = {0x1f0c77ab5d934e02, 0xb6a84427e0d15c39};
+
+cpu::DType dtypeOf(const Napi::Value& value) {
+  return static_cast<cpu::DType>(value.ToNumber().Uint32Value());
+}
+
+std::string megabytes(double bytes) { return std::to_string(static_cast<long long>(bytes / 1e6)) + " MB"; }
+
+// Checks that [offset, offset + bytes) lies inside the buffer.
+bool inside(const Buffer& buffer, double offset, double bytes) {
+  return offset >= 0 && bytes >= 0 && offset + bytes <= static_cast<double>(buffer.bytes());
+}
+
+}  // namespace
+
+// One asynchronous read: the bytes are copied by the stream's thread into an ArrayBuffer that is kept alive
+// here.
+struct StreamObject::PendingRead {
+  Napi::Promise::Deferred deferred;
+  Napi::Reference<Napi::ArrayBuffer> result;
+  Napi::ObjectReference stream;
+  StreamObject* owner;
+};
+
+Napi::Function StreamObject::define(Napi::Env env) {
+  return DefineClass(
+      env, "Stream",
+      {InstanceMethod<&StreamObject::allocate>("allocate"), InstanceMethod<&StreamObject::reserve>("reserve"),
+       InstanceMethod<&StreamObject::mapFile>("mapFile"), InstanceMethod<&StreamObject::write>("write"),
+       InstanceMethod<&StreamObject::read>("read"), InstanceMethod<&StreamObject::readSync>("readSync"),
+       InstanceMethod<&StreamObject::synchronize>("synchronize"),
+       InstanceMethod<&StreamObject::statistics>("statistics")});
+}
+
+// new Stream(threads)
+StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
+  const int threads = info[0].ToNumber().Int32Value();
+  if (threads < 1 || threads > 1024) {
+    throwCoded(info.Env(), "NATIVE_ARGUMENT", "a stream needs 1 to 1024 threads");
+    return;
+  }
+  info.This().As<Napi::Object>().TypeTag(&kStreamTag);
+  stream_ = std::make_shared<Stream>(threads);
+  settle_ = Napi::ThreadSafeFunction::New(info.Env(), Napi::Function(), "persimmon stream", 0, 1);
+  settle_.Unref(info.Env());
+  // Hooks run last in, first out: the stream stops before the thread-safe function that it calls is closed.
+  napi_add_env_cleanup_hook(info.Env(), &StreamObject::stop, stream_.get());
+}
+
+void StreamObject::Finalize(Napi::BasicEnv env) {
+  if (stream_ == nullptr) return;
+  napi_remove_env_cleanup_hook(env, &StreamObject::stop, stream_.get());
+  stream_->stop();
+  settle_.Release();
+}
+
+void StreamObject::stop(void* stream) { static_cast<Stream*>(stream)->stop(); }
+
+Stream* StreamObject::from(Napi::Value value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kStreamTag)) {
+    throwCoded(value.Env(), "NATIVE_ARGUMENT", "expected a native stream");
+    return nullptr;
+  }
+  return Unwrap(value.As<Napi::Object>())->stream_.get();
+}
+
+// allocate(bytes, dtype): uninitialised memory from the arena
+Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
+  const double bytes = info[0].ToNumber().DoubleValue();
+  MappedMemory memory = stream_->arena().take(static_cast<size_t>(bytes));
+  if (!memory) {
+    throwCoded(info.Env(), "OUT_OF_MEMORY", "the system has no " + megabytes(bytes) + " left for a tensor");
+    return info.Env().Undefined();
+  }
+  auto storage = std::make_shared<Storage>(stream_, std::move(memory), Storage::Kind::kArena);
+  return Buffer::create(info.Env(), std::move(storage), 0, static_cast<size_t>(bytes), dtypeOf(info[1]));
+}
+
+// reserve(bytes, dtype): zeroed address space that takes memory only where it is written
+Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
+  const double bytes = info[0].ToNumber().DoubleValue();
+  MappedMemory memory = MappedMemory::anonymous(static_cast<size_t>(bytes));
+  if (!memory) {
+    throwCoded(info.Env(), "OUT_OF_MEMORY", "the system cannot reserve " + megabytes(bytes));
+    return info.Env().Undefined();
+  }
+  auto storage = std::make_shared<Storage>(stream_, std::move(memory), Storage::Kind::kOwned);
+  return Buffer::create(info.Env(), std::move(storage), 0, static_cast<size_t>(bytes), dtypeOf(info[1]));
+}
+
+// mapFile(path): the whole file as a read-only buffer of bytes
+Napi::Value StreamObject::mapFile(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].ToString();
+  std::string error;
+  MappedMemory memory = MappedMemory::file(path, error);
+  if (!memory) {
+    throwCoded(info.Env(), "FILE_UNREADABLE", "cannot map " + path + ": " + error);
+    return info.Env().Undefined();
+  }
+  const size_t bytes = memory.bytes();
+  auto storage = std::make_shared<Storage>(stream_, std::move(memory), Storage::Kind::kOwned);
+  return Buffer::create(info.Env(), std::move(storage), 0, bytes, cpu::DType::kFloat32);
+}
+
+// write(buffer, byteOffset, source: Uint8Array): the source is copied before the call returns
+void StreamObject::write(const Napi::CallbackInfo& info) {
+  Buffer* buffer = Buffer::from(info[0]);
+  if (buffer == nullptr) return;
+  const double offset = info[1].ToNumber().DoubleValue();
+  const auto source = info[2].As<Napi::Uint8Array>();
+  if (!inside(*buffer, offset, static_cast<double>(source.ByteLength()))) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS", "a write must lie inside its buffer");
+    return;
+  }
+  uint8_t* target = buffer->data() + static_cast<size_t>(offset);
+  stream_->enqueue(
+      [target, bytes = std::string(reinterpret_cast<const char*>(source.Data()), source.ByteLength())](
+          ThreadPool&) { std::memcpy(target, bytes.data(), bytes.size()); });
+}
+
+// read(buffer, byteOffset, byteLength): Promise<ArrayBuffer>
+Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Buffer* buffer = Buffer::from(info[0]);
+  if (buffer == nullptr) return env.Undefined();
+  const double offset = info[1].ToNumber().DoubleValue();
+  const double bytes = info[2].ToNumber().DoubleValue();
+  if (!inside(*buffer, offset, bytes)) {
+    throwCoded(env, "NATIVE_BOUNDS", "a read must lie inside its buffer");
+    return env.Undefined();
+  }
+  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(env, static_cast<size_t>(bytes));
+  if (env.IsExceptionPending()) return env.Undefined();
+  auto* pending = new PendingRead{Napi::Promise::Deferred::New(env), Napi::Persistent(result),
+                                  Napi::Persistent(info.This().As<Napi::Object>()), this};
+  if (pendingReads_++ == 0) settle_.Ref(env);
+  const uint8_t* source = buffer->data() + static_cast<size_t>(offset);
+  uint8_t* target = static_cast<uint8_t*>(result.Data());
+  stream_->enqueue(
+      [source, target, size = static_cast<size_t>(bytes), pending, settle = settle_](ThreadPool&) {
+        std::memcpy(target, source, size);
+        settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
+          if (callEnv != nullptr) {
+            if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);
+            done->deferred.Resolve(done->result.Value());
+          }
+          delete done;
+        });
+      });
+  return pending->deferred.Promise();
+}
+
+// readSync(buffer, byteOffset, byteLength): ArrayBuffer; blocks JavaScript until the stream has come so far
+Napi::Value StreamObject::readSync(const Napi::CallbackInfo& info) {
+  Buffer* buffer = Buffer::from(info[0]);
+  if (buffer == nullptr) return info.Env().Undefined();
+  const double offset = info[1].ToNumber().DoubleValue();
+  const double bytes = info[2].ToNumber().DoubleValue();
+  if (!inside(*buffer, offset, bytes)) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS", "a read must lie inside its buffer");
+    return info.Env().Undefined();
+  }
+  stream_->synchronize();
+  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(bytes));
+  if (info.Env().IsExceptionPending()) return info.Env().Undefined();
+  std::memcpy(result.Data(), buffer->data() + static_cast<size_t>(offset), static_cast<size_t>(bytes));
+  return result;
+}
+
+void StreamObject::synchronize(const Napi::CallbackInfo&) { stream_->synchronize(); }
+
+Napi::Value StreamObject::statistics(const Napi::CallbackInfo& info) {
+  const ArenaStatistics statistics = stream_->arena().statistics();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("bytesInUse", static_cast<double>(statistics.bytesInUse));
+  result.Set("bytesCached", static_cast<double>(statistics.bytesCached));
+  result.Set("bytesPeak", static_cast<double>(statistics.bytesPeak));
+  return result;
+}
+
+}  // namespace persimmon

@@ -1,0 +1,42 @@
+// The JavaScript object `Stream`: memory, transfers and the order of commands. The ops themselves are in
+// ops_*.cc.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../core/stream.h"
+
+namespace persimmon {
+
+class StreamObject : public Napi::ObjectWrap<StreamObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // The stream behind a JavaScript value, or nullptr with a pending exception.
+  static Stream* from(Napi::Value value);
+
+  explicit StreamObject(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override;
+
+ private:
+  struct PendingRead;
+
+  Napi::Value allocate(const Napi::CallbackInfo& info);
+  Napi::Value reserve(const Napi::CallbackInfo& info);
+  Napi::Value mapFile(const Napi::CallbackInfo& info);
+  void write(const Napi::CallbackInfo& info);
+  Napi::Value read(const Napi::CallbackInfo& info);
+  Napi::Value readSync(const Napi::CallbackInfo& info);
+  void synchronize(const Napi::CallbackInfo& info);
+  Napi::Value statistics(const Napi::CallbackInfo& info);
+
+  static void stop(void* stream);
+
+  std::shared_ptr<Stream> stream_;
+  Napi::ThreadSafeFunction settle_;
+  // Reads under way; while there are any, the event loop is kept alive.
+  int pendingReads_ = 0;
+};
+
+}  // namespace persimmon

@@ -1,0 +1,68 @@
+#include "arena.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace persimmon {
+
+namespace {
+
+// Sizes are rounded so that a prompt of 700 tokens reuses the blocks of one of 690: to 4 KiB below 64 KiB,
+// above that to an eighth of the next lower power of two (at most 12.5 % is lost).
+size_t roundedSize(size_t bytes) {
+  size_t step = 4096;
+  while (step * 16 <= bytes) step *= 2;
+  return std::max(step, (bytes + step - 1) / step * step);
+}
+
+}  // namespace
+
+Arena::Arena(size_t cacheLimit, std::function<void(MappedMemory)> discard)
+    : cacheLimit_(cacheLimit), discard_(std::move(discard)) {}
+
+MappedMemory Arena::take(size_t bytes) {
+  const size_t size = roundedSize(bytes);
+  MappedMemory memory;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = free_.lower_bound(size);
+    // A block more than twice as large would be wasted on this request.
+    if (found != free_.end() && found->first <= 2 * size) {
+      memory = std::move(found->second);
+      statistics_.bytesCached -= memory.bytes();
+      free_.erase(found);
+    }
+  }
+  if (!memory) memory = MappedMemory::anonymous(size);
+  if (!memory) return memory;
+  std::lock_guard lock(mutex_);
+  statistics_.bytesInUse += memory.bytes();
+  statistics_.bytesPeak = std::max(statistics_.bytesPeak, statistics_.bytesInUse);
+  return memory;
+}
+
+void Arena::giveBack(MappedMemory memory) {
+  std::vector<MappedMemory> surplus;
+  {
+    std::lock_guard lock(mutex_);
+    statistics_.bytesInUse -= memory.bytes();
+    statistics_.bytesCached += memory.bytes();
+    const size_t size = memory.bytes();
+    free_.emplace(size, std::move(memory));
+    while (statistics_.bytesCached > cacheLimit_) {
+      auto largest = std::prev(free_.end());
+      statistics_.bytesCached -= largest->first;
+      surplus.push_back(std::move(largest->second));
+      free_.erase(largest);
+    }
+  }
+  for (auto& block : surplus) discard_(std::move(block));
+}
+
+ArenaStatistics Arena::statistics() const {
+  std::lock_guard lock(mutex_);
+  return statistics_;
+}
+
+}  // namespace persimmon

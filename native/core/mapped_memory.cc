@@ -1,0 +1,62 @@
+#include "mapped_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace persimmon {
+
+MappedMemory::MappedMemory(MappedMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+MappedMemory& MappedMemory::operator=(MappedMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedMemory::~MappedMemory() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+MappedMemory MappedMemory::file(const std::string& path, std::string& error) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    error = std::strerror(errno);
+    return {};
+  }
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+    error = "not a regular file with content";
+    close(descriptor);
+    return {};
+  }
+  const size_t bytes = static_cast<size_t>(status.st_size);
+  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  if (data == MAP_FAILED) error = std::strerror(errno);
+  close(descriptor);
+  if (data == MAP_FAILED) return {};
+  return MappedMemory(static_cast<uint8_t*>(data), bytes);
+}
+
+MappedMemory MappedMemory::anonymous(size_t bytes) {
+  if (bytes == 0) bytes = 1;
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+#ifdef MAP_NORESERVE
+  flags |= MAP_NORESERVE;
+#endif
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (data == MAP_FAILED) return {};
+#ifdef MADV_HUGEPAGE
+  // 2 MiB pages: a 134 MB weight matrix then needs 64 translations where 4 KiB pages need 32,768.
+  if (bytes >= (size_t{2} << 20)) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return MappedMemory(static_cast<uint8_t*>(data), bytes);
+}
+
+}  // namespace persimmon

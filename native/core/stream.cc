@@ -1,0 +1,71 @@
+#include "stream.h"
+
+#include <utility>
+
+namespace persimmon {
+
+namespace {
+
+// Activations of a forward pass of a few hundred tokens of the 8B fit; more is given back to the system.
+constexpr size_t kArenaCacheBytes = size_t{512} << 20;
+
+}  // namespace
+
+Stream::Stream(int threads)
+    : threads_(threads), arena_(kArenaCacheBytes, [this](MappedMemory memory) {
+        auto held = std::make_shared<MappedMemory>(std::move(memory));
+        enqueue([held](ThreadPool&) { *held = MappedMemory(); });
+      }) {
+  thread_ = std::thread([this] { run(); });
+}
+
+Stream::~Stream() { stop(); }
+
+void Stream::stop() {
+  // Commands that never ran may own memory that the running one still reads: they are destroyed after it has
+  // ended.
+  std::deque<Command> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    dropped.swap(queue_);
+  }
+  wake_.notify_all();
+  finished_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Stream::enqueue(Command command) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    queue_.push_back(std::move(command));
+  }
+  wake_.notify_one();
+}
+
+void Stream::synchronize() {
+  std::unique_lock lock(mutex_);
+  finished_.wait(lock, [this] { return (queue_.empty() && !busy_) || stopping_; });
+}
+
+void Stream::run() {
+  // Created here, so that the stream's thread is the pool's caller and counts as one of its threads.
+  ThreadPool pool(threads_);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return !queue_.empty() || stopping_; });
+    if (stopping_) return;
+    Command command = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    command(pool);
+    command = nullptr;
+    lock.lock();
+    busy_ = false;
+    if (queue_.empty()) finished_.notify_all();
+  }
+}
+
+}  // namespace persimmon
