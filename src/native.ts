@@ -1,0 +1,247 @@
+/**
+ * The only file that loads the addon. Everything that C++ offers is declared and documented here. Arguments are checked
+ * by the callers in `src/tensor/`; the addon itself only makes sure that no op leaves its buffers.
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PersimmonError } from "./errors.js";
+
+/** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
+export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3 } as const;
+
+/** A range of native memory with an element type. */
+export interface NativeBuffer {
+  readonly byteLength: number;
+  /** Another buffer over a part of the same bytes. */
+  view(byteOffset: number, byteLength: number, dtype: number): NativeBuffer;
+  /** Gives the memory back in stream order. Using the buffer afterwards throws `TENSOR_RELEASED`. */
+  release(): void;
+}
+
+export interface MemoryStatistics {
+  /** Bytes that tensors hold now. */
+  bytesInUse: number;
+  /** Bytes kept for the next tensors. */
+  bytesCached: number;
+  /** The largest `bytesInUse` so far. */
+  bytesPeak: number;
+}
+
+/** Runs ops in order on a native thread; every method but the `…Sync` ones and `synchronize` returns at once. */
+export interface NativeStream {
+  /** Uninitialised memory from the stream's arena. Throws `OUT_OF_MEMORY`. */
+  allocate(bytes: number, dtype: number): NativeBuffer;
+  /** Zeroed address space of its own; memory is taken only where it is written. Throws `OUT_OF_MEMORY`. */
+  reserve(bytes: number, dtype: number): NativeBuffer;
+  /** A whole file, memory-mapped read-only. Throws `FILE_UNREADABLE`. */
+  mapFile(path: string): NativeBuffer;
+  /** Copies `source` into the buffer in stream order; `source` may change after the call. */
+  write(buffer: NativeBuffer, byteOffset: number, source: Uint8Array): void;
+  /** Resolves with a copy of the bytes once the stream has come so far. */
+  read(buffer: NativeBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  /** As `read`, but blocks JavaScript. */
+  readSync(buffer: NativeBuffer, byteOffset: number, byteLength: number): ArrayBuffer;
+  /** Blocks JavaScript until everything enqueued has run. */
+  synchronize(): void;
+  statistics(): MemoryStatistics;
+}
+
+/** Sizes that the attention ops share; see native/cpu/ops.h for the layout of the cache pages. */
+export interface AttentionSizes {
+  tokens: number;
+  heads: number;
+  headDim: number;
+  rotaryDims: number;
+  sequenceCount: number;
+  pagesPerSequence: number;
+  pageTokens: number;
+  pageCount: number;
+}
+
+type Buffer = NativeBuffer;
+type Optional = NativeBuffer | null;
+/** positions [tokens], sequences [tokens], keys, values, pageTable [sequenceCount, pagesPerSequence] */
+type CacheArguments = [
+  sizes: AttentionSizes,
+  positions: Buffer,
+  sequences: Buffer,
+  keys: Buffer,
+  values: Buffer,
+  pageTable: Buffer,
+];
+
+export interface NativeAddon {
+  Stream: new (threads: number) => NativeStream;
+  /** The instruction set in use: "avx512-bf16", "avx512", "avx2" or "portable". */
+  instructionSet(): string;
+  /** Chooses another one; false where this CPU lacks it. For tests and benchmarks. */
+  setInstructionSet(name: string): boolean;
+
+  add(stream: NativeStream, out: Buffer, a: Buffer, b: Buffer, count: number): void;
+  reluSquared(stream: NativeStream, out: Buffer, x: Buffer, count: number): void;
+  softmax(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number): void;
+  logSoftmax(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number): void;
+  /** Rows of `table` [rows, hidden] by id; an id outside gives a row of NaN. */
+  embedding(
+    stream: NativeStream,
+    out: Buffer,
+    table: Buffer,
+    ids: Buffer,
+    tokens: number,
+    hidden: number,
+    rows: number,
+  ): void;
+  /** out = x · weightᵀ + bias; x [rows, inFeatures], weight [outFeatures, inFeatures]. */
+  linear(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    weight: Buffer,
+    bias: Optional,
+    rows: number,
+    inFeatures: number,
+    outFeatures: number,
+  ): void;
+  layerNorm(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    weight: Buffer,
+    bias: Buffer,
+    rows: number,
+    width: number,
+    epsilon: number,
+  ): void;
+  fusedAttention(
+    stream: NativeStream,
+    z: Buffer,
+    qkv: Buffer,
+    qNormWeight: Optional,
+    qNormBias: Optional,
+    kNormWeight: Optional,
+    kNormBias: Optional,
+    epsilon: number,
+    cos: Buffer,
+    sin: Buffer,
+    maxPositions: number,
+    q: Optional,
+    k: Optional,
+    v: Optional,
+    qRot: Optional,
+    kRot: Optional,
+    ...cache: CacheArguments
+  ): void;
+  splitHeads(
+    stream: NativeStream,
+    q: Buffer,
+    k: Buffer,
+    v: Buffer,
+    qkv: Buffer,
+    tokens: number,
+    heads: number,
+    headDim: number,
+  ): void;
+  rotary(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    cos: Buffer,
+    sin: Buffer,
+    positions: Buffer,
+    tokens: number,
+    heads: number,
+    headDim: number,
+    rotaryDims: number,
+    maxPositions: number,
+  ): void;
+  cacheAppend(stream: NativeStream, k: Buffer, v: Buffer, ...cache: CacheArguments): void;
+  attentionPattern(
+    stream: NativeStream,
+    pattern: Buffer,
+    q: Buffer,
+    keyCount: number,
+    ...cache: CacheArguments
+  ): void;
+  attentionValues(
+    stream: NativeStream,
+    z: Buffer,
+    pattern: Buffer,
+    keyCount: number,
+    ...cache: CacheArguments
+  ): void;
+  argmax(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number): void;
+  /** One draw a row, in the order temperature, top-k, top-p; `uniform` holds a number in [0, 1) for each row. */
+  sample(
+    stream: NativeStream,
+    out: Buffer,
+    logits: Buffer,
+    rows: number,
+    width: number,
+    temperature: number,
+    topK: number,
+    topP: number,
+    uniform: Float64Array,
+  ): void;
+  gatherLogProbability(
+    stream: NativeStream,
+    out: Buffer,
+    logits: Buffer,
+    ids: Buffer,
+    rows: number,
+    width: number,
+  ): void;
+  /** Copies bytes inside native memory. */
+  copyBytes(
+    stream: NativeStream,
+    out: Buffer,
+    outOffset: number,
+    x: Buffer,
+    offset: number,
+    bytes: number,
+  ): void;
+  /** Converts `count` elements between buffers of float32, bfloat16 and (as a source) float16. */
+  convert(stream: NativeStream, out: Buffer, x: Buffer, count: number): void;
+  /** Fills with near-normal numbers that depend on `seed` and the index only. */
+  fillNormal(
+    stream: NativeStream,
+    out: Buffer,
+    count: number,
+    mean: number,
+    deviation: number,
+    seed: number,
+  ): void;
+  /** Writes the gigabytes a second of one pass over `x` into the one float of `out`. */
+  readBandwidth(stream: NativeStream, x: Buffer, out: Buffer): void;
+}
+
+/** The folder of package.json: this file lies in src/ or, compiled, in dist/src/. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json"))) {
+    const parent = dirname(folder);
+    if (parent === folder) return folder;
+    folder = parent;
+  }
+  return folder;
+}
+
+let loaded: NativeAddon | undefined;
+
+/** The addon, loaded at the first call. Throws `ADDON_MISSING` when it was not built or does not fit this machine. */
+export function native(): NativeAddon {
+  if (loaded === undefined) {
+    const file = join(packageRoot(), "build", "Release", "persimmon.node");
+    try {
+      loaded = createRequire(import.meta.url)(file) as NativeAddon;
+    } catch (cause) {
+      throw new PersimmonError(
+        "ADDON_MISSING",
+        `the native addon ${file} could not be loaded (${(cause as Error).message}); build it with \`npm run build\``,
+        { cause },
+      );
+    }
+  }
+  return loaded;
+}

@@ -1,0 +1,48 @@
+import { availableParallelism } from "node:os";
+import { PersimmonError } from "../errors.js";
+import { type MemoryStatistics, type NativeStream, native } from "../native.js";
+
+/** Where tensors live and ops run: one native stream with its threads. */
+export class Device {
+  readonly kind = "cpu";
+  /** Threads that an op is spread over. */
+  readonly threads: number;
+  /** For src/tensor only. */
+  readonly stream: NativeStream;
+
+  private constructor(threads: number) {
+    this.threads = threads;
+    this.stream = new (native().Stream)(threads);
+  }
+
+  private static readonly cpus = new Map<number, Device>();
+
+  /**
+   * The CPU with a number of threads (default: all that the process may use). The same number gives the same device.
+   * Throws `THREADS_INVALID`.
+   */
+  static cpu(threads: number = availableParallelism()): Device {
+    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+      throw new PersimmonError(
+        "THREADS_INVALID",
+        `threads must be a whole number from 1 to 1024, got ${threads}`,
+      );
+    }
+    let device = Device.cpus.get(threads);
+    if (device === undefined) {
+      device = new Device(threads);
+      Device.cpus.set(threads, device);
+    }
+    return device;
+  }
+
+  /** Bytes of tensors in use and cached; weights that are mapped from files and KV caches are not among them. */
+  memory(): MemoryStatistics {
+    return this.stream.statistics();
+  }
+
+  /** The instruction set of the kernels in use, such as "avx512-bf16". */
+  get instructionSet(): string {
+    return native().instructionSet();
+  }
+}

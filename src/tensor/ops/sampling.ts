@@ -1,0 +1,53 @@
+import { PersimmonError } from "../../errors.js";
+import { native } from "../../native.js";
+import { Tensor } from "../tensor.js";
+import { expectTensor } from "./check.js";
+
+/** The index of the largest value of each row; of equal ones the first. x [rows, width] → [rows] int32. */
+export function argmax(x: Tensor): Tensor {
+  expectTensor("argmax", "x", x, [undefined, undefined]);
+  const [rows, width] = x.shape;
+  const out = Tensor.empty(x.device, [rows], "int32");
+  native().argmax(x.device.stream, out.buffer, x.buffer, rows, width);
+  return out;
+}
+
+/**
+ * Draws one id a row in the order of Adept's server: logits / temperature, then top-k (logits below the k-th go, ties
+ * stay), then top-p (in descending order, up to and with the first whose cumulative probability exceeds p), softmax, one
+ * draw.
+ * @param logits [rows, vocabulary]
+ * @param topK 0 keeps all
+ * @param topP 0 or 1 keeps all
+ * @param uniform one number in [0, 1) for each row
+ * @returns [rows] int32
+ */
+export function sample(
+  logits: Tensor,
+  options: { temperature: number; topK: number; topP: number },
+  uniform: Float64Array,
+): Tensor {
+  expectTensor("sample", "logits", logits, [uniform.length, undefined]);
+  const [rows, width] = logits.shape;
+  const { temperature, topK, topP } = options;
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      `ops.sample: temperature must be above 0, got ${temperature}`,
+    );
+  }
+  const out = Tensor.empty(logits.device, [rows], "int32");
+  const { stream } = logits.device;
+  native().sample(stream, out.buffer, logits.buffer, rows, width, temperature, topK, topP, uniform);
+  return out;
+}
+
+/** The log-probability of ids[r] under the softmax of row r. logits [rows, vocabulary], ids [rows] int32 → [rows]. */
+export function gatherLogProbability(logits: Tensor, ids: Tensor): Tensor {
+  expectTensor("gatherLogProbability", "logits", logits, [undefined, undefined]);
+  const [rows, width] = logits.shape;
+  expectTensor("gatherLogProbability", "ids", ids, [rows], ["int32"]);
+  const out = Tensor.empty(logits.device, [rows]);
+  native().gatherLogProbability(logits.device.stream, out.buffer, logits.buffer, ids.buffer, rows, width);
+  return out;
+}

@@ -1,0 +1,146 @@
+import { PersimmonError } from "../errors.js";
+import { type NativeBuffer, nativeDType } from "../native.js";
+import type { Device } from "./device.js";
+import { bfloat16ToFloat32, bytesPerElement, type DType } from "./dtype.js";
+import { enter, leave } from "./scope.js";
+
+/** Elements of a shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/**
+ * A handle to an array on a device, row-major and contiguous. Ops return at once with the handle of their result; the
+ * values exist when the device's stream has come so far, which `data()` waits for. Tensors are never changed by an op.
+ */
+export class Tensor {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: Device;
+  private readonly handle: NativeBuffer;
+  private released = false;
+
+  /** For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements. */
+  constructor(device: Device, handle: NativeBuffer, shape: readonly number[], dtype: DType) {
+    this.device = device;
+    this.handle = handle;
+    this.shape = shape;
+    this.dtype = dtype;
+    enter(this);
+  }
+
+  /** A tensor with undefined content. */
+  static empty(device: Device, shape: readonly number[], dtype: DType = "float32"): Tensor {
+    const handle = device.stream.allocate(elementCount(shape) * bytesPerElement[dtype], nativeDType[dtype]);
+    return new Tensor(device, handle, shape, dtype);
+  }
+
+  /**
+   * A tensor with a copy of `values`: Float32Array gives float32, Int32Array gives int32.
+   * @param shape default: one axis
+   */
+  static from(
+    device: Device,
+    values: Float32Array | Int32Array,
+    shape: readonly number[] = [values.length],
+  ): Tensor {
+    if (elementCount(shape) !== values.length) {
+      throw new PersimmonError(
+        "SHAPE_MISMATCH",
+        `shape [${shape}] has ${elementCount(shape)} elements, but ${values.length} values were given`,
+      );
+    }
+    const tensor = Tensor.empty(device, shape, values instanceof Int32Array ? "int32" : "float32");
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    device.stream.write(tensor.handle, 0, bytes);
+    return tensor;
+  }
+
+  /** The native memory, for ops. Throws `TENSOR_RELEASED` when it was given back. */
+  get buffer(): NativeBuffer {
+    if (this.released) {
+      throw new PersimmonError(
+        "TENSOR_RELEASED",
+        `a tensor of shape [${this.shape}] was used after its scope had ended or it was disposed: call keep() on it inside the scope, or read data() there`,
+      );
+    }
+    return this.handle;
+  }
+
+  get size(): number {
+    return elementCount(this.shape);
+  }
+
+  /** The values, once computed. bfloat16 is widened; int32 values are exact up to 2^24. */
+  async data(): Promise<Float32Array> {
+    return toFloat32(await this.device.stream.read(this.buffer, 0, this.byteLength), this.dtype);
+  }
+
+  /** The values of an int32 tensor, once computed. */
+  async integers(): Promise<Int32Array> {
+    return new Int32Array(await this.device.stream.read(this.buffer, 0, this.byteLength));
+  }
+
+  /** As `data()`, but blocks JavaScript until the stream has come so far. */
+  dataSync(): Float32Array {
+    return toFloat32(this.device.stream.readSync(this.buffer, 0, this.byteLength), this.dtype);
+  }
+
+  /** Rows `start` to `end` (exclusive) of the first axis, over the same memory. */
+  rows(start: number, end: number): Tensor {
+    const [count, ...rest] = this.shape;
+    if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= count)) {
+      throw new PersimmonError(
+        "INDEX_OUT_OF_RANGE",
+        `rows ${start} to ${end} of a tensor with ${count} rows`,
+      );
+    }
+    const rowBytes = elementCount(rest) * bytesPerElement[this.dtype];
+    const handle = this.buffer.view(start * rowBytes, (end - start) * rowBytes, nativeDType[this.dtype]);
+    return new Tensor(this.device, handle, [end - start, ...rest], this.dtype);
+  }
+
+  /** The same values under another shape with as many elements. */
+  reshape(shape: readonly number[]): Tensor {
+    if (elementCount(shape) !== this.size) {
+      throw new PersimmonError("SHAPE_MISMATCH", `cannot view shape [${this.shape}] as [${shape}]`);
+    }
+    const handle = this.buffer.view(0, this.byteLength, nativeDType[this.dtype]);
+    return new Tensor(this.device, handle, shape, this.dtype);
+  }
+
+  /** Takes the tensor out of its scope: it lives until it is disposed or collected. */
+  keep(): this {
+    leave(this);
+    return this;
+  }
+
+  /** Gives the memory back. Called by scopes; disposing twice is harmless. */
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.handle.release();
+  }
+
+  [Symbol.dispose](): void {
+    leave(this);
+    this.release();
+  }
+
+  private get byteLength(): number {
+    return this.size * bytesPerElement[this.dtype];
+  }
+}
+
+function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(bytes);
+    case "bfloat16":
+      return bfloat16ToFloat32(new Uint16Array(bytes));
+    case "int32":
+      return Float32Array.from(new Int32Array(bytes));
+    case "float16":
+      throw new PersimmonError("DTYPE_UNSUPPORTED", "float16 tensors are converted when they are loaded");
+  }
+}
