@@ -1,0 +1,21 @@
+import { scope } from "../tensor/scope.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { currentPath, enterModule } from "./path.js";
+
+/**
+ * A part of a model. Its children are ordinary properties; swapping one is an assignment. Authors write `forward`,
+ * callers use `call`.
+ */
+export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
+  protected abstract forward(...args: In): Out;
+
+  /** Runs `forward`: intermediates are freed at its end, and taps inside it are named after this module's place. */
+  call(...args: In): Out {
+    return enterModule(this, () => scope(() => this.forward(...args)));
+  }
+
+  /** The name of this module's place while a forward pass runs, such as `layers.3.mlp`; for messages. */
+  protected get path(): string {
+    return currentPath();
+  }
+}

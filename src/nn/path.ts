@@ -1,0 +1,72 @@
+/**
+ * Names of places in a running forward pass. The tree of names is made by walking a model's own properties
+ * (`layers.3.selfAttn.dense`), once for each set of modules; while the pass runs, `enterModule` follows it down. A module
+ * that stands in two places has a name in each.
+ */
+import { Module } from "./module.js";
+
+interface Place {
+  readonly path: string;
+  /** The places at which a module stands below this one, in the order of the walk. */
+  readonly below: Map<object, Place[]>;
+  /** How often each module was entered since this place was. */
+  readonly entered: Map<object, number>;
+}
+
+let current: Place | undefined;
+
+/** Children of a module: own properties that are modules, or arrays of them. */
+export function childrenOf(module: object): [name: string, child: Module<never[], unknown>][] {
+  const children: [string, Module<never[], unknown>][] = [];
+  for (const [name, value] of Object.entries(module)) {
+    if (value instanceof Module) children.push([name, value]);
+    if (!Array.isArray(value)) continue;
+    for (const [index, element] of value.entries()) {
+      if (element instanceof Module) children.push([`${name}.${index}`, element]);
+    }
+  }
+  return children;
+}
+
+function place(module: object, path: string, above: readonly object[]): Place {
+  const below = new Map<object, Place[]>();
+  for (const [name, child] of childrenOf(module)) {
+    // A module below itself (a wrapper that refers to its model, say) is not followed again.
+    if (above.includes(child)) continue;
+    const childPlace = place(child, path === "" ? name : `${path}.${name}`, [...above, child]);
+    below.set(child, [...(below.get(child) ?? []), childPlace]);
+  }
+  return { path, below, entered: new Map() };
+}
+
+/** Runs `f` as a pass of the whole model `root`: the modules called inside get their names from its tree. */
+export function withNames<T>(root: object, f: () => T): T {
+  const outer = current;
+  current = place(root, "", [root]);
+  try {
+    return f();
+  } finally {
+    current = outer;
+  }
+}
+
+/** Runs `f` with the names of `module`'s place. */
+export function enterModule<T>(module: object, f: () => T): T {
+  const outer = current;
+  const places = outer?.below.get(module);
+  if (outer === undefined || places === undefined) return f();
+  const times = outer.entered.get(module) ?? 0;
+  outer.entered.set(module, times + 1);
+  current = places[times % places.length];
+  current.entered.clear();
+  try {
+    return f();
+  } finally {
+    current = outer;
+  }
+}
+
+/** The name of the place that runs now; empty at the root or outside of a pass. */
+export function currentPath(): string {
+  return current?.path ?? "";
+}
