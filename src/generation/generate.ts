@@ -1,0 +1,136 @@
+import type { Persimmon } from "../model/persimmon.js";
+import { forward } from "../runtime/forward.js";
+import type { KvCache, KvSequence } from "../runtime/kv_cache.js";
+import type { Device } from "../tensor/device.js";
+import * as ops from "../tensor/ops/index.js";
+import { scope } from "../tensor/scope.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { Sampling } from "./options.js";
+import { SeededRandom } from "./random.js";
+import { type TextDecoderStream, TextWriter } from "./text_writer.js";
+import type { Generation, Token } from "./token_stream.js";
+
+/** What a generation needs of a loaded model. */
+export interface Generator {
+  model: Persimmon;
+  device: Device;
+  kv: KvCache;
+  eosTokenIds: readonly number[];
+  /** Positions that a sequence may have. */
+  maxLength: number;
+  /** Turns ids into text as they come, as a continuation of `prompt`. */
+  decodeStream(prompt: readonly number[]): TextDecoderStream;
+}
+
+/** A sequence that is being generated. */
+interface Running {
+  sequence: KvSequence;
+  /** Tokens that the model has not seen yet. */
+  next: readonly number[];
+  writer: TextWriter;
+  random: SeededRandom;
+}
+
+/** Tokens of a prompt that one forward pass takes: bounds the memory and the time to react to an interrupt. */
+export const prefillChunk = 512;
+
+/**
+ * Puts all but the last token of a prompt into a sequence, a chunk at a time.
+ * @returns the last token, or undefined when `signal` was aborted
+ */
+export async function prefill(
+  at: Pick<Generator, "model" | "device" | "kv">,
+  sequence: KvSequence,
+  prompt: readonly number[],
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  const last = prompt.length - 1;
+  for (let start = 0; start < last; start += prefillChunk) {
+    if (signal?.aborted) return undefined;
+    const ids = prompt.slice(start, Math.min(start + prefillChunk, last));
+    const logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "last" }]);
+    // Reading one number waits for the chunk, so that an interrupt finds at most one chunk under way.
+    const first = logits.reshape([logits.size]).rows(0, 1);
+    await first.data();
+    first.release();
+    logits.release();
+  }
+  return prompt[last];
+}
+
+/**
+ * Generates continuations of several prompts together, each in its own sequence. A row of a batch is bit-identical to
+ * the same prompt alone.
+ * @param sequences empty ones, or ones that the prompts continue; they keep what was generated
+ * @param emit called for each token with the index of its prompt
+ */
+export async function generateBatch(
+  at: Generator,
+  prompts: readonly (readonly number[])[],
+  sequences: readonly KvSequence[],
+  sampling: Sampling,
+  signal: AbortSignal,
+  emit: (prompt: number, token: Token) => void,
+): Promise<Generation[]> {
+  const running: Running[] = [];
+  for (const [index, prompt] of prompts.entries()) {
+    const writer = new TextWriter(
+      at.decodeStream(prompt),
+      sampling.stop,
+      Math.min(sampling.maxNewTokens, at.maxLength - sequences[index].length - prompt.length),
+      sampling.stopAtEos ? at.eosTokenIds : [],
+      (token) => emit(index, token),
+    );
+    // Draws of one row do not depend on the others: each has a generator of its own.
+    const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
+    const last =
+      writer.finish === undefined ? await prefill(at, sequences[index], prompt, signal) : undefined;
+    running.push({ sequence: sequences[index], next: last === undefined ? [] : [last], writer, random });
+  }
+  const ended: Running[] = [];
+  let active = running;
+  while (true) {
+    if (signal.aborted) for (const row of active) row.writer.end("interrupted");
+    ended.push(...active.filter((row) => row.writer.finish !== undefined));
+    active = active.filter((row) => row.writer.finish === undefined);
+    if (active.length === 0) break;
+    const { ids, logprobs } = await step(at, active, sampling);
+    for (const [index, row] of active.entries()) {
+      row.next = [ids[index]];
+      row.writer.push(ids[index], logprobs?.[index]);
+    }
+  }
+  return running.map((row) => row.writer.result());
+}
+
+/** One forward pass and one chosen token for each row. */
+async function step(
+  at: Generator,
+  rows: readonly Running[],
+  sampling: Sampling,
+): Promise<{ ids: Int32Array; logprobs: Float32Array | undefined }> {
+  const logits = forward(
+    at.model,
+    at.device,
+    at.kv,
+    rows.map((row) => ({ sequence: row.sequence, ids: row.next, logits: "last" as const })),
+  );
+  const { chosen, logprob } = scope(() => {
+    const chosen = choose(logits, rows, sampling);
+    return { chosen, logprob: sampling.logprobs ? ops.gatherLogProbability(logits, chosen) : undefined };
+  });
+  logits.release();
+  const [ids, logprobs] = await Promise.all([chosen.integers(), logprob?.data()]);
+  chosen.release();
+  logprob?.release();
+  return { ids, logprobs };
+}
+
+function choose(logits: Tensor, rows: readonly Running[], sampling: Sampling): Tensor {
+  if (sampling.temperature === 0) return ops.argmax(logits);
+  return ops.sample(
+    logits,
+    sampling,
+    Float64Array.from(rows, (row) => row.random.next()),
+  );
+}

@@ -1,0 +1,110 @@
+import { PersimmonError } from "../errors.js";
+import type { KvSequence } from "../runtime/kv_cache.js";
+
+/** How tokens are chosen and when to stop. */
+export interface GenerateOptions {
+  /** Most tokens to make; 256. Fewer are made where the context ends. */
+  maxNewTokens?: number;
+  /** 0 (the default) takes the most likely token; above, logits are divided by it before a draw. */
+  temperature?: number;
+  /** Draw among the k most likely tokens (ties with the k-th stay); 0, the default, keeps all. */
+  topK?: number;
+  /** Draw among the most likely tokens up to this cumulative probability; 0 or 1 keeps all (default 0). */
+  topP?: number;
+  /** Makes draws repeatable; default: a new one each time. */
+  seed?: number;
+  /** Texts that end the generation; they and what follows are not part of the result. */
+  stop?: string | readonly string[];
+  /** Whether each token comes with its log-probability under the unmodified logits. */
+  logprobs?: boolean;
+  /** Ends the generation early, with `finish: "interrupted"`. In a notebook the stop button does so as well. */
+  signal?: AbortSignal;
+  /** Whether text prompts begin with the BOS token; default: as tokenizer_config.json says. */
+  bos?: boolean;
+  /**
+   * A sequence to go on with (see `prefill`). It grows by the prompt and the generated tokens but the last one, which the
+   * model has not seen.
+   */
+  kv?: KvSequence;
+  /** Whether an EOS token ends the generation; true. */
+  stopAtEos?: boolean;
+}
+
+/** The options with their defaults, checked. */
+export interface Sampling {
+  maxNewTokens: number;
+  temperature: number;
+  topK: number;
+  topP: number;
+  seed: number;
+  stop: readonly string[];
+  logprobs: boolean;
+  stopAtEos: boolean;
+}
+
+/** Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. */
+export function checkOptions(options: GenerateOptions): Sampling {
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) {
+      throw new PersimmonError(
+        "OPTION_UNKNOWN",
+        `generate has no option "${name}"; it has ${[...known].join(", ")}`,
+      );
+    }
+  }
+  const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
+  if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      "stop must be a text or a list of texts, none of them empty",
+    );
+  }
+  const sampling: Sampling = {
+    maxNewTokens: options.maxNewTokens ?? 256,
+    temperature: options.temperature ?? 0,
+    topK: options.topK ?? 0,
+    topP: options.topP ?? 0,
+    seed: options.seed ?? Math.floor(Math.random() * 2 ** 53),
+    stop,
+    logprobs: options.logprobs ?? false,
+    stopAtEos: options.stopAtEos ?? true,
+  };
+  whole("maxNewTokens", sampling.maxNewTokens, 0, 2 ** 31);
+  whole("topK", sampling.topK, 0, 2 ** 31 - 1);
+  whole("seed", sampling.seed, 0, Number.MAX_SAFE_INTEGER);
+  between("temperature", sampling.temperature, 0, 100);
+  between("topP", sampling.topP, 0, 1);
+  return sampling;
+}
+
+const known = new Set<string>([
+  "maxNewTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "seed",
+  "stop",
+  "logprobs",
+  "signal",
+  "bos",
+  "kv",
+  "stopAtEos",
+] satisfies (keyof GenerateOptions)[]);
+
+function whole(name: string, value: unknown, least: number, most: number): void {
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      `${name} must be a whole number from ${least} to ${most}, got ${String(value)}`,
+    );
+  }
+}
+
+function between(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== "number" || !(value >= least && value <= most)) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      `${name} must be a number from ${least} to ${most}, got ${String(value)}`,
+    );
+  }
+}

@@ -1,0 +1,71 @@
+/** One generated token. */
+export interface Token {
+  id: number;
+  /** Its share of the text: empty while it holds only a part of a character. */
+  text: string;
+  /** Natural logarithm of its probability under the unmodified logits; with `logprobs: true`. */
+  logprob?: number;
+}
+
+/** Why a generation ended: a stop text, an EOS token, the limit of tokens or context, or an interrupt. */
+export type Finish = "stop" | "eos" | "length" | "interrupted";
+
+export interface Generation {
+  /** The generated text, without the stop text or EOS. */
+  text: string;
+  /** The generated ids, an EOS at the end included. */
+  ids: number[];
+  finish: Finish;
+}
+
+/**
+ * The tokens of a running generation. It runs whether or not anyone reads along; leaving a `for await` loop early ends
+ * it, with `finish: "interrupted"`.
+ */
+export class TokenStream implements AsyncIterable<Token> {
+  /** Settles when the generation has ended; rejects with what went wrong. */
+  readonly done: Promise<Generation>;
+  private readonly queue: Token[] = [];
+  private wake: (() => void) | undefined;
+  private ended = false;
+  private readonly controller = new AbortController();
+
+  /** @param run makes tokens, handing each to `emit`, until it is finished or `signal` is aborted */
+  constructor(run: (emit: (token: Token) => void, signal: AbortSignal) => Promise<Generation>) {
+    const emit = (token: Token) => {
+      this.queue.push(token);
+      this.wake?.();
+    };
+    this.done = run(emit, this.controller.signal).finally(() => {
+      this.ended = true;
+      this.wake?.();
+    });
+    // Whoever iterates gets the error there; without this, `done` that nobody awaits would end the process.
+    this.done.catch(() => {});
+  }
+
+  /** Ends the generation after the token under way. */
+  cancel(): void {
+    this.controller.abort();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Token, void, undefined> {
+    try {
+      while (true) {
+        const token = this.queue.shift();
+        if (token !== undefined) {
+          yield token;
+        } else if (this.ended) {
+          await this.done;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
+        }
+      }
+    } finally {
+      this.cancel();
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { PersimmonError } from "../errors.js";
+import { native, nativeDType } from "../native.js";
+import type { Device } from "../tensor/device.js";
+import { elementCount, Tensor } from "../tensor/tensor.js";
+
+/** Positions in a page. A page of one head is then 32 · 64 · 4 B = 8 KiB, two pages of the processor. */
+const pageTokens = 32;
+
+export interface KvShape {
+  layers: number;
+  heads: number;
+  headDim: number;
+}
+
+/** One layer's keys and values, each [pageCount, heads, pageTokens, headDim]. */
+export interface LayerPages {
+  keys: Tensor;
+  values: Tensor;
+}
+
+/**
+ * Keys and values of all sequences of a model, in pages that forks share. Address space is reserved for all pages at the
+ * start; memory is taken only by pages that were written once.
+ */
+export class KvCache {
+  readonly layers: readonly LayerPages[];
+  readonly pageTokens = pageTokens;
+  readonly pageCount: number;
+  private readonly shape: KvShape;
+  private readonly device: Device;
+  private readonly users: Int32Array;
+  private readonly freePages: number[];
+
+  /** @param capacity positions of all sequences together */
+  constructor(device: Device, shape: KvShape, capacity: number) {
+    this.device = device;
+    this.shape = shape;
+    this.pageCount = Math.ceil(capacity / pageTokens);
+    this.users = new Int32Array(this.pageCount);
+    // Taken from the end, so that low pages are used first and reused most.
+    this.freePages = Array.from({ length: this.pageCount }, (_, page) => this.pageCount - 1 - page);
+    const pages = () => this.reserve([this.pageCount, shape.heads, pageTokens, shape.headDim]);
+    this.layers = Array.from({ length: shape.layers }, () => ({ keys: pages(), values: pages() }));
+  }
+
+  /** Bytes that one position takes over all layers. */
+  get bytesPerToken(): number {
+    return 2 * this.shape.layers * this.shape.heads * this.shape.headDim * 4;
+  }
+
+  /** An empty sequence. */
+  createSequence(): KvSequence {
+    return new KvSequence(this);
+  }
+
+  /** For sequences: a page of one's own. Throws `KV_CACHE_FULL`. */
+  takePage(): number {
+    const page = this.freePages.pop();
+    if (page === undefined) {
+      throw new PersimmonError(
+        "KV_CACHE_FULL",
+        `all ${this.pageCount * pageTokens} positions of the KV cache are in use: release sequences that are done with, or load the model with a larger maxLength`,
+      );
+    }
+    this.users[page] = 1;
+    return page;
+  }
+
+  /** For sequences: one user more for a page. */
+  sharePage(page: number): void {
+    this.users[page]++;
+  }
+
+  /** For sequences: one user less for a page. */
+  releasePage(page: number): void {
+    if (--this.users[page] === 0) this.freePages.push(page);
+  }
+
+  /** For sequences: a copy of a page in all layers. */
+  copyPage(page: number): number {
+    const copy = this.takePage();
+    const bytes = this.shape.heads * pageTokens * this.shape.headDim * 4;
+    for (const layer of this.layers) {
+      for (const { buffer } of [layer.keys, layer.values]) {
+        native().copyBytes(this.device.stream, buffer, copy * bytes, buffer, page * bytes, bytes);
+      }
+    }
+    return copy;
+  }
+
+  isShared(page: number): boolean {
+    return this.users[page] > 1;
+  }
+
+  private reserve(shape: number[]): Tensor {
+    const buffer = this.device.stream.reserve(elementCount(shape) * 4, nativeDType.float32);
+    return new Tensor(this.device, buffer, shape, "float32").keep();
+  }
+}
+
+/** The keys and values of one text. */
+export class KvSequence {
+  /** Page numbers in the order of positions. */
+  readonly pages: number[] = [];
+  private positions = 0;
+  private released = false;
+  private readonly cache: KvCache;
+
+  constructor(cache: KvCache) {
+    this.cache = cache;
+  }
+
+  /** Positions that hold keys and values. */
+  get length(): number {
+    return this.positions;
+  }
+
+  /** For the runtime: makes room for `tokens` more positions, which the next forward pass fills. */
+  extend(tokens: number): void {
+    this.assertAlive();
+    const last = this.pages.length - 1;
+    if (this.positions % pageTokens !== 0 && this.cache.isShared(this.pages[last])) {
+      const copy = this.cache.copyPage(this.pages[last]);
+      this.cache.releasePage(this.pages[last]);
+      this.pages[last] = copy;
+    }
+    const before = this.positions;
+    try {
+      while (this.pages.length * pageTokens < before + tokens) this.pages.push(this.cache.takePage());
+    } catch (error) {
+      this.truncate(before);
+      throw error;
+    }
+    this.positions = before + tokens;
+  }
+
+  /** A second sequence with the same content. Both go on by themselves; full pages are shared, not copied. */
+  fork(): KvSequence {
+    this.assertAlive();
+    const fork = new KvSequence(this.cache);
+    for (const page of this.pages) {
+      this.cache.sharePage(page);
+      fork.pages.push(page);
+    }
+    fork.positions = this.positions;
+    return fork;
+  }
+
+  /** Forgets all positions from `length` on. Throws `INDEX_OUT_OF_RANGE`. */
+  truncate(length: number): void {
+    this.assertAlive();
+    if (!Number.isInteger(length) || length < 0 || length > this.positions) {
+      throw new PersimmonError(
+        "INDEX_OUT_OF_RANGE",
+        `a sequence of ${this.positions} positions cannot be truncated to ${length}`,
+      );
+    }
+    const keep = Math.ceil(length / pageTokens);
+    for (const page of this.pages.splice(keep)) this.cache.releasePage(page);
+    this.positions = length;
+  }
+
+  /** Gives the pages back; releasing twice is harmless. */
+  release(): void {
+    if (this.released) return;
+    this.truncate(0);
+    this.released = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  private assertAlive(): void {
+    if (this.released) {
+      throw new PersimmonError("SEQUENCE_RELEASED", "this KV sequence was released and cannot be used again");
+    }
+  }
+}
