@@ -1,0 +1,18 @@
+/** Persimmon Lab: the model, its parts and its tools, for notebooks and for plain Node. */
+export { PersimmonError } from "./errors.js";
+export { type ChatTurn, chatPrompt, chatStop } from "./generation/chat.js";
+export type { GenerateOptions } from "./generation/options.js";
+export type { Finish, Generation, Token, TokenStream } from "./generation/token_stream.js";
+export { LanguageModel, type Logits, type Prompt } from "./language_model.js";
+export { type LoadOptions, loadModel } from "./load_model.js";
+export type { PersimmonConfig } from "./model/config.js";
+export * as nn from "./nn/index.js";
+export type { Activation, ActivationCache } from "./research/activation_cache.js";
+export type { CacheOptions } from "./research/run_with_cache.js";
+export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
+export type { Site } from "./runtime/sites.js";
+export { Device } from "./tensor/device.js";
+export * as ops from "./tensor/ops/index.js";
+export { Tensor } from "./tensor/tensor.js";
+export type { TokenLogprobs } from "./token_logprobs.js";
+export { loadTokenizer, type Tokenizer } from "./tokenizer/index.js";

@@ -1,0 +1,261 @@
+import { PersimmonError } from "./errors.js";
+import { type Generator, generateBatch, prefill, prefillChunk } from "./generation/generate.js";
+import { checkOptions, type GenerateOptions } from "./generation/options.js";
+import { type Generation, TokenStream } from "./generation/token_stream.js";
+import { interruptSignal } from "./host.js";
+import type { PersimmonConfig } from "./model/config.js";
+import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
+import type { ActivationCache } from "./research/activation_cache.js";
+import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
+import { forward } from "./runtime/forward.js";
+import { KvCache, type KvSequence } from "./runtime/kv_cache.js";
+import type { Device } from "./tensor/device.js";
+import * as ops from "./tensor/ops/index.js";
+import { Tensor } from "./tensor/tensor.js";
+import { TokenLogprobs } from "./token_logprobs.js";
+import type { Tokenizer } from "./tokenizer/index.js";
+
+/** A text, which the model's tokenizer encodes, or token ids as they are. */
+export type Prompt = string | readonly number[];
+
+/** Logits of each position, row-major. */
+export interface Logits {
+  data: Float32Array;
+  /** [tokens, vocabulary] */
+  shape: number[];
+}
+
+/** What `loadModel` found and chose. */
+export interface LoadedParts {
+  config: PersimmonConfig;
+  modules: PersimmonParts;
+  tokenizer: Tokenizer | undefined;
+  device: Device;
+  dtype: string;
+  eosTokenIds: readonly number[];
+  maxLength: number;
+  /** Bytes of all weights in memory or mapped. */
+  weightBytes: number;
+  source: string;
+}
+
+/** KV capacity as a multiple of the longest context: forks and batches share the pages. Address space, not memory. */
+const kvContexts = 4;
+
+/** A Persimmon with its tokenizer, ready to run. Its modules are properties that may be assigned to. */
+export class LanguageModel extends Persimmon {
+  readonly device: Device;
+  /** Element type of the weights, such as "bfloat16". */
+  readonly dtype: string;
+  /** The longest text, prompt and generated tokens together. */
+  readonly maxLength: number;
+  /** Token ids that end a generation. */
+  readonly eosTokenIds: readonly number[];
+  readonly weightBytes: number;
+  /** Folder or name that the model was loaded from. */
+  readonly source: string;
+  readonly #tokenizer: Tokenizer | undefined;
+  #kv: KvCache | undefined;
+
+  constructor(parts: LoadedParts) {
+    super(parts.config, parts.modules);
+    this.device = parts.device;
+    this.dtype = parts.dtype;
+    this.maxLength = parts.maxLength;
+    this.eosTokenIds = parts.eosTokenIds;
+    this.weightBytes = parts.weightBytes;
+    this.source = parts.source;
+    this.#tokenizer = parts.tokenizer;
+  }
+
+  /** Throws `TOKENIZER_MISSING` for a model that was loaded without one. */
+  get tokenizer(): Tokenizer {
+    if (this.#tokenizer === undefined) {
+      throw new PersimmonError(
+        "TOKENIZER_MISSING",
+        `${this.source} has no tokenizer (tokenizer.model or tokenizer.json); give token ids instead of text, or add the file`,
+      );
+    }
+    return this.#tokenizer;
+  }
+
+  /** The key-value cache that this model's sequences share; its address space is reserved at the first use. */
+  get kv(): KvCache {
+    this.#kv ??= new KvCache(
+      this.device,
+      {
+        layers: this.config.numHiddenLayers,
+        heads: this.config.numAttentionHeads,
+        headDim: this.config.headDim,
+      },
+      kvContexts * this.maxLength,
+    );
+    return this.#kv;
+  }
+
+  /** The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`. */
+  async logits(prompt: Prompt, options: { bos?: boolean } = {}): Promise<Logits> {
+    const ids = this.encodePrompt(prompt, options.bos);
+    const { vocabSize } = this.config;
+    const data = new Float32Array(ids.length * vocabSize);
+    let at = 0;
+    await this.forEachChunk(ids, async (logits) => {
+      data.set(await logits.data(), at);
+      at += logits.size;
+    });
+    return { data, shape: [ids.length, vocabSize] };
+  }
+
+  /** The log-probability of each token given those before it: n − 1 numbers for n tokens. */
+  async logprobs(prompt: Prompt, options: { bos?: boolean } = {}): Promise<TokenLogprobs> {
+    const ids = this.encodePrompt(prompt, options.bos);
+    const result = new TokenLogprobs(ids.length - 1);
+    result.ids = ids;
+    let at = 0;
+    await this.forEachChunk(ids, async (logits) => {
+      const [rows] = logits.shape;
+      // The last position of the text predicts a token that is not there.
+      const targets = ids.slice(at + 1, at + 1 + rows);
+      using wanted = logits.rows(0, targets.length);
+      using next = Tensor.from(this.device, Int32Array.from(targets));
+      using scores = ops.gatherLogProbability(wanted, next);
+      result.set(await scores.data(), at);
+      at += rows;
+    });
+    return result;
+  }
+
+  /** Generates a continuation. Greedy unless a temperature is given. */
+  generate(prompt: Prompt, options: GenerateOptions = {}): TokenStream {
+    return new TokenStream(async (emit, cancelled) => {
+      const [generation] = await this.runBatch([prompt], options, cancelled, (_, token) => emit(token));
+      return generation;
+    });
+  }
+
+  /** Generates continuations of several prompts in one batch; each is what `generate` gives for it alone. */
+  async generateBatch(
+    prompts: readonly Prompt[],
+    options: Omit<GenerateOptions, "kv"> = {},
+  ): Promise<Generation[]> {
+    if (prompts.length === 0) return [];
+    return this.runBatch(prompts, options, undefined, () => {});
+  }
+
+  /**
+   * Runs a prompt and keeps its keys and values, for `generate(rest, { kv: sequence.fork() })`. Release the sequence when
+   * it is done with.
+   */
+  async prefill(
+    prompt: Prompt,
+    options: { bos?: boolean; kv?: KvSequence; signal?: AbortSignal } = {},
+  ): Promise<KvSequence> {
+    const sequence = options.kv ?? this.kv.createSequence();
+    const ids = this.encodePrompt(prompt, options.bos, sequence.length);
+    const signal = interruptSignal(options.signal);
+    try {
+      // `prefill` leaves the last token for the first step of a generation; here it has to go in as well.
+      const last = await prefill(this.#generator(), sequence, ids, signal);
+      signal.throwIfAborted();
+      if (last !== undefined) {
+        using logits = forward(this, this.device, this.kv, [{ sequence, ids: [last], logits: "last" }]);
+        await logits.data();
+      }
+      return sequence;
+    } catch (error) {
+      if (options.kv === undefined) sequence.release();
+      throw error;
+    }
+  }
+
+  /** One forward pass that keeps the values at the named sites. */
+  runWithCache(
+    prompt: Prompt,
+    options: CacheOptions & { bos?: boolean },
+  ): Promise<{ logits: Logits; cache: ActivationCache }> {
+    const ids = this.encodePrompt(prompt, options?.bos);
+    return runWithCache({ model: this, device: this.device, kv: this.kv }, ids, options);
+  }
+
+  /**
+   * The ids that a prompt stands for. Text begins with the BOS token where the tokenizer's configuration says so and `bos`
+   * does not say otherwise.
+   * @param before positions that the text continues
+   */
+  encodePrompt(prompt: Prompt, bos?: boolean, before = 0): number[] {
+    let ids: number[];
+    if (typeof prompt === "string") {
+      ids = this.tokenizer.encode(prompt, { bos: bos ?? (before === 0 && this.tokenizer.addBos) });
+    } else if (Array.isArray(prompt) || ArrayBuffer.isView(prompt)) {
+      ids = Array.from(prompt as readonly number[]);
+    } else {
+      throw new PersimmonError("PROMPT_INVALID", `a prompt is a text or a list of token ids, got ${prompt}`);
+    }
+    if (ids.length === 0) {
+      throw new PersimmonError(
+        "PROMPT_EMPTY",
+        "the prompt has no token: give a text, an id, or `bos: true` to begin with the BOS token",
+      );
+    }
+    for (const [index, id] of ids.entries()) {
+      if (!Number.isInteger(id) || id < 0 || id >= this.config.vocabSize) {
+        throw new PersimmonError(
+          "TOKEN_ID_OUT_OF_RANGE",
+          `id ${id} at index ${index} is outside the vocabulary of ${this.config.vocabSize} tokens`,
+        );
+      }
+    }
+    if (before + ids.length > this.maxLength) {
+      throw new PersimmonError(
+        "PROMPT_TOO_LONG",
+        `the prompt has ${before + ids.length} tokens, but the context holds ${this.maxLength}: shorten it${this.maxLength < this.config.maxPositionEmbeddings ? ", or load the model with a larger maxLength" : ""}`,
+      );
+    }
+    return ids;
+  }
+
+  async runBatch(
+    prompts: readonly Prompt[],
+    options: GenerateOptions,
+    cancelled: AbortSignal | undefined,
+    emit: Parameters<typeof generateBatch>[5],
+  ): Promise<Generation[]> {
+    const sampling = checkOptions(options);
+    const before = options.kv?.length ?? 0;
+    const ids = prompts.map((prompt) => this.encodePrompt(prompt, options.bos, before));
+    const signal = interruptSignal(options.signal, cancelled);
+    const sequences = prompts.map(() => options.kv ?? this.kv.createSequence());
+    try {
+      return await generateBatch(this.#generator(), ids, sequences, sampling, signal, emit);
+    } finally {
+      if (options.kv === undefined) for (const sequence of sequences) sequence.release();
+    }
+  }
+
+  /** Runs a text in chunks and hands the logits of each to `use`, which must be done with them when it resolves. */
+  private async forEachChunk(ids: readonly number[], use: (logits: Tensor) => Promise<void>): Promise<void> {
+    const signal = interruptSignal();
+    using sequence = this.kv.createSequence();
+    for (let start = 0; start < ids.length; start += prefillChunk) {
+      signal.throwIfAborted();
+      const chunk = ids.slice(start, start + prefillChunk);
+      using logits = forward(this, this.device, this.kv, [{ sequence, ids: chunk, logits: "all" }]);
+      await use(logits);
+    }
+  }
+
+  #generator(): Generator {
+    const tokenizer = this.#tokenizer;
+    return {
+      model: this,
+      device: this.device,
+      kv: this.kv,
+      eosTokenIds: this.eosTokenIds,
+      maxLength: this.maxLength,
+      decodeStream: (prompt) =>
+        tokenizer === undefined
+          ? { push: () => "", end: () => "" }
+          : tokenizer.decodeStream({ after: prompt }),
+    };
+  }
+}

@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
+import { PersimmonError } from "./errors.js";
+import { LanguageModel } from "./language_model.js";
+import { buildModules, checkpointWeights, type WeightDType } from "./runtime/load_weights.js";
+import { Device } from "./tensor/device.js";
+import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
+
+export interface LoadOptions {
+  /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
+  device?: "auto" | "cpu" | "cuda";
+  /** How weights are held; "auto" keeps what is stored. Activations and sums are float32 in any case. */
+  dtype?: "auto" | WeightDType | "int8" | "int4";
+  /** Threads of the CPU; default: as many as the process may use. */
+  threads?: number;
+  /** The longest context; default: the model's own. */
+  maxLength?: number;
+  /** Rotary angles as Hugging Face computes them. */
+  rope?: "hf" | "adept";
+  onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
+}
+
+/** The small trained model that comes with the package. */
+export function demoModelDirectory(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
+  return join(folder, "models", "demo");
+}
+
+/**
+ * Loads a model.
+ * @param source a folder with config.json and weights, or a name on the Hugging Face hub; default: the bundled demo model
+ * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED, …
+ */
+export async function loadModel(
+  source: string = demoModelDirectory(),
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
+  const dtype = checkedDType(options.dtype ?? "auto");
+  checkDevice(options.device ?? "auto");
+  if (options.rope !== undefined && options.rope !== "hf") {
+    throw new PersimmonError(
+      "ROPE_UNSUPPORTED",
+      `rope must be "hf" in this version, got ${JSON.stringify(options.rope)}`,
+    );
+  }
+  const device = Device.cpu(options.threads);
+  const directory = await resolveCheckpoint(source, {
+    onProgress: ({ bytes, totalBytes }) =>
+      options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
+  });
+  const checkpoint = await openCheckpoint(directory);
+  const { config } = checkpoint;
+  const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
+  const weights = await checkpointWeights(checkpoint, device, dtype, (loaded, total) =>
+    options.onProgress?.({ stage: "weights", loaded, total }),
+  );
+  const weight = (name: string) => {
+    const tensor = weights.get(name);
+    if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
+    return tensor;
+  };
+  const modules = buildModules(config, device, weight, maxLength);
+  const matrix = weight("model.embed_tokens.weight");
+  return new LanguageModel({
+    config,
+    modules,
+    tokenizer: await tokenizerIn(directory),
+    device,
+    dtype: matrix.dtype,
+    eosTokenIds: checkpoint.generationConfig.eosTokenIds,
+    maxLength,
+    weightBytes: [...weights.values()].reduce(
+      (sum, tensor) => sum + tensor.size * (tensor.dtype === "float32" ? 4 : 2),
+      0,
+    ),
+    source,
+  });
+}
+
+/** A checkpoint without a tokenizer can still be run on token ids. */
+async function tokenizerIn(directory: string): Promise<Tokenizer | undefined> {
+  if (!TOKENIZER_FILES.some((file) => existsSync(join(directory, file)))) return undefined;
+  return loadTokenizer(directory);
+}
+
+function checkedDType(dtype: string): WeightDType | "auto" {
+  if (dtype === "auto" || dtype === "float32" || dtype === "bfloat16") return dtype;
+  throw new PersimmonError(
+    "DTYPE_UNSUPPORTED",
+    `dtype must be "auto", "float32" or "bfloat16" in this version, got ${JSON.stringify(dtype)}`,
+  );
+}
+
+function checkDevice(device: string): void {
+  if (device === "auto" || device === "cpu") return;
+  throw new PersimmonError(
+    "DEVICE_UNAVAILABLE",
+    device === "cuda"
+      ? 'this build has no CUDA kernels; use device: "cpu" or "auto"'
+      : `device must be "auto", "cpu" or "cuda", got ${JSON.stringify(device)}`,
+  );
+}
+
+function checkedLength(length: number | undefined, most: number): number {
+  if (length === undefined) return most;
+  if (Number.isInteger(length) && length >= 1 && length <= most) return length;
+  throw new PersimmonError(
+    "MAX_LENGTH_INVALID",
+    `maxLength must be a whole number from 1 to ${most} (the model's max_position_embeddings), got ${length}`,
+  );
+}

@@ -1,0 +1,117 @@
+import { PersimmonError } from "../errors.js";
+import type { Persimmon } from "../model/persimmon.js";
+import type { Observer } from "../nn/tap.js";
+import { forward } from "../runtime/forward.js";
+import type { KvCache } from "../runtime/kv_cache.js";
+import { matchSites, type Site, siteWidth } from "../runtime/sites.js";
+import type { Device } from "../tensor/device.js";
+import * as ops from "../tensor/ops/index.js";
+import { Tensor } from "../tensor/tensor.js";
+import { type Activation, ActivationCache } from "./activation_cache.js";
+
+export interface CacheOptions {
+  /** Sites to keep, such as `layers.*.mlp.act`. */
+  names: readonly Site[];
+  /** Positions to keep: all (the default), the last, those listed, or every n-th from the first. */
+  keep?: "all" | "last" | readonly number[] | { every: number };
+  /** Refuse before the run when the kept values would take more bytes; 2e9. */
+  maxBytes?: number;
+}
+
+/** Which positions of a text of `tokens` tokens are kept. Throws `CACHE_OPTIONS_INVALID`. */
+export function keptPositions(keep: CacheOptions["keep"], tokens: number): number[] {
+  const all = Array.from({ length: tokens }, (_, position) => position);
+  if (keep === undefined || keep === "all") return all;
+  if (keep === "last") return [tokens - 1];
+  if (Array.isArray(keep)) {
+    for (const position of keep) {
+      if (!Number.isInteger(position) || position < 0 || position >= tokens) {
+        throw new PersimmonError(
+          "CACHE_OPTIONS_INVALID",
+          `keep: position ${position} is outside the text of ${tokens} tokens`,
+        );
+      }
+    }
+    return [...keep];
+  }
+  const every = (keep as { every?: number }).every;
+  if (every === undefined || !Number.isInteger(every) || every < 1) {
+    throw new PersimmonError(
+      "CACHE_OPTIONS_INVALID",
+      'keep must be "all", "last", a list of positions or { every: n } with n from 1',
+    );
+  }
+  return all.filter((position) => position % every === 0);
+}
+
+/** One forward pass over `ids` that keeps the values at the named sites. */
+export async function runWithCache(
+  at: { model: Persimmon; device: Device; kv: KvCache },
+  ids: readonly number[],
+  options: CacheOptions,
+): Promise<{ logits: { data: Float32Array; shape: number[] }; cache: ActivationCache }> {
+  if (!Array.isArray(options?.names) || options.names.length === 0) {
+    throw new PersimmonError(
+      "CACHE_OPTIONS_INVALID",
+      'runWithCache needs `names`, the sites to keep, such as ["layers.*.out"]',
+    );
+  }
+  const { config } = at.model;
+  const sites = matchSites(config, options.names);
+  const positions = keptPositions(options.keep, ids.length);
+  checkBudget(at.model, sites, positions.length, ids.length, options.maxBytes ?? 2e9);
+
+  const rows = Tensor.from(at.device, Int32Array.from(positions));
+  const wanted = new Set<string>(sites);
+  const seen = new Map<string, Tensor>();
+  const observer: Observer = {
+    wants: (site) => wanted.has(site),
+    see: (site, value) => seen.set(site, selectRows(value, rows, positions.length === ids.length).keep()),
+  };
+  const sequence = at.kv.createSequence();
+  try {
+    const logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "all" }], observer);
+    const activations = new Map<string, Activation>();
+    for (const [site, value] of seen) {
+      activations.set(site, { data: await value.data(), shape: [...value.shape], positions: [...positions] });
+    }
+    const result = { data: await logits.data(), shape: [...logits.shape] };
+    logits.release();
+    return { logits: result, cache: new ActivationCache(activations) };
+  } finally {
+    for (const value of seen.values()) value.release();
+    rows.release();
+    sequence.release();
+  }
+}
+
+/** The kept rows as a tensor of their own. */
+function selectRows(value: Tensor, rows: Tensor, all: boolean): Tensor {
+  const [tokens, ...rest] = value.shape;
+  if (all) return value.reshape(value.shape);
+  const flat = value.reshape([tokens, value.size / tokens]);
+  return ops.embedding(flat, rows).reshape([rows.size, ...rest]);
+}
+
+function checkBudget(
+  model: Persimmon,
+  sites: readonly Site[],
+  kept: number,
+  tokens: number,
+  maxBytes: number,
+): void {
+  let total = 0;
+  let largest: { site: Site; bytes: number } = { site: sites[0], bytes: 0 };
+  for (const site of sites) {
+    const bytes = kept * siteWidth(model.config, site, tokens) * 4;
+    total += bytes;
+    if (bytes > largest.bytes) largest = { site, bytes };
+  }
+  if (total > maxBytes) {
+    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+    throw new PersimmonError(
+      "CACHE_OVER_BUDGET",
+      `the cache would take ${megabytes(total)} (${sites.length} sites, ${kept} positions), more than maxBytes of ${megabytes(maxBytes)}; the largest is ${largest.site} with ${megabytes(largest.bytes)}. Keep fewer positions or sites, or raise maxBytes.`,
+    );
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Log-probabilities of the tokens of a text, each given those before it: the n − 1 numbers of n tokens, since the first
+ * has none before it.
+ */
+export class TokenLogprobs extends Float32Array {
+  /** All ids of the text; number i of this array belongs to `ids[i + 1]`. */
+  ids: readonly number[] = [];
+
+  /** The numbers as a plain array of the same name as in other results. */
+  get data(): Float32Array {
+    return new Float32Array(this.buffer, this.byteOffset, this.length);
+  }
+
+  /** Their sum: the log-probability of the text given its first token. */
+  get total(): number {
+    return this.reduce((sum, value) => sum + value, 0);
+  }
+
+  /** `map`, `filter` and the like give plain arrays. */
+  static get [Symbol.species](): Float32ArrayConstructor {
+    return Float32Array;
+  }
+}
