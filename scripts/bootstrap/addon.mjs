@@ -12,13 +12,13 @@ const buildDirectory = join(root, "build");
 const binary = join(buildDirectory, "Release", "persimmon.node");
 
 /**
- * Whether this is what `cmake --version` prints for a CMake that reads our CMakeLists.txt (3.20 or newer).
+ * Whether this is what `cmake --version` prints for a CMake that reads our CMakeLists.txt (3.15 or newer).
  * @param {string | undefined} version such as `cmake version 3.25.1`
  * @returns {boolean}
  */
 export function isCmakeSupported(version) {
   const match = /^cmake version (\d+)\.(\d+)/.exec(version ?? "");
-  return match !== null && (Number(match[1]) > 3 || (Number(match[1]) === 3 && Number(match[2]) >= 20));
+  return match !== null && (Number(match[1]) > 3 || (Number(match[1]) === 3 && Number(match[2]) >= 15));
 }
 
 /**

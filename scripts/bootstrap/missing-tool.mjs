@@ -7,7 +7,7 @@ const PACKAGES = /** @type {const} */ ({
 });
 
 const DESCRIPTIONS = {
-  cmake: "CMake 3.20 or newer",
+  cmake: "CMake 3.15 or newer",
   compiler: "a C++20 compiler and make",
   python: "Python 3.9 or newer",
   venv: "Python's venv module",

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +26,14 @@ function freePort() {
   });
 }
 
+/**
+ * @typedef {object} ServerOptions
+ * @property {string} jupyter the `jupyter` program
+ * @property {string} prefix where our kernel is installed
+ * @property {"server" | "lab"} application
+ * @property {Record<string, object>} [settings] JupyterLab's, by plugin such as `@jupyterlab/notebook-extension:tracker`
+ */
+
 /** A Jupyter server of our own on 127.0.0.1, with settings and run-time files of its own in a temporary folder. */
 export class JupyterServer {
   /** @type {import("node:child_process").ChildProcess} */
@@ -34,13 +42,12 @@ export class JupyterServer {
   #log = "";
   #onExit = () => killTree(this.#child.pid);
 
-  /**
-   * @param {{ jupyter: string, prefix: string, application: "server" | "lab", port: number }} options
-   */
-  constructor({ jupyter, prefix, application, port }) {
+  /** @param {ServerOptions & { port: number }} options */
+  constructor({ jupyter, prefix, application, port, settings = {} }) {
     this.token = randomBytes(24).toString("hex");
     this.baseUrl = `http://127.0.0.1:${port}/`;
     this.#folder = mkdtempSync(join(tmpdir(), "persimmon-jupyter-"));
+    this.#writeLabSettings(settings);
     const args = [
       application,
       "--no-browser",
@@ -77,7 +84,7 @@ export class JupyterServer {
 
   /**
    * Starts a server and waits until it answers.
-   * @param {{ jupyter: string, prefix: string, application: "server" | "lab" }} options
+   * @param {ServerOptions} options
    * @returns {Promise<JupyterServer>}
    */
   static async start(options) {
@@ -91,6 +98,16 @@ export class JupyterServer {
       await sleep(200);
     }
     return server;
+  }
+
+  /** @param {Record<string, object>} settings */
+  #writeLabSettings(settings) {
+    for (const [plugin, values] of Object.entries(settings)) {
+      const [extension, name] = plugin.split(":");
+      const folder = join(this.#folder, "config", "lab", "user-settings", extension);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, `${name}.jupyterlab-settings`), JSON.stringify(values));
+    }
   }
 
   /** The last of what the server printed. */

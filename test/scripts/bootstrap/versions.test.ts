@@ -17,7 +17,7 @@ describe("versions", () => {
 
   it.each([
     ["cmake version 3.25.1\n\nCMake suite maintained by Kitware", true],
-    ["cmake version 3.19.8", false],
+    ["cmake version 3.14.7", false],
     ["cmake version 4.0.0", true],
     [undefined, false],
   ])("CMake %j: %s", (version, supported) => expect(isCmakeSupported(version)).toBe(supported));
@@ -48,7 +48,7 @@ describe("messages", () => {
 
   it("a missing tool comes with one command for each package manager", () => {
     expect(missingToolMessage("cmake", "to build the native addon")).toMatchInlineSnapshot(`
-      "CMake 3.20 or newer is needed to build the native addon, and was not found. Install it with one of:
+      "CMake 3.15 or newer is needed to build the native addon, and was not found. Install it with one of:
         Debian, Ubuntu:  sudo apt-get install cmake
         Fedora, RHEL:    sudo dnf install cmake
         macOS:           brew install cmake
