@@ -1,0 +1,97 @@
+import { Command } from "commander";
+import { PersimmonError } from "../errors.js";
+import { chatPrompt, chatStop } from "../generation/chat.js";
+import type { LanguageModel, Token } from "../index.js";
+import { loadFromOptions } from "./load.js";
+import {
+  addModelOptions,
+  addSamplingOptions,
+  generateOptions,
+  type ModelOptions,
+  type SamplingOptions,
+} from "./options.js";
+
+interface Options extends ModelOptions, SamplingOptions {
+  chat?: boolean;
+  logprobs?: boolean;
+  json?: boolean;
+}
+
+/** `persimmon generate`: continues one prompt. */
+export function generateCommand(): Command {
+  const command = new Command("generate")
+    .description("continue a text")
+    .argument("[prompt]", "the text; without it, standard input");
+  addSamplingOptions(addModelOptions(command));
+  return command
+    .option("--chat", "put the text into the chat format, as a question")
+    .option("--logprobs", "with --json: the log-probability of each token")
+    .option("--json", "print the text, the ids and the speed as JSON")
+    .action(async (prompt: string | undefined, options: Options) => {
+      const text = prompt ?? (await standardInput());
+      const model = await loadFromOptions(options);
+      await generate(model, text, options, (part) => process.stdout.write(part));
+    });
+}
+
+/**
+ * Generates and prints: the text as it comes, or one JSON object at the end. Ctrl-C ends the generation, and what was
+ * made so far is printed; a second Ctrl-C ends the program.
+ */
+export async function generate(
+  model: Pick<LanguageModel, "generate" | "encodePrompt">,
+  text: string,
+  options: Options,
+  write: (text: string) => void,
+): Promise<void> {
+  const prompt = options.chat ? chatPrompt(text) : text;
+  const given = generateOptions(options);
+  const stop = options.chat ? [...(options.stop ?? []), chatStop] : given.stop;
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.once("SIGINT", onInterrupt);
+  try {
+    const started = performance.now();
+    let first: number | undefined;
+    const tokens: Token[] = [];
+    const stream = model.generate(prompt, {
+      ...given,
+      ...(stop !== undefined && { stop }),
+      logprobs: options.logprobs ?? false,
+      signal: interrupt.signal,
+    });
+    for await (const token of stream) {
+      first ??= performance.now();
+      tokens.push(token);
+      if (!options.json) write(token.text);
+    }
+    const result = await stream.done;
+    const ended = performance.now();
+    if (!options.json) return write("\n");
+    const decodeSeconds = (ended - (first ?? ended)) / 1000;
+    const report = {
+      prompt,
+      promptTokens: model.encodePrompt(prompt).length,
+      ...result,
+      ...(options.logprobs && { logprobs: tokens.map((token) => token.logprob) }),
+      secondsToFirstToken: first === undefined ? null : (first - started) / 1000,
+      // The first token belongs to the prompt's pass.
+      tokensPerSecond: decodeSeconds > 0 && tokens.length > 1 ? (tokens.length - 1) / decodeSeconds : null,
+    };
+    write(`${JSON.stringify(report, null, 2)}\n`);
+  } finally {
+    process.off("SIGINT", onInterrupt);
+  }
+}
+
+async function standardInput(): Promise<string> {
+  if (process.stdin.isTTY) {
+    throw new PersimmonError(
+      "PROMPT_EMPTY",
+      'there is no prompt: `persimmon generate "Once upon a time"`, or text on standard input',
+    );
+  }
+  let text = "";
+  for await (const part of process.stdin.setEncoding("utf8")) text += part;
+  return text;
+}

@@ -1,0 +1,20 @@
+import type { LanguageModel } from "../index.js";
+import { loadOptions, type ModelOptions } from "./options.js";
+
+/** Loads the model that the options name, with a progress line on a terminal. */
+export async function loadFromOptions(options: ModelOptions): Promise<LanguageModel> {
+  // Here and not at the top: `persimmon --help` needs no addon.
+  const { loadModel } = await import("../index.js");
+  const live = process.stderr.isTTY === true;
+  try {
+    return await loadModel(options.model, {
+      ...loadOptions(options),
+      onProgress: ({ stage, loaded, total }) => {
+        if (live)
+          process.stderr.write(`\r\x1b[K${stage} ${Math.floor((100 * loaded) / Math.max(1, total))} %`);
+      },
+    });
+  } finally {
+    if (live) process.stderr.write("\r\x1b[K");
+  }
+}

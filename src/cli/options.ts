@@ -1,0 +1,74 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { GenerateOptions, LoadOptions } from "../index.js";
+
+/** What the commands that load a model take. */
+export interface ModelOptions {
+  model?: string;
+  device?: LoadOptions["device"];
+  dtype?: LoadOptions["dtype"];
+  threads?: number;
+  maxLength?: number;
+}
+
+/** What the commands that generate text take. */
+export interface SamplingOptions {
+  maxNewTokens?: number;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  seed?: number;
+  stop?: string[];
+}
+
+/** A number on the command line. Whether it makes sense is for the library to say, which names the option too. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("It is not a number.");
+  return value;
+}
+
+function collect(text: string, earlier: string[] = []): string[] {
+  return [...earlier, text];
+}
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option(
+      "-m, --model <path>",
+      "folder of a checkpoint, or its name on the hub (default: the bundled demo model)",
+    )
+    .addOption(new Option("--device <device>", "where to run").choices(["auto", "cpu", "cuda"]))
+    .addOption(
+      new Option("--dtype <type>", "how weights are held").choices([
+        "auto",
+        "float32",
+        "bfloat16",
+        "int8",
+        "int4",
+      ]),
+    )
+    .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
+    .option("--max-length <n>", "longest context (default: the model's own)", parseNumber);
+}
+
+export function addSamplingOptions(command: Command): Command {
+  return command
+    .option("-n, --max-new-tokens <n>", "most tokens to make (default: 256)", parseNumber)
+    .option("-t, --temperature <t>", "0 takes the most likely token (default: 0)", parseNumber)
+    .option("--top-k <k>", "draw among the k most likely tokens", parseNumber)
+    .option("--top-p <p>", "draw among the tokens up to this probability", parseNumber)
+    .option("--seed <n>", "makes draws repeatable", parseNumber)
+    .option("--stop <text>", "end before this text (may be given several times)", collect);
+}
+
+/** The part of the options that `loadModel` takes. */
+export function loadOptions({ device, dtype, threads, maxLength }: ModelOptions): LoadOptions {
+  return { device, dtype, threads, maxLength };
+}
+
+/** The part of the options that `generate` takes, without those that were not given. */
+export function generateOptions(options: SamplingOptions): GenerateOptions {
+  const { maxNewTokens, temperature, topK, topP, seed, stop } = options;
+  const given = Object.entries({ maxNewTokens, temperature, topK, topP, seed, stop });
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
