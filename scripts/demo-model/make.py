@@ -3,11 +3,12 @@
 
     python scripts/demo-model/make.py [--smoke] [--minutes N] [--out DIR] [--work DIR]
 
-Needs torch, transformers, sentencepiece, tokenizers, safetensors and numpy. A run that was stopped goes on where it
+Needs torch, transformers 5, sentencepiece, tokenizers, safetensors and numpy. A run that was stopped goes on where it
 was when it is started again with the same --work. With --smoke every stage runs in well under a minute on tiny sizes.
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ["torch", "transformers", "sentencepiece", "tokenizers", "safetensors", "numpy"]
 sys.dont_write_bytecode = True
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -35,12 +37,16 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"Python packages are missing: {' '.join(missing)}. Install them: pip install {' '.join(missing)}")
     import torch
     import transformers
 
     from settings import Settings, smoke
 
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     if options.threads:
         torch.set_num_threads(options.threads)
     settings = smoke() if options.smoke else Settings()
@@ -62,7 +68,8 @@ def make(settings, work: Path, output: Path, export_only: bool) -> None:
     start = time.monotonic()
     data = prepare(settings, work, output)
     print(
-        f"corpus: {settings.documents} documents, {data.train_bytes / 1e6:.1f} MB, {len(data.train) / 1e6:.2f} M tokens,"
+        f"corpus: {settings.documents} documents, {data.train_bytes / 1e6:.1f} MB,"
+        f" {len(data.train) / 1e6:.2f} M tokens,"
         f" {data.train_bytes / len(data.train):.2f} bytes per token; {time.monotonic() - start:.0f} s", flush=True,
     )  # fmt: skip
     run = Run(settings, data, work)

@@ -109,9 +109,12 @@ def _penalty(results: dict) -> str:
     )
 
 
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
 def readme(results: dict) -> str:
     s, held, train = results["settings"], results["held_out"], results["training"]
-    mean = lambda values: sum(values) / len(values)  # noqa: E731
     cores = "a CUDA GPU" if train["device"] == "cuda" else f"one shared {train['machine']} CPU core"
     values = {
         **s,

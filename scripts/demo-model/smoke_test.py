@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = ["torch", "transformers", "sentencepiece", "tokenizers", "safetensors", "numpy"]
 FILES = """config.json generation_config.json model.safetensors tokenizer.model tokenizer.json tokenizer_config.json
 special_tokens_map.json held-out.txt reference.json training.json README.md""".split()
 
@@ -43,6 +42,8 @@ def run_make(work: Path, output: Path, *options: str) -> str:
 
 
 def main() -> int:
+    from make import PACKAGES
+
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         print(f"skipped: Python packages are missing: {' '.join(missing)}")

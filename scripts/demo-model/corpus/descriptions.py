@@ -17,7 +17,7 @@ PLACE = [
 ]
 PERSON = [
     "[{G} is|This is {G}. {G} is] [tall|old|strong|kind|funny] and has [gray|brown|black|short|long] hair[ and {eyes} eyes|].",
-    "[{G.He} wears|Every day {G.he} wears] {K.a} and [a coat|a dress|boots|a warm sweater]." ,
+    "[{G.He} wears|Every day {G.he} wears] {wear} and [a coat|a long scarf|boots|a warm sweater].",
     "In the morning {G.he} [drinks tea|feeds the cat|reads the paper|walks to {P}], and in the evening {G.he} [tells stories|cooks soup|looks at the stars|plays music].",
     "?{G.He} [laughs a lot|does not talk much|knows many songs|is never angry].",
     "[{A} loves {G}|Everyone likes {G}|{A} often visits {G.him}] because {G.he} [is kind|listens well|tells the best stories|makes good {food}].",
@@ -30,7 +30,7 @@ THING = [
 ]
 ANIMAL = [
     "[A|The] {animal} is an animal. It has {legs} legs[ and lives {lives}|. It lives {lives}].",
-    "[A {animal}|It] eats {eats}[, and it says \"{says}\"|]." ,
+    "[A {animal}|It] eats {eats}{says}.",
     "A baby {animal} is called a {baby}. [It is small and soft.|It stays close to its mother.|]",
     "?[{A} saw a {animal} {P.at}.|{A} likes the {animal} best.] [It looked at {A.him} and ran away.|{A.He} stood very still and watched it.]",
 ]  # fmt: skip
@@ -38,16 +38,18 @@ LEGS = {2: "two", 4: "four", 6: "six", 8: "eight"}
 
 
 def description(rng: Random) -> str:
+    a = words.child(rng)
     slots = {
-        "A": words.child(rng), "B": words.child(rng), "G": words.grown_up(rng), "P": rng.choice(words.PLACES),
-        "K": words.keepsake(rng), "colour": rng.choice(words.COLOURS), "food": rng.choice(words.FOODS),
+        "A": a, "B": words.child(rng, (a.name,)), "G": words.grown_up(rng), "P": rng.choice(words.PLACES),
+        "wear": Thing(rng.choice("hat ring necklace ribbon watch".split()), rng.choice(words.LOOKS)).a, "colour": rng.choice(words.COLOURS), "food": rng.choice(words.FOODS),
         "eyes": rng.choice(["blue", "green", "brown", "dark"]), "size": rng.choice(["small", "big", "heavy", "light"]),
         "inside": rng.choice(words.INDOOR_SPOTS),
         "a_place": Thing(rng.choice("park garden forest lake village farm hill market meadow beach".split())).a,
     }  # fmt: skip
     fact, thing = rng.choice(ANIMAL_FACTS), rng.choice(THING_FACTS)
     slots |= {"animal": fact.animal, "legs": LEGS[fact.legs], "lives": fact.lives, "eats": fact.eats, "baby": fact.baby}
-    slots |= {"says": fact.says or "nothing", "a_thing": Thing(thing.thing).a, "thing": thing.thing, "use": thing.use}
+    says = f', and it says "{fact.says}"' if fact.says and rng.random() < 0.5 else ""
+    slots |= {"says": says, "a_thing": Thing(thing.thing).a, "thing": thing.thing, "use": thing.use}
     slots["material"] = thing.material
     beats = rng.choice([PLACE, PERSON, THING, ANIMAL])
     kept = [b.lstrip("?") for b in beats if not (b.startswith("?") and rng.random() < 0.5)]

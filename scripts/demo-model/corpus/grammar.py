@@ -8,6 +8,9 @@ CHOICE = re.compile(r"\[([^\[\]]*)\]")
 # A quotation that ends in ! or ? goes on with "said": it is left alone.
 SENTENCE_START = re.compile(r"(^|[.!?] |\.\" )([a-z])")
 
+# "a" before a vowel; the word lists have no vowel that sounds like a consonant (unicorn, one).
+VOWEL = re.compile(r"\b([Aa]) (?=[aeiou])")
+
 
 def choose(rng: Random, template: str) -> str:
     """Replaces every `[a|b|c]` by one of its alternatives, innermost first."""
@@ -17,9 +20,14 @@ def choose(rng: Random, template: str) -> str:
     return template
 
 
+def with_articles(text: str) -> str:
+    """`an` for `a` where a vowel follows."""
+    return VOWEL.sub(r"\1n ", text)
+
+
 def tidy(text: str) -> str:
-    """One space between words, none before punctuation, capitals at sentence starts."""
-    text = re.sub(r"  +", " ", text).strip()
+    """One space between words, none before punctuation, `an` before vowels, capitals at sentence starts."""
+    text = with_articles(re.sub(r"  +", " ", text).strip())
     text = re.sub(r" ([.,!?])", r"\1", text)
     return SENTENCE_START.sub(lambda m: m.group(1) + m.group(2).upper(), text)
 

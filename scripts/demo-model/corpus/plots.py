@@ -36,7 +36,7 @@ OPENINGS = [
     "[One day,|One [sunny|cold|windy|warm|bright|cloudy] [day|morning|afternoon],] {A.intro} [went|walked] to {P}.",
     "{A} was {a_kind} who [lived {home}|loved {P}|had a good friend named {B}].",
     "There once was {A.intro}. {A} had a [good|best|dear] friend, {b_kind} named {B}.",
-    "[On a [rainy|snowy|quiet|hot] [day|morning|evening],|Early one morning,|It was spring, and] {A} the {A.kind} [woke up early|felt [happy|bored|curious]|looked out at the sky].",
+    "[On a [fine|cool|quiet|long] [day|morning],|Early one morning,|It was a new day, and] {A_the} [woke up early|felt [happy|bored|curious]|looked out at the sky].",
     "{A} and {B} were [good|best|old] friends. {A} was {a_kind}, and {B} was {b_kind}.",
     "In {a_home}, there lived {A.intro}.",
 ]
@@ -69,6 +69,7 @@ def cast(rng: Random, plot: Plot, hero_kind: str | None = None) -> dict:
         "K": words.keepsake(rng), "out": rng.choice(words.OUTDOOR_SPOTS), "inside": rng.choice(words.INDOOR_SPOTS),
         "food": Thing(rng.choice(words.FOODS)), "fruit": Thing(rng.choice(words.FRUITS)),
         "plant": Thing(rng.choice(words.PLANTS)), "colour": rng.choice(words.COLOURS),
+        "A_the": f"{a} the {a.kind}" if a.is_animal else f"little {a}",
         "a_kind": Thing(a.kind, a.trait).a, "b_kind": Thing(b.kind, b.trait).a,
         "pet": Thing(rng.choice(["bird", "kitten", "puppy", "rabbit", "duck", "hedgehog"]), rng.choice(["little", "small", "tiny"])),
         "a_home": rng.choice(["a small village", "a quiet forest", "a green valley", "a house by the sea", "a town near the hills"]),

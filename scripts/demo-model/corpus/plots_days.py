@@ -92,10 +92,10 @@ PLOTS = [
         [
             "[One night|When it was dark] {A} heard a [strange|loud|funny] noise. [Tap, tap, tap!|Bump, bump!|Scratch, scratch!]",
             "\"What is that?\" {A.he} [whispered|asked]. {A.He} [hid under the blanket|woke {B}|felt cold].",
-            "\"Maybe it is a [ghost|monster|thief],\" said {B}. They took a lamp and went to look, [very quietly|step by step|hand in hand].",
+            "\"Maybe it is a {fear},\" said {B}. They took a lamp and went to look, [very quietly|step by step|hand in hand].",
             "?The noise came from {P}. Then it came again, louder than before.",
             "{A} held up the lamp, and there, {out}, was {pet.a}! It wanted [to come in|some food|to get out of the cold].",
-            "{A} and {B} [laughed|looked at each other and laughed]. \"You are not a [ghost|monster],\" said {A}. \"You are only a {pet}!\"",
+            "{A} and {B} [laughed|looked at each other and laughed]. \"You are not a {fear},\" said {A}. \"You are only a {pet}!\"",
             "They gave it [some milk|something to eat|a warm place to sleep], and [the noise stopped|everyone slept well].",
         ],
         [
@@ -103,6 +103,7 @@ PLOTS = [
             ("What did they take with them?", "They took a lamp."),
             ("Who was with {A}?", "{B} was with {A}."),
         ],
+        lists={"fear": ["ghost", "monster", "thief", "wild beast"]},
     ),
     Plot(
         "a picnic",

@@ -105,7 +105,7 @@ PLOTS = [
             "{B} came by. \"[May I have one|Can I have one]?\" asked {B}. \"No!\" said {A}. \"[Go away|Find your own].\"",
             "{A} ate and ate[ and ate|]. Soon {A.his} [belly|stomach] was as [round|big] as a [ball|drum].",
             "Then {A} tried to go home, but {A.he} was too [fat|full] to [get through the gate|walk|fit through the door]. \"Help!\" {A.he} cried.",
-            "{B} [heard {A.him}|came back] and [pulled|pushed] until {A} [was free|could go home]. \"[Thank you|Why do you help me]?\" said {A}. \"Because you need help,\" said {B}.",
+            "{B} [heard {A.him}|came back] and [pulled|pushed] until {A} [was free|could go home]. \"Why do you help me?\" [said|asked] {A}. \"Because you need help,\" said {B}.",
             "{A} was [ashamed|sorry]. {A.He} gave {B} the last {fruit} and said, \"From now on, I will share.\"",
         ],
         [

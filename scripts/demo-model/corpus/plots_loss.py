@@ -66,7 +66,7 @@ PLOTS = [
             "[When {A} looked back, {A.he} could not see {A.his} home.|Soon the butterfly was gone, and {A} did not know where {A.he} was.]",
             "\"I am lost,\" {A.he} said. [The trees were tall and dark.|It was getting dark and cold.] {A} felt [scared|alone|afraid].",
             "Then {A.he} met {B}, {b_kind}. \"[Why are you crying|Are you lost]?\" asked {B}.",
-            "\"Yes. I cannot find my way home,\" said {A}.",
+            "\"[I cannot find my way home|I do not know the way home|I want to go home],\" said {A}.",
             "\"[I know these woods well|I know the way],\" said {B}. \"[Come with me|Follow me|Take my hand].\"",
             "They walked [along the river|over the hill|past an old oak tree], and [soon|after a while] {A} saw [a light|the smoke of a fire|{A.his} home].",
             "{G} [was waiting at the door|ran out] and hugged {A}. \"I was so worried!\" {G.he} said. \"[Stay on the path next time|Thank you, {B}].\"",
@@ -102,7 +102,7 @@ PLOTS = [
             "They [shook it|put an ear on it], and it made a [soft|funny|strange] sound. [{B} was a little scared.|{A} was very curious.]",
             "They looked for the key. {B} found it {inside}. [It was old and small.|The key was made of silver.]",
             "{A} opened the box [slowly|with the key]. Inside there was {K.a}, and under it, [a letter|a picture|a map].",
-            "[The letter said|There were words on it]: \"[Be kind, and you will have friends|The best treasure is a friend|Keep this and think of me].\"",
+            "[There were words on it|On it someone had written]: \"[Be kind, and you will have friends|The best treasure is a friend|Keep this and think of me].\"",
             "{A} [gave the {K} to {B}|took the {K} home|showed the {K} to {G}]. [\"This is a good day,\" said {B}.|They kept the box and the secret.]",
         ],
         [

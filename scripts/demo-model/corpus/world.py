@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from .grammar import article
+from .grammar import article, capital, with_articles
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".
 ORDER = [(DAYS, "day"), (MONTHS, "month"), (SEASONS, "season")]
 
 
-def _others(values, answer: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(v for v in values if v != answer))
+def _ask(text: str, short: str, sentence: str, values) -> Question:
+    """`values` are answers to questions of the same kind; those that differ from `short` become wrong options."""
+    options = tuple(dict.fromkeys(v for v in values if v != short))
+    return Question(text, short, with_articles(capital(sentence)), options)
 
 
 def _animal(rng: Random) -> Question:
@@ -77,39 +79,47 @@ def _animal(rng: Random) -> Question:
     of = article(f.animal)
     ask = rng.choice(["eats", "lives", "baby", "legs", "says" if f.says else "baby"])
     if ask == "eats":
-        return Question(f"What does {of} eat?", f.eats, f"A {f.animal} eats {f.eats}.", _others([g.eats for g in ANIMAL_FACTS], f.eats))
+        return _ask(f"What does {of} eat?", f.eats, f"A {f.animal} eats {f.eats}.", [g.eats for g in ANIMAL_FACTS])
     if ask == "lives":
-        return Question(f"Where does {of} live?", f.lives, f"A {f.animal} lives {f.lives}.", _others([g.lives for g in ANIMAL_FACTS], f.lives))
+        return _ask(f"Where does {of} live?", f.lives, f"A {f.animal} lives {f.lives}.", [g.lives for g in ANIMAL_FACTS])
     if ask == "says":
-        return Question(f"What does {of} say?", f.says, f"A {f.animal} says {f.says}.", _others([g.says for g in ANIMAL_FACTS if g.says], f.says))
+        sounds = [g.says for g in ANIMAL_FACTS if g.says]
+        return _ask(f"What does {of} say?", f.says, f"A {f.animal} says {f.says}.", sounds)
     if ask == "legs":
         legs = NUMBERS[f.legs]
-        return Question(f"How many legs does {of} have?", legs, f"A {f.animal} has {legs} legs.", _others(["two", "four", "six", "eight", "ten"], legs))
-    return Question(f"What is a baby {f.animal} called?", f"a {f.baby}", f"A baby {f.animal} is called a {f.baby}.",
-                    _others([f"a {g.baby}" for g in ANIMAL_FACTS], f"a {f.baby}"))  # fmt: skip
+        numbers = ["two", "four", "six", "eight", "ten"]
+        return _ask(f"How many legs does {of} have?", legs, f"A {f.animal} has {legs} legs.", numbers)
+    babies = [article(g.baby) for g in ANIMAL_FACTS]
+    baby = article(f.baby)
+    return _ask(f"What is a baby {f.animal} called?", baby, f"A baby {f.animal} is called {baby}.", babies)
 
 
 def _thing(rng: Random) -> Question:
     f = rng.choice(THING_FACTS)
     of = article(f.thing)
     if rng.random() < 0.4:
-        return Question(f"What is {of} made of?", f.material, f"{of} is made of {f.material}.".capitalize(), _others([g.material for g in THING_FACTS], f.material))
+        materials = [g.material for g in THING_FACTS]
+        return _ask(f"What is {of} made of?", f.material, f"{of} is made of {f.material}.", materials)
+    sentence = f"You can use {of} to {f.use}."
     if rng.random() < 0.5:
-        return Question(f"What can you use to {f.use}?", of, f"You can use {of} to {f.use}.", _others([article(g.thing) for g in THING_FACTS if g.use != f.use], of))
-    return Question(f"What can you do with {of}?", f.use, f"You can use {of} to {f.use}.", _others([g.use for g in THING_FACTS], f.use))
+        things = [article(g.thing) for g in THING_FACTS]
+        return _ask(f"What can you use to {f.use}?", of, sentence, things)
+    return _ask(f"What can you do with {of}?", f.use, sentence, [g.use for g in THING_FACTS])
 
 
 def _word(rng: Random) -> Question:
     pick = rng.random()
     if pick < 0.3:
         thing, colour = rng.choice(list(COLOURS.items()))
-        return Question(f"What color is {thing}?", colour, f"{thing[0].upper()}{thing[1:]} is {colour}.", _others([*COLOURS.values(), "pink", "purple"], colour))
+        colours = [*COLOURS.values(), "pink", "purple"]
+        return _ask(f"What color is {thing}?", colour, f"{thing} is {colour}.", colours)
     if pick < 0.6:
         pair = rng.choice(list(OPPOSITES.items()))
         word, other = pair if rng.random() < 0.5 else pair[::-1]
-        return Question(f"What is the opposite of {word}?", other, f"The opposite of {word} is {other}.", _others([*OPPOSITES, *OPPOSITES.values()], other))
+        words = [*OPPOSITES, *OPPOSITES.values()]
+        return _ask(f"What is the opposite of {word}?", other, f"The opposite of {word} is {other}.", words)
     work, does = rng.choice(list(WORKS.items()))
-    return Question(f"Who {does}?", article(work), f"{article(work)} {does}.".capitalize(), _others([article(w) for w in WORKS], article(work)))
+    return _ask(f"Who {does}?", article(work), f"{article(work)} {does}.", [article(w) for w in WORKS])
 
 
 def _order(rng: Random) -> Question:
@@ -118,14 +128,13 @@ def _order(rng: Random) -> Question:
     after = rng.random() < 0.6
     answer = values[(i + 1) % len(values)] if after else values[i - 1]
     where = "after" if after else "before"
-    return Question(f"Which {name} comes {where} {values[i]}?", answer, f"{answer[0].upper()}{answer[1:]} comes {where} {values[i]}.",
-                    _others(values, answer))  # fmt: skip
+    return _ask(f"Which {name} comes {where} {values[i]}?", answer, f"{answer} comes {where} {values[i]}.", values)
 
 
 def _sum(rng: Random) -> Question:
     a, b = rng.randrange(1, 7), rng.randrange(1, 6)
-    word = NUMBERS[a + b]
-    return Question(f"How much is {NUMBERS[a]} plus {NUMBERS[b]}?", word, f"{NUMBERS[a]} plus {NUMBERS[b]} is {word}.".capitalize(), _others(NUMBERS, word))
+    question_text, answer = f"How much is {NUMBERS[a]} plus {NUMBERS[b]}?", NUMBERS[a + b]
+    return _ask(question_text, answer, f"{NUMBERS[a]} plus {NUMBERS[b]} is {answer}.", NUMBERS)
 
 
 def question(rng: Random) -> Question:
