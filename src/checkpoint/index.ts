@@ -1,7 +1,9 @@
 export type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
 export type { CheckpointDType, StoredDType } from "./dtype.js";
+export type { DownloadProgress } from "./hub_download.js";
 export { openCheckpoint } from "./open.js";
 export { readTensor } from "./read_tensor.js";
+export { type ResolveOptions, resolveCheckpoint } from "./resolve.js";
 export { readSafetensorsHeader, type SafetensorsFile } from "./safetensors.js";
 export { type TensorToWrite, writeSafetensors } from "./safetensors_writer.js";
 export { byteSpan, type StoredTensor } from "./stored_tensor.js";

@@ -9,7 +9,7 @@ import { byteSpan, type StoredTensor } from "./stored_tensor.js";
  *
  * @throws PersimmonError CHECKPOINT_UNREADABLE, CHECKPOINT_TRUNCATED, TENSOR_TOO_LARGE (more than one buffer holds)
  */
-export function readTensor(tensor: StoredTensor): Promise<Uint8Array> {
+export async function readTensor(tensor: StoredTensor): Promise<Uint8Array> {
   const span = byteSpan(tensor);
   if (Math.max(span, tensor.byteLength) > constants.MAX_LENGTH) {
     throw new PersimmonError(

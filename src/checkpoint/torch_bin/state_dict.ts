@@ -107,7 +107,7 @@ class StateDictRules {
       throw this.invalid("a tensor is described in an unknown form");
     }
     if (!isStorage(storage.value) || shape.length !== strides.length || shape.length > MOST_DIMENSIONS) {
-      throw this.invalid("a tensor has no storage, or as many strides as dimensions are wanted");
+      throw this.invalid("a tensor has no storage, or not one stride for each dimension");
     }
     const last = shape.reduce((sum, count, axis) => sum + (count - 1) * strides[axis], offset);
     if (!shape.includes(0) && !(last < storage.value.length)) {

@@ -1,0 +1,127 @@
+import { resolve } from "node:path";
+import { PersimmonError } from "../errors.js";
+import { kindOf } from "./file.js";
+import { cachedSnapshot, expandHome, hubCacheDirectory } from "./hub_cache.js";
+import { type DownloadProgress, type DownloadRequest, downloadSnapshot } from "./hub_download.js";
+
+export interface ResolveOptions {
+  /** Branch, tag or commit hash on the hub; "main". */
+  revision?: string;
+  /** Use what is on this machine only; true when HF_HUB_OFFLINE is set to 1 or true. */
+  offline?: boolean;
+  /** Ends a download. */
+  signal?: AbortSignal;
+  /** Called for every piece that arrives. */
+  onProgress?: (progress: DownloadProgress) => void;
+}
+
+/** `owner/name` as the hub allows it: letters, digits, `-`, `_` and `.`, with no `--` or `..`. */
+const HUB_NAME = /^(?!.*(?:--|\.\.))[\w][\w.-]*\/[\w][\w.-]*$/;
+
+/**
+ * Finds the directory of a checkpoint. An existing directory is itself. A name of the form `owner/name` is looked up in
+ * the Hugging Face cache, without asking the network, and else downloaded into it. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT,
+ * HF_TOKEN and HF_HUB_OFFLINE are honoured.
+ *
+ * @throws PersimmonError CHECKPOINT_NOT_FOUND, HUB_NOT_FOUND (no such model, or a private one), HUB_FORBIDDEN (a gated
+ *   model), HUB_UNREACHABLE (offline, refused, server errors), HUB_CORRUPT, HUB_ABORTED, CACHE_UNWRITABLE, and for a
+ *   model of another kind CONFIG_UNSUPPORTED, CONFIG_MISSING, WEIGHTS_MISSING
+ */
+export async function resolveCheckpoint(
+  pathOrHubName: string,
+  options: ResolveOptions = {},
+): Promise<string> {
+  const path = resolve(expandHome(pathOrHubName));
+  const kind = pathOrHubName === "" ? undefined : await kindOf(path);
+  if (kind === "directory") return path;
+  if (kind === "file") {
+    throw notFound(pathOrHubName, `${path} is a file. Give the directory that holds it`);
+  }
+  if (!HUB_NAME.test(pathOrHubName) || pathOrHubName.length > 200) {
+    throw notFound(
+      pathOrHubName,
+      `there is no directory ${path}, and a name on the hub has the form owner/name`,
+    );
+  }
+  const revision = options.revision ?? "main";
+  if (!/^(?!.*\.\.)[\w][\w./-]*$/.test(revision)) {
+    throw notFound(pathOrHubName, `${JSON.stringify(revision)} is no branch, tag or commit`);
+  }
+  return resolveHubName(pathOrHubName, revision, path, options);
+}
+
+function notFound(given: string, message: string): PersimmonError {
+  return new PersimmonError(
+    "CHECKPOINT_NOT_FOUND",
+    `${JSON.stringify(given)}: expected a directory or a model on the hub, but ${message}.`,
+  );
+}
+
+async function resolveHubName(
+  name: string,
+  revision: string,
+  path: string,
+  options: ResolveOptions,
+): Promise<string> {
+  const cacheDirectory = hubCacheDirectory();
+  const cached = await cachedSnapshot(cacheDirectory, name, revision);
+  if (cached !== undefined) return cached;
+  const endpoint = (process.env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "");
+  const tried = `there is no directory ${path} and no complete copy in the cache ${cacheDirectory}`;
+  const offline = options.offline ?? /^(1|true|yes|on)$/i.test(process.env.HF_HUB_OFFLINE ?? "");
+  if (offline)
+    throw unreachable(name, tried, "downloading is switched off (offline option or HF_HUB_OFFLINE)");
+  if (!URL.canParse(endpoint)) throw unreachable(name, tried, `HF_ENDPOINT is not a URL: ${endpoint}`);
+  const { signal, onProgress } = options;
+  const request = {
+    name,
+    revision,
+    cacheDirectory,
+    endpoint,
+    token: process.env.HF_TOKEN,
+    signal,
+    onProgress,
+  };
+  try {
+    return await downloadSnapshot(request);
+  } catch (cause) {
+    throw explain(cause, request, tried);
+  }
+}
+
+function unreachable(name: string, tried: string, reason: string, cause?: unknown): PersimmonError {
+  const advice = "Give the path of a local directory, or download the model on another machine and copy it";
+  return new PersimmonError("HUB_UNREACHABLE", `${name}: ${tried}, and ${reason}. ${advice}.`, { cause });
+}
+
+/** Turns what the hub client, fetch and the file system throw into one coded error. */
+function explain(cause: unknown, request: DownloadRequest, tried: string): PersimmonError {
+  const { name, revision, endpoint, token, signal } = request;
+  if (cause instanceof PersimmonError) return cause;
+  if (signal?.aborted)
+    return new PersimmonError("HUB_ABORTED", `${name}: the download was stopped.`, { cause });
+  const error = cause as {
+    statusCode?: number;
+    syscall?: string;
+    message?: string;
+    cause?: { message?: string };
+  };
+  const status = error.statusCode;
+  if (status === 404 || status === 401) {
+    const login = token ? "HF_TOKEN may lack access to it" : "if it is private, set HF_TOKEN";
+    const message = `${tried}, and ${endpoint} has no such model or revision "${revision}" (status ${status}); ${login}.`;
+    return new PersimmonError("HUB_NOT_FOUND", `${name}: ${message} Check the name, or give a local path.`, {
+      cause,
+    });
+  }
+  if (status === 403) {
+    const message = `${endpoint} refuses access (status 403). Accept the model's terms there and set HF_TOKEN.`;
+    return new PersimmonError("HUB_FORBIDDEN", `${name}: ${message}`, { cause });
+  }
+  if (status === undefined && /^(open|mkdir|write|rename|symlink|unlink|rm)$/.test(error.syscall ?? "")) {
+    const message = `cannot write to the cache: ${error.message}. Free some space, or set HF_HOME to another directory.`;
+    return new PersimmonError("CACHE_UNWRITABLE", `${name}: ${message}`, { cause });
+  }
+  const reason = error.cause?.message || error.message || String(cause);
+  return unreachable(name, tried, `${endpoint} could not be used: ${reason}`, cause);
+}
