@@ -7,6 +7,7 @@ export { LanguageModel, type Logits, type Prompt } from "./language_model.js";
 export { type LoadOptions, loadModel } from "./load_model.js";
 export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
+export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
 export type { Activation, ActivationCache } from "./research/activation_cache.js";
 export type { CacheOptions } from "./research/run_with_cache.js";
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";

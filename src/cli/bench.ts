@@ -1,0 +1,102 @@
+import { Command } from "commander";
+import { PersimmonError } from "../errors.js";
+import { loadModel } from "../load_model.js";
+import { type RandomShape, randomModel } from "../random_model.js";
+import { measure, type Spread } from "./bench/measure.js";
+
+interface BenchFlags {
+  shape?: string;
+  dtype: string;
+  prompt: string;
+  generate: string;
+  rounds: string;
+  threads?: string;
+  json?: boolean;
+}
+
+/** `persimmon bench`: decode and prefill speed beside the bandwidth that the machine has in the same seconds. */
+export function benchCommand(): Command {
+  return new Command("bench")
+    .description("measure decode and prefill speed, bytes per token and the share of the read bandwidth")
+    .argument("[model]", "folder or hub name of a model (default: the bundled demo model)")
+    .option(
+      "--shape <sizes>",
+      "random weights of this shape instead, such as hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768",
+    )
+    .option("--dtype <dtype>", "how weights are held: auto, float32, bfloat16", "auto")
+    .option("--prompt <tokens>", "tokens of the prompt", "16")
+    .option("--generate <tokens>", "tokens to generate in each round", "64")
+    .option("--rounds <n>", "rounds; medians are over all of them", "3")
+    .option("--threads <n>", "threads (default: all that the process may use)")
+    .option("--json", "print the figures as JSON")
+    .action(async (source: string | undefined, flags: BenchFlags) => {
+      const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
+      const dtype = flags.dtype as "auto" | "float32" | "bfloat16";
+      const model =
+        flags.shape === undefined
+          ? await loadModel(source, { dtype, threads })
+          : randomModel(parseShape(flags.shape), {
+              dtype: dtype === "auto" ? "bfloat16" : checkedDType(dtype),
+              threads,
+            });
+      const options = {
+        prompt: whole("--prompt", flags.prompt),
+        generate: whole("--generate", flags.generate),
+        rounds: whole("--rounds", flags.rounds),
+      };
+      const result = await measure(model, options);
+      const setting = {
+        model: model.source,
+        dtype: model.dtype,
+        threads: model.device.threads,
+        instructionSet: model.device.instructionSet,
+        ...options,
+      };
+      if (flags.json) {
+        process.stdout.write(`${JSON.stringify({ ...setting, ...result }, null, 2)}\n`);
+        return;
+      }
+      const line = (name: string, value: Spread, unit: string, scale = 1) =>
+        `${name.padEnd(16)} ${(value.median * scale).toFixed(1)} ${unit}   (${(value.min * scale).toFixed(1)} to ${(value.max * scale).toFixed(1)})`;
+      process.stdout.write(
+        `${[
+          `${setting.model}, ${setting.dtype}, ${setting.threads} threads, ${setting.instructionSet}; prompt ${options.prompt}, generate ${options.generate}, ${options.rounds} rounds; medians`,
+          line("decode", result.decodeTokensPerSecond, "tokens/s"),
+          line("prefill", result.prefillTokensPerSecond, "tokens/s"),
+          `${"bytes per token".padEnd(16)} ${(result.bytesPerToken / 1e9).toFixed(3)} GB`,
+          line("decode reads", result.decodeGBPerSecond, "GB/s"),
+          line("machine reads", result.readBandwidthGBPerSecond, "GB/s"),
+          line("share", result.shareOfBandwidth, "%", 100),
+        ].join("\n")}\n`,
+      );
+    });
+}
+
+/** Reads `hidden=4096,layers=4,…`. Throws `SHAPE_INVALID`. */
+export function parseShape(text: string): RandomShape {
+  const names = ["hidden", "layers", "heads", "ffn", "vocab"] as const;
+  const shape: RandomShape = {};
+  for (const part of text.split(",")) {
+    const [name, value] = part.split("=");
+    const known = names.find((candidate) => candidate === name.trim());
+    if (known === undefined || value === undefined) {
+      throw new PersimmonError(
+        "SHAPE_INVALID",
+        `--shape takes ${names.map((candidate) => `${candidate}=N`).join(",")}, got "${part}"`,
+      );
+    }
+    shape[known] = whole(`--shape ${known}`, value);
+  }
+  return shape;
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && text.trim() !== "") return value;
+  throw new PersimmonError("OPTION_INVALID", `${name} must be a whole number from 1, got "${text}"`);
+}
+
+function checkedDType(dtype: string): "float32" | "bfloat16" {
+  if (dtype === "float32" || dtype === "bfloat16") return dtype;
+  throw new PersimmonError("DTYPE_UNSUPPORTED", `--dtype must be float32 or bfloat16, got "${dtype}"`);
+}

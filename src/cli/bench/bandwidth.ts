@@ -1,0 +1,30 @@
+import { native, nativeDType } from "../../native.js";
+import type { Device } from "../../tensor/device.js";
+import { Tensor } from "../../tensor/tensor.js";
+
+/** Measures how fast the threads of a device read memory. */
+export class BandwidthProbe {
+  private readonly device: Device;
+  private readonly block: Tensor;
+
+  /** @param bytes size of the block that is read; far above the caches: 512 MiB */
+  constructor(device: Device, bytes = 512 * 2 ** 20) {
+    this.device = device;
+    const buffer = device.stream.reserve(bytes, nativeDType.float32);
+    this.block = new Tensor(device, buffer, [bytes / 4], "float32").keep();
+    // Written once, so that reads touch real memory and not the system's page of zeros.
+    native().fillNormal(device.stream, buffer, bytes / 4, 0, 1, 1);
+  }
+
+  /** GB/s of one pass over the block. */
+  async measure(): Promise<number> {
+    using result = Tensor.empty(this.device, [1]);
+    native().readBandwidth(this.device.stream, this.block.buffer, result.buffer);
+    const [rate] = await result.data();
+    return rate;
+  }
+
+  release(): void {
+    this.block.release();
+  }
+}

@@ -1,0 +1,100 @@
+import type { LanguageModel } from "../../language_model.js";
+import { BandwidthProbe } from "./bandwidth.js";
+
+export interface BenchOptions {
+  /** Tokens of the prompt. */
+  prompt: number;
+  /** Tokens generated in each round. */
+  generate: number;
+  /** Rounds, each with its own prefill and its own bandwidth probes. */
+  rounds: number;
+}
+
+/** The middle and the spread of what the rounds gave. */
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+}
+
+export interface BenchResult {
+  decodeTokensPerSecond: Spread;
+  prefillTokensPerSecond: Spread;
+  /** Bytes of weights, keys and values that one decoded token reads, at the middle of the generation. */
+  bytesPerToken: number;
+  /** bytesPerToken · tokens/s. */
+  decodeGBPerSecond: Spread;
+  /** Read bandwidth of the same threads, probed before and after each stretch of tokens. */
+  readBandwidthGBPerSecond: Spread;
+  /** Each stretch's GB/s over the mean of the two probes around it. */
+  shareOfBandwidth: Spread;
+}
+
+/** Tokens between two probes: long enough to be a measurement, short enough to see one state of the machine. */
+const stretch = 8;
+
+/**
+ * Decode and prefill speed, interleaved with probes of the read bandwidth: on shared machines it changes from second to
+ * second, and only what was measured side by side can be compared.
+ */
+export async function measure(model: LanguageModel, options: BenchOptions): Promise<BenchResult> {
+  const probe = new BandwidthProbe(model.device);
+  const decode: number[] = [];
+  const prefill: number[] = [];
+  const bandwidth: number[] = [];
+  const shares: number[] = [];
+  const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2);
+  // One token more than counted, so that the first touch of all weights is not part of a measurement.
+  await model.generate(promptIds(model, options.prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
+  for (let round = 0; round < options.rounds; round++) {
+    const ids = promptIds(model, options.prompt, round + 1);
+    const started = performance.now();
+    const kv = await model.prefill(ids);
+    prefill.push(ids.length / ((performance.now() - started) / 1000));
+    let next = ids[0];
+    let before = await probe.measure();
+    for (let made = 0; made < options.generate; made += stretch) {
+      const count = Math.min(stretch, options.generate - made);
+      const from = performance.now();
+      const { ids: generated } = await model.generate([next], { kv, maxNewTokens: count, stopAtEos: false })
+        .done;
+      const rate = count / ((performance.now() - from) / 1000);
+      next = generated[generated.length - 1];
+      const after = await probe.measure();
+      decode.push(rate);
+      bandwidth.push(after);
+      shares.push((rate * bytesPerToken) / 1e9 / ((before + after) / 2));
+      before = after;
+    }
+    kv.release();
+  }
+  probe.release();
+  return {
+    decodeTokensPerSecond: spread(decode),
+    prefillTokensPerSecond: spread(prefill),
+    bytesPerToken,
+    decodeGBPerSecond: spread(decode.map((rate) => (rate * bytesPerToken) / 1e9)),
+    readBandwidthGBPerSecond: spread(bandwidth),
+    shareOfBandwidth: spread(shares),
+  };
+}
+
+/** Weights but for the embedding, of which one row is read, and the keys and values of all positions so far. */
+export function bytesRead(model: LanguageModel, positions: number): number {
+  const { vocabSize, hiddenSize, tieWordEmbeddings } = model.config;
+  const elementBytes = model.dtype === "float32" ? 4 : 2;
+  const embedding = tieWordEmbeddings ? 0 : vocabSize * hiddenSize * elementBytes;
+  return model.weightBytes - embedding + hiddenSize * elementBytes + positions * model.kv.bytesPerToken;
+}
+
+/** Varied ids that any vocabulary has. */
+function promptIds(model: LanguageModel, count: number, round: number): number[] {
+  return Array.from({ length: count }, (_, i) => (i * 7919 + round * 104729 + 17) % model.config.vocabSize);
+}
+
+function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return { median, min: sorted[0], max: sorted[sorted.length - 1] };
+}
