@@ -1,0 +1,168 @@
+import ts from "typescript";
+import type { Insertion } from "./engine.js";
+import { applyInsertions } from "./insertions.js";
+
+/** The user's source with the insertions that make it a module of the notebook. */
+export interface CellSource {
+  /** The source of the user, untouched. */
+  source: string;
+  /** The source with its insertions: what TypeScript sees. */
+  text: string;
+  insertions: Insertion[];
+  /** The names that later cells may use, and whether each may be assigned to. */
+  declared: Map<string, { assignable: boolean }>;
+}
+
+/** Where a name was declared by an earlier cell. */
+export type NameLookup = (name: string) => string | undefined;
+
+/**
+ * Makes a cell a module: `export` goes before its top-level declarations, names of earlier cells are imported by a
+ * prefix on line 1, and names that the cell imports are exported again by a suffix on the last line. Lines stay where
+ * they are, and TypeScript itself then gives live bindings (`exports.x`), types, JSDoc and redeclaration across cells.
+ *
+ * @param names all names known so far with the module of each; undefined in `used` keeps them all (for completion)
+ */
+export function moduleOfCell(
+  source: string,
+  names: ReadonlyMap<string, string>,
+  keep: "used" | "all" = "used",
+): CellSource {
+  const wrapped = wrapObjectLiteral(source);
+  const file = ts.createSourceFile("cell.ts", source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
+  const insertions: Insertion[] = [];
+  const declared: CellSource["declared"] = new Map();
+  const reexported: string[] = [];
+  if (wrapped) {
+    insertions.push({ offset: wrapped.start, text: "(" }, { offset: wrapped.end, text: ")" });
+  } else {
+    for (const statement of file.statements) {
+      exportStatement(statement, file, insertions, declared, reexported);
+    }
+  }
+  const prefix = importPrefix(source, names, declared, keep);
+  if (prefix) insertions.unshift({ offset: 0, text: prefix });
+  if (reexported.length > 0) {
+    // A line comment at the end would swallow the suffix, so a new line (behind all others) is taken.
+    insertions.push({ offset: source.length, text: `\nexport { ${reexported.join(", ")} };` });
+  }
+  return { source, text: applyInsertions(source, insertions), insertions, declared };
+}
+
+function exportStatement(
+  statement: ts.Statement,
+  file: ts.SourceFile,
+  insertions: Insertion[],
+  declared: CellSource["declared"],
+  reexported: string[],
+): void {
+  if (ts.isImportDeclaration(statement)) {
+    const clause = statement.importClause;
+    const names = [clause?.name, ...namesOfBindings(clause?.namedBindings)];
+    for (const name of names) {
+      if (!name) continue;
+      declared.set(name.text, { assignable: false });
+      reexported.push(name.text);
+    }
+    return;
+  }
+  if (ts.isExportDeclaration(statement)) {
+    if (statement.exportClause && ts.isNamedExports(statement.exportClause)) {
+      for (const element of statement.exportClause.elements)
+        declared.set(element.name.text, { assignable: false });
+    }
+    return;
+  }
+  const names = declaredNames(statement);
+  if (names.length === 0) return;
+  const assignable =
+    ts.isVariableStatement(statement) &&
+    (statement.declarationList.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const;
+  for (const name of names) declared.set(name, { assignable });
+  const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
+  if (modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)) return;
+  insertions.push({ offset: statement.getStart(file), text: "export " });
+}
+
+function namesOfBindings(bindings: ts.NamedImportBindings | undefined): ts.Identifier[] {
+  if (!bindings) return [];
+  return ts.isNamespaceImport(bindings) ? [bindings.name] : bindings.elements.map((element) => element.name);
+}
+
+/** The names that a top-level statement declares; none for `using`, whose values end with the cell. */
+function declaredNames(statement: ts.Statement): string[] {
+  if (ts.isVariableStatement(statement)) {
+    const kind = statement.declarationList.flags & ts.NodeFlags.BlockScoped;
+    if (kind === ts.NodeFlags.Using || kind === ts.NodeFlags.AwaitUsing) return [];
+    return statement.declarationList.declarations.flatMap((declaration) => namesOfPattern(declaration.name));
+  }
+  if (
+    ts.isFunctionDeclaration(statement) ||
+    ts.isClassDeclaration(statement) ||
+    ts.isEnumDeclaration(statement) ||
+    ts.isInterfaceDeclaration(statement) ||
+    ts.isTypeAliasDeclaration(statement) ||
+    ts.isImportEqualsDeclaration(statement)
+  ) {
+    return statement.name?.text ? [statement.name.text] : [];
+  }
+  if (ts.isModuleDeclaration(statement) && ts.isIdentifier(statement.name)) {
+    return statement.flags & ts.NodeFlags.GlobalAugmentation ? [] : [statement.name.text];
+  }
+  return [];
+}
+
+function namesOfPattern(name: ts.BindingName): string[] {
+  if (ts.isIdentifier(name)) return name.text ? [name.text] : [];
+  return name.elements.flatMap((element) =>
+    ts.isBindingElement(element) ? namesOfPattern(element.name) : [],
+  );
+}
+
+function importPrefix(
+  source: string,
+  names: ReadonlyMap<string, string>,
+  declared: CellSource["declared"],
+  keep: "used" | "all",
+): string {
+  const used = keep === "all" ? undefined : identifiersOf(source);
+  const byModule = new Map<string, string[]>();
+  for (const [name, module] of names) {
+    if (declared.has(name) || (used && !used.has(name))) continue;
+    const list = byModule.get(module);
+    if (list) list.push(name);
+    else byModule.set(module, [name]);
+  }
+  return [...byModule].map(([module, list]) => `import { ${list.join(", ")} } from "./${module}"; `).join("");
+}
+
+/** Every word of the source that could be an identifier. Too many do no harm: TypeScript drops unused imports. */
+function identifiersOf(source: string): Set<string> {
+  return new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
+}
+
+/**
+ * A cell that is one object literal, `{ a: 1 }`, would parse as a block. Like Node's own prompt, it is taken as an
+ * expression when it parses as one.
+ */
+function wrapObjectLiteral(source: string): { start: number; end: number } | undefined {
+  const trimmed = source.trim();
+  if (!trimmed.startsWith("{") || !trimmed.endsWith("}")) return undefined;
+  const file = ts.createSourceFile(
+    "cell.ts",
+    `(${trimmed})`,
+    ts.ScriptTarget.Latest,
+    false,
+    ts.ScriptKind.TS,
+  );
+  const errors = (file as unknown as { parseDiagnostics: unknown[] }).parseDiagnostics;
+  const [statement] = file.statements;
+  if (errors.length > 0 || file.statements.length !== 1 || !ts.isExpressionStatement(statement!))
+    return undefined;
+  const inner = ts.isParenthesizedExpression(statement.expression)
+    ? statement.expression.expression
+    : undefined;
+  if (!inner || !ts.isObjectLiteralExpression(inner)) return undefined;
+  const start = source.indexOf("{");
+  return { start, end: start + trimmed.length };
+}

@@ -1,0 +1,77 @@
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { SHARED, type ToServer } from "../threads.js";
+import { type InterruptFlag, KeyboardInterrupt } from "./interrupts.js";
+
+/** Questions to the reader of the notebook: `input()` waits without blocking, `prompt()` blocks. */
+export class Input {
+  /** Whether the client of the running cell can answer. */
+  allowed = false;
+  #pending: { resolve(value: string): void; reject(error: Error): void } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly send: (message: ToServer) => void,
+    readonly parent: () => string,
+    readonly flag: InterruptFlag,
+    readonly promptPort: MessagePort,
+  ) {}
+
+  /** Asks and resolves to the answer. Questions are asked one after the other. */
+  input(prompt = "", options: { password?: boolean } = {}): Promise<string> {
+    this.#check();
+    const parent = this.parent();
+    const ask = () =>
+      new Promise<string>((resolve, reject) => {
+        this.#pending = { resolve, reject };
+        const { password = false } = options;
+        this.send({ type: "input", prompt: String(prompt), password, parent, synchronous: false });
+      });
+    const answer = this.#last.then(ask);
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  /** Asks and blocks until the answer is there; nothing else runs meanwhile, but the kernel still answers. */
+  prompt(message = "", fallback = ""): string {
+    this.#check();
+    const { shared } = this.flag;
+    Atomics.store(shared, SHARED.promptAnswered, 0);
+    this.send({
+      type: "input",
+      prompt: String(message),
+      password: false,
+      parent: this.parent(),
+      synchronous: true,
+    });
+    Atomics.wait(shared, SHARED.promptAnswered, 0);
+    const answer = receiveMessageOnPort(this.promptPort)?.message as string | undefined;
+    if (answer === undefined) {
+      this.send({ type: "cancelInput" });
+      throw new KeyboardInterrupt();
+    }
+    return answer || fallback;
+  }
+
+  /** The reply to the pending question. */
+  answer(value: string | undefined): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.resolve(value ?? "");
+  }
+
+  /** Gives up the pending question, because its cell was stopped or has ended. */
+  cancel(): void {
+    if (!this.#pending) return;
+    const pending = this.#pending;
+    this.#pending = undefined;
+    this.send({ type: "cancelInput" });
+    pending.reject(new KeyboardInterrupt());
+  }
+
+  #check(): void {
+    if (this.allowed) return;
+    throw new Error(
+      "This front end does not take input (allow_stdin is false), so input() and prompt() cannot ask.",
+    );
+  }
+}

@@ -1,0 +1,33 @@
+import { Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+import type { StreamName } from "../server/stream-batch.js";
+
+/**
+ * Puts streams into process.stdout and process.stderr that hand each text to `write`. They take the place of Node's own
+ * before these are ever opened: Node would make the pipe behind descriptor 1 non-blocking, and native code that prints
+ * into a full one would lose text.
+ */
+export function redirectOutput(write: (name: StreamName, text: string) => void): void {
+  replace("stdout", 1, write);
+  replace("stderr", 2, write);
+}
+
+function replace(name: StreamName, fd: number, write: (name: StreamName, text: string) => void): void {
+  const stream = new Writable({ decodeStrings: false });
+  const decoder = new StringDecoder("utf8");
+  // Overrides the stream's own write, whose bookkeeping costs more than the message to the server thread.
+  stream.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
+    if (typeof chunk === "string") write(name, chunk);
+    else write(name, decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+    const done = typeof encoding === "function" ? encoding : callback;
+    if (typeof done === "function") process.nextTick(done as () => void);
+    return true;
+  }) as Writable["write"];
+  Object.assign(stream, { fd, isTTY: false, columns: 80, rows: 24 });
+  Object.defineProperty(process, name, {
+    value: stream,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+}

@@ -1,0 +1,98 @@
+import { Router, XPublisher } from "zeromq";
+import { addressOf, type ConnectionInfo } from "../protocol/connection.js";
+import type { Message } from "../protocol/message.js";
+import type { Wire } from "../protocol/wire.js";
+import { SendQueue } from "./send-queue.js";
+
+/** The channels over which messages are sent. */
+export type ChannelName = "shell" | "control" | "stdin" | "iopub";
+
+type Receiver = (message: Message) => void;
+
+// Nothing may be dropped however slow the reader is; a 1,000-message mark loses half of 100,000 messages.
+const NO_LIMIT = { sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 200 };
+
+/** All sockets of a kernel. They live on the server thread, so that user code never keeps them from answering. */
+export class Channels {
+  readonly #wire: Wire;
+  readonly #shell = new Router(NO_LIMIT);
+  readonly #control = new Router(NO_LIMIT);
+  readonly #stdin = new Router(NO_LIMIT);
+  readonly #heartbeat = new Router(NO_LIMIT);
+  readonly #iopub = new XPublisher(NO_LIMIT);
+  readonly #queues: Record<ChannelName, SendQueue>;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+    const sockets = { shell: this.#shell, control: this.#control, stdin: this.#stdin, iopub: this.#iopub };
+    this.#queues = Object.fromEntries(
+      Object.entries(sockets).map(([name, socket]) => [name, new SendQueue(socket as never)]),
+    ) as Record<ChannelName, SendQueue>;
+  }
+
+  /** Binds all sockets and begins to deliver messages. */
+  async open(
+    info: ConnectionInfo,
+    receivers: Record<"shell" | "control" | "stdin", Receiver>,
+  ): Promise<void> {
+    await Promise.all([
+      this.#heartbeat.bind(addressOf(info, info.hb_port)),
+      this.#iopub.bind(addressOf(info, info.iopub_port)),
+      this.#stdin.bind(addressOf(info, info.stdin_port)),
+      this.#control.bind(addressOf(info, info.control_port)),
+      this.#shell.bind(addressOf(info, info.shell_port)),
+    ]);
+    void this.#echoHeartbeat();
+    void this.#welcomeSubscribers();
+    void this.#receive(this.#control, receivers.control);
+    void this.#receive(this.#stdin, receivers.stdin);
+    void this.#receive(this.#shell, receivers.shell);
+  }
+
+  send(channel: ChannelName, message: Message): void {
+    this.#queues[channel].push(this.#wire.encode(message));
+  }
+
+  /** Sends what is queued, then closes every socket; an open receive would abort the process at exit. */
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#queues).map((queue) => queue.close()));
+    for (const socket of [this.#shell, this.#control, this.#stdin, this.#heartbeat, this.#iopub])
+      socket.close();
+  }
+
+  async #receive(socket: Router, receiver: Receiver): Promise<void> {
+    try {
+      for await (const frames of socket) {
+        const message = this.#wire.decode(frames);
+        if (message) receiver(message);
+      }
+    } catch {
+      // The socket has been closed.
+    }
+  }
+
+  async #echoHeartbeat(): Promise<void> {
+    try {
+      for await (const frames of this.#heartbeat) await this.#heartbeat.send(frames);
+    } catch {
+      // The socket has been closed.
+    }
+  }
+
+  /** Greets each new subscriber with iopub_welcome (JEP 65), so that a client knows from when on it misses nothing. */
+  async #welcomeSubscribers(): Promise<void> {
+    try {
+      for await (const [frame] of this.#iopub) {
+        if (frame?.[0] !== 1) continue;
+        const topic = frame.subarray(1);
+        const subscription = topic.toString("utf8");
+        this.send(
+          "iopub",
+          this.#wire.create("iopub_welcome", { subscription }, { identities: [Buffer.from(topic)] }),
+        );
+      }
+    } catch {
+      // The socket has been closed.
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import type { CompileResult, LanguageEngine } from "../language/engine.js";
+import type { Message } from "../protocol/message.js";
+import type { CellOutcome, CellRequest, ErrorContent } from "../threads.js";
+import type { History } from "./history.js";
+import type { Publisher } from "./iopub.js";
+import type { CellRunner } from "./runner.js";
+
+/** Answers a request; the content of the reply. */
+export type Reply = (type: string, content: Record<string, unknown>) => void;
+
+interface Queued {
+  request: Message;
+  reply: Reply;
+}
+
+/** Runs execute_requests one after the other. */
+export class Execution {
+  readonly #queue: Queued[] = [];
+  #running = false;
+  #count = 0;
+  #compiling = false;
+  #interrupted = false;
+
+  constructor(
+    readonly language: LanguageEngine,
+    readonly runner: CellRunner,
+    readonly publisher: Publisher,
+    readonly history: History,
+  ) {}
+
+  push(request: Message, reply: Reply): void {
+    this.#queue.push({ request, reply });
+    if (!this.#running) void this.#work();
+  }
+
+  /** The user interrupts: a cell that is still being compiled will not run. */
+  interrupt(): void {
+    if (this.#compiling) this.#interrupted = true;
+  }
+
+  async #work(): Promise<void> {
+    this.#running = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      const id = next.request.header.msg_id;
+      this.publisher.status("busy", id);
+      const failed = await this.#execute(next);
+      this.publisher.status("idle", id);
+      if (!failed || next.request.content.stop_on_error === false) continue;
+      // Those that were sent before the error was known are aborted; no later ones, however soon they come.
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const aborted of this.#queue.splice(0)) this.#abort(aborted);
+    }
+    this.#running = false;
+  }
+
+  #abort({ request, reply }: Queued): void {
+    const id = request.header.msg_id;
+    this.publisher.status("busy", id);
+    reply("execute_reply", { status: "aborted", execution_count: this.#count });
+    this.publisher.status("idle", id);
+  }
+
+  /** Runs one request; true when it failed. */
+  async #execute({ request, reply }: Queued): Promise<boolean> {
+    const { content, header } = request;
+    const id = header.msg_id;
+    const code = String(content.code ?? "");
+    const silent = content.silent === true;
+    const counted = !silent && content.store_history !== false && code.trim() !== "";
+    if (counted) this.history.add(++this.#count, code);
+    const execution_count = this.#count;
+    if (!silent) this.publisher.publish("execute_input", { code, execution_count }, id);
+
+    const outcome = await this.#outcomeOf(request, code, `Cell ${execution_count}`);
+    this.publisher.flush();
+    if (outcome.status === "error") {
+      if (!silent) this.publisher.publish("error", { ...outcome.error }, id);
+      const content = {
+        status: "error",
+        execution_count,
+        ...outcome.error,
+        user_expressions: {},
+        payload: [],
+      };
+      reply("execute_reply", content);
+      return true;
+    }
+    if (outcome.result && !silent) {
+      const { data, metadata } = outcome.result;
+      this.history.addOutput(execution_count, String(data["text/plain"] ?? ""));
+      this.publisher.publish("execute_result", { execution_count, data, metadata }, id);
+    }
+    const { expressions } = outcome;
+    reply("execute_reply", { status: "ok", execution_count, user_expressions: expressions, payload: [] });
+    return false;
+  }
+
+  async #outcomeOf({ content, header }: Message, code: string, label: string): Promise<CellOutcome> {
+    this.#compiling = true;
+    this.#interrupted = false;
+    try {
+      const compiled = await this.language.compile(code, label);
+      if (!compiled.ok) return { status: "error", error: compiled.error };
+      const expressions: CellRequest["expressions"] = {};
+      for (const [name, source] of Object.entries((content.user_expressions as object | undefined) ?? {})) {
+        expressions[name] = cellOrError(await this.language.compileExpression(String(source)));
+      }
+      if (this.#interrupted) return interruptedOutcome();
+      this.#compiling = false;
+      const allowStdin = content.allow_stdin === true;
+      return await this.runner.run({ id: header.msg_id, cell: compiled.cell, expressions, allowStdin });
+    } catch (error) {
+      return { status: "error", error: internalError(error) };
+    } finally {
+      this.#compiling = false;
+    }
+  }
+}
+
+function cellOrError(result: CompileResult): CellRequest["expressions"][string] {
+  return result.ok ? result.cell : result.error;
+}
+
+function interruptedOutcome(): CellOutcome {
+  const evalue = "The execution was interrupted before it began.";
+  return {
+    status: "error",
+    error: { ename: "KeyboardInterrupt", evalue, traceback: [`KeyboardInterrupt: ${evalue}`] },
+  };
+}
+
+function internalError(error: unknown): ErrorContent {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { ename: "KernelError", evalue: text.split("\n")[0]!, traceback: text.split("\n") };
+}

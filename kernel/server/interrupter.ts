@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { Session } from "node:inspector";
+import { SHARED } from "../threads.js";
+
+// A loop that looks at the flag, or an await, answers well within the first; a script needs a signal.
+const FIRST_MS = 60;
+const NEXT_MS = 150;
+const TRIES = 200;
+
+/**
+ * Interrupts what the main thread does, in steps: the flag that compiled loops read and the message that stops awaits;
+ * if the main thread has not answered after 60 ms, SIGINT when a guarded script runs, and otherwise (a callback of Node
+ * itself, code after an await) V8's own termination, asked for over the inspector; again every 150 ms.
+ */
+export class Interrupter {
+  readonly #shared: Int32Array;
+  readonly #post: (number: number) => void;
+  #inspector: Session | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param post tells the main thread about interrupt `number` */
+  constructor(shared: Int32Array, post: (number: number) => void) {
+    this.#shared = shared;
+    this.#post = post;
+  }
+
+  interrupt(): void {
+    const number = Atomics.add(this.#shared, SHARED.interruptNumber, 1) + 1;
+    Atomics.store(this.#shared, SHARED.interrupt, 1);
+    // Wakes a synchronous prompt; it finds no answer and sees the flag.
+    Atomics.store(this.#shared, SHARED.promptAnswered, 1);
+    Atomics.notify(this.#shared, SHARED.promptAnswered);
+    this.#post(number);
+    clearTimeout(this.#timer);
+    let tries = 0;
+    const escalate = () => {
+      if (tries++ >= TRIES) return;
+      if (Atomics.load(this.#shared, SHARED.guardDepth) > 0) process.kill(signalTarget(), "SIGINT");
+      else this.#terminate();
+      this.#timer = setTimeout(escalate, NEXT_MS);
+    };
+    this.#timer = setTimeout(escalate, FIRST_MS);
+  }
+
+  /** The main thread has answered: nothing keeps it any more. */
+  taken(number: number): void {
+    if (number === Atomics.load(this.#shared, SHARED.interruptNumber)) clearTimeout(this.#timer);
+  }
+
+  #terminate(): void {
+    if (!this.#inspector) {
+      this.#inspector = new Session();
+      this.#inspector.connectToMainThread();
+    }
+    this.#inspector.post("Runtime.terminateExecution", () => {});
+  }
+}
+
+/** The whole process group when the kernel leads it, so that children which it waits for end too. */
+function signalTarget(): number {
+  try {
+    const stat = readFileSync("/proc/self/stat", "utf8");
+    const group = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
+    return group === process.pid ? -process.pid : process.pid;
+  } catch {
+    return process.pid;
+  }
+}

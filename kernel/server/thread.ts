@@ -1,0 +1,128 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { RemoteLanguage } from "../language/remote.js";
+import { packageRoot } from "../package-root.js";
+import { readConnectionFile } from "../protocol/connection.js";
+import type { Message } from "../protocol/message.js";
+import { Wire } from "../protocol/wire.js";
+import { type ServerData, SHARED } from "../threads.js";
+import { Channels } from "./channels.js";
+import { Execution } from "./execution.js";
+import { History } from "./history.js";
+import { kernelInfo } from "./info.js";
+import { Interrupter } from "./interrupter.js";
+import { Publisher } from "./iopub.js";
+import { endDescendants, watchParent } from "./lifetime.js";
+import { NativeOutput } from "./native-output.js";
+import { handleRequest, type Services } from "./requests.js";
+import { MainThread } from "./runner.js";
+import { Stdin } from "./stdin.js";
+
+/*
+ * Entry of the server thread: all sockets and the whole protocol. User code runs on the main thread and the compiler on
+ * a third, so heartbeat, control, completion and output go on whatever a cell does.
+ */
+const { connectionFile, shared, languagePort, promptPort, nativeOutput } = workerData as ServerData;
+const connection = readConnectionFile(connectionFile);
+const wire = new Wire(connection.key, connection.signature_scheme);
+const channels = new Channels(wire);
+const publisher = new Publisher(channels, wire);
+const stdin = new Stdin(channels, wire);
+const comms = new Map<string, string>();
+const requests = new Map<string, Message>();
+/** The request that native output belongs to: the one that runs, or ran last. */
+let lastExecuted = "";
+
+const main: MainThread = new MainThread(
+  parentPort!,
+  (value) => {
+    promptPort.postMessage(value);
+    Atomics.store(shared, SHARED.promptAnswered, 1);
+    Atomics.notify(shared, SHARED.promptAnswered);
+  },
+  {
+    stream: ({ name, text, parent }) => publisher.write(name, text, parent),
+    publish: ({ messageType, content, metadata, buffers, parent }) => {
+      if (messageType === "comm_open") comms.set(String(content.comm_id), String(content.target_name));
+      if (messageType === "comm_close") comms.delete(String(content.comm_id));
+      publisher.publish(messageType, content, parent, { metadata, buffers });
+    },
+    input: ({ prompt, password, parent, synchronous }) => {
+      const request = requests.get(parent);
+      if (!request) return;
+      publisher.flush();
+      stdin.ask(request, prompt, password, (value) => main.inputReply(value, synchronous));
+    },
+    cancelInput: () => stdin.cancel(),
+    interruptTaken: (number) => interrupter.taken(number),
+  },
+);
+const interrupter: Interrupter = new Interrupter(shared, (number) =>
+  main.post({ type: "interrupt", number }),
+);
+const native =
+  nativeOutput && new NativeOutput(nativeOutput, (name, text) => publisher.write(name, text, lastExecuted));
+publisher.beforeFlush = () => native?.drain();
+
+const language = new RemoteLanguage(languagePort);
+const history = new History(historyFile());
+const runner = {
+  async run(request: Parameters<MainThread["run"]>[0]) {
+    lastExecuted = request.id;
+    try {
+      return await main.run(request);
+    } finally {
+      requests.delete(request.id);
+    }
+  },
+  comm: main.comm.bind(main),
+  inputReply: main.inputReply.bind(main),
+};
+const execution = new Execution(language, runner, publisher, history);
+
+const services: Services = {
+  wire,
+  channels,
+  publisher,
+  language,
+  runner,
+  execution,
+  history,
+  comms,
+  info: kernelInfo(packageRoot()),
+  interrupt() {
+    execution.interrupt();
+    interrupter.interrupt();
+  },
+  async shutdown() {
+    endDescendants();
+    // The main thread may compute for ever: then the process is killed.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), 500);
+    native?.close();
+    await channels.close();
+    main.post({ type: "exit" });
+  },
+};
+
+watchParent(() => {
+  endDescendants();
+  process.kill(process.pid, "SIGKILL");
+});
+
+await channels.open(connection, {
+  shell: (message) => {
+    if (message.header.msg_type === "execute_request") requests.set(message.header.msg_id, message);
+    void handleRequest(services, "shell", message);
+  },
+  control: (message) => void handleRequest(services, "control", message),
+  stdin: (message) => stdin.receive(message),
+});
+publisher.status("starting", "");
+
+function historyFile(): string | undefined {
+  if (process.env.PERSIMMON_KERNEL_HISTORY !== undefined)
+    return process.env.PERSIMMON_KERNEL_HISTORY || undefined;
+  const data = process.env.JUPYTER_DATA_DIR ?? join(homedir(), ".local", "share", "jupyter");
+  return join(data, "persimmon", "history.jsonl");
+}
