@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { benchCommand } from "./bench.js";
+import { chatCommand } from "./chat.js";
+import { generateCommand } from "./generate.js";
+import { infoCommand } from "./info.js";
+import { kernelCommand } from "./kernel.js";
+import { labCommand } from "./lab.js";
+import { packageRoot } from "./package_root.js";
+import { unavailableCommand } from "./unavailable.js";
+
+/** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */
+export function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
+  const program = new Command("persimmon")
+    .description("Persimmon-8B in TypeScript: a Jupyter kernel and a library")
+    .version(version)
+    .showHelpAfterError("(add --help for what there is)");
+  program.addCommand(labCommand());
+  program.addCommand(kernelCommand());
+  program.addCommand(generateCommand());
+  program.addCommand(chatCommand());
+  program.addCommand(unavailableCommand("eval", "run a generative evaluation"));
+  program.addCommand(benchCommand());
+  program.addCommand(unavailableCommand("pull", "download a model from the hub"));
+  program.addCommand(unavailableCommand("convert", "convert or quantise a checkpoint"));
+  program.addCommand(infoCommand());
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
+    command.option("--debug", "print the stack of an error");
+  }
+  return program;
+}
