@@ -12,6 +12,7 @@ import { isNodeSupported, unsupportedNodeMessage } from "./bootstrap/node-versio
 import { root } from "./bootstrap/paths.mjs";
 import { runAttached } from "./bootstrap/run.mjs";
 import { startLab } from "./bootstrap/start.mjs";
+import { summary } from "./bootstrap/summary.mjs";
 import { lint, test, testWithSanitizers } from "./bootstrap/test.mjs";
 import { ensureTypeScript } from "./bootstrap/typescript.mjs";
 
@@ -72,6 +73,7 @@ const commands = {
     const script = join(root, "scripts", "check-screenshot.mjs");
     return runAttached(process.execPath, [script, "--jupyter", jupyter, "--prefix", prefix, ...args]);
   },
+  summary,
   lint: async () => {
     await locked(ensureNodeModules);
     return lint();

@@ -14,7 +14,7 @@ const STOP_SECONDS = 15;
 const LOG_CHARACTERS = 20_000;
 
 /** @returns {Promise<number>} a port that was free a moment ago */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.on("error", reject);

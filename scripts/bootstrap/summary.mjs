@@ -1,0 +1,126 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { resultDirectory } from "./checks.mjs";
+
+/**
+ * @typedef {{ passed: number, failed: number, skipped: number, failures: string[] }} Totals
+ * @typedef {{ name: string, fullName: string, status: string }} Assertion
+ * @typedef {{ name: string, status: string, message?: string, assertionResults: Assertion[] }} TestFile
+ */
+
+/** @returns {Totals} */
+const none = () => ({ passed: 0, failed: 0, skipped: 0, failures: [] });
+
+/**
+ * Counts a report of vitest's JSON reporter. A file that could not be loaded has no test to fail, and counts as one.
+ * @param {{ testResults: TestFile[] }} report
+ * @returns {Totals}
+ */
+export function countVitest({ testResults }) {
+  const totals = none();
+  for (const file of testResults) {
+    for (const { status, fullName } of file.assertionResults) {
+      if (status === "passed") {
+        totals.passed++;
+      } else if (status === "failed") {
+        totals.failed++;
+        totals.failures.push(`${file.name}: ${fullName}`);
+      } else {
+        totals.skipped++;
+      }
+    }
+    if (file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed")) {
+      totals.failed++;
+      totals.failures.push(`${file.name}: ${file.message ?? "could not be loaded"}`);
+    }
+  }
+  return totals;
+}
+
+/**
+ * Counts a list of checks, notebooks or pictures, each of which passed or not.
+ * @param {{ name?: string, notebook?: string, passed: boolean, message?: string }[]} results
+ * @returns {Totals}
+ */
+export function countChecks(results) {
+  const failed = results.filter(({ passed }) => !passed);
+  return {
+    ...none(),
+    passed: results.length - failed.length,
+    failed: failed.length,
+    failures: failed.map(
+      ({ name, notebook, message }) => `${name ?? notebook}${message ? `: ${message}` : ""}`,
+    ),
+  };
+}
+
+/**
+ * Adds up what the commands left behind. A command that failed without a failure in its report, as when the build
+ * failed before any test, counts as one failure.
+ * @param {{ name: string, exitCode: number, totals: Totals | undefined }[]} commands
+ * @returns {Totals}
+ */
+export function addUp(commands) {
+  const sum = none();
+  for (const { name, exitCode, totals } of commands) {
+    const { passed, failed, skipped, failures } = totals ?? none();
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+    sum.failures.push(...failures.map((failure) => `${name}: ${failure}`));
+    if (exitCode !== 0 && failed === 0) {
+      sum.failed++;
+      sum.failures.push(`${name}: exit code ${exitCode}`);
+    }
+  }
+  return sum;
+}
+
+/**
+ * @param {string} file
+ * @returns {any} its JSON, or undefined when the command did not come so far
+ */
+function readReport(file) {
+  const path = join(resultDirectory, file);
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+}
+
+/** Result file of each command that `.ci/run` runs. */
+const REPORTS = new Map([
+  ["npm test", "test.json"],
+  ["npm run test:native-asan", "native-sanitizers.json"],
+  ["npm start", "start.json"],
+  ["npm run notebooks", "notebooks.json"],
+  ["screenshots", "screenshots.json"],
+]);
+
+/**
+ * Prints what passed and failed in all commands, with the total alone on the last line.
+ * @param {string[]} args `NAME=EXIT-CODE` for each command that ran
+ * @returns {Promise<number>} 0 when nothing failed
+ */
+export async function summary(args) {
+  const commands = args.map((arg) => {
+    const [name, code] = arg.split("=");
+    const checks = readReport(REPORTS.get(name) ?? "");
+    let totals = checks === undefined ? undefined : countChecks(checks);
+    const vitest = name === "npm test" ? readReport("vitest.json") : undefined;
+    if (totals !== undefined && vitest !== undefined) {
+      // The tests themselves instead of the one check that ran them.
+      const others = countChecks(
+        checks.filter((/** @type {{ name: string }} */ check) => check.name !== "vitest"),
+      );
+      totals = addUp([
+        { name: "checks", exitCode: 0, totals: others },
+        { name: "vitest", exitCode: 0, totals: countVitest(vitest) },
+      ]);
+    }
+    return { name, exitCode: Number(code), totals };
+  });
+  const { passed, failed, skipped, failures } = addUp(commands);
+  for (const failure of failures) {
+    process.stdout.write(`FAILED  ${failure}\n`);
+  }
+  process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`);
+  return failed === 0 ? 0 : 1;
+}
