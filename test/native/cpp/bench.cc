@@ -1,2 +1,1 @@
-#include "cpu/ops.h"
-int main() { return persimmon::cpu::instructionSet() == nullptr; }
+int main() {}

@@ -1,0 +1,106 @@
+#include "attention_case.h"
+
+using namespace check;
+
+namespace {
+
+bool same(const AttentionResult& a, const AttentionResult& b) {
+  return sameBits(a.z, b.z) && sameBits(a.keys, b.keys) && sameBits(a.values, b.values);
+}
+
+bool sameTaps(const AttentionResult& a, const AttentionResult& b) {
+  return sameBits(a.q, b.q) && sameBits(a.k, b.k) && sameBits(a.v, b.v) && sameBits(a.qRot, b.qRot) &&
+         sameBits(a.kRot, b.kRot);
+}
+
+void checkCase(const AttentionOptions& options, uint64_t seed) {
+  const AttentionCase problem(options, seed);
+  forEachInstructionSet([&] {
+    AttentionResult first;
+    for (int threads : {1, 2, 3}) {
+      ThreadPool pool(threads);
+      AttentionResult fused = problem.emptyResult();
+      problem.fused(pool, &fused, 0, problem.tokens(), true);
+      if (threads == 1) {
+        first = fused;
+        CHECK_MESSAGE(distance(fused.z, problem.expected()) < 2e-5,
+                      problem.describe() + ": " + std::to_string(distance(fused.z, problem.expected())));
+      }
+      CHECK_MESSAGE(same(fused, first) && sameTaps(fused, first), problem.describe() + ": threads");
+
+      AttentionResult steps = problem.emptyResult();
+      problem.inSteps(pool, &steps);
+      CHECK_MESSAGE(same(steps, first) && sameTaps(steps, first), problem.describe() + ": in steps");
+
+      AttentionResult oneByOne = problem.emptyResult();
+      for (int64_t t = 0; t < problem.tokens(); ++t) problem.fused(pool, &oneByOne, t, t + 1, false);
+      CHECK_MESSAGE(same(oneByOne, first), problem.describe() + ": token by token");
+
+      AttentionResult inTwo = problem.emptyResult();
+      const int64_t cut = problem.tokens() / 3;
+      if (cut > 0) problem.fused(pool, &inTwo, 0, cut, true);
+      problem.fused(pool, &inTwo, cut, problem.tokens(), true);
+      CHECK_MESSAGE(same(inTwo, first) && sameTaps(inTwo, first), problem.describe() + ": in two parts");
+    }
+  });
+}
+
+}  // namespace
+
+TEST(attentionOfAShortPrompt) {
+  checkCase({.sequences = {{0, 37}}}, 41);
+  checkCase({.heads = 1, .sequences = {{0, 1}}}, 42);
+}
+
+TEST(attentionOverOddShapes) {
+  uint64_t seed = 50;
+  for (int32_t dim : {1, 3, 16, 17, 64, 80, 100, 128}) {
+    const int32_t even = dim / 2 * 2;
+    for (int32_t rotary : {0, even / 4 * 2, even}) {
+      checkCase({.heads = 3,
+                 .headDim = dim,
+                 .rotaryDims = rotary,
+                 .pageTokens = rotary == even ? 5 : 16,
+                 .norm = rotary != 0,
+                 .dtype = dim % 2 ? DType::kBFloat16 : DType::kFloat32,
+                 .sequences = {{7, 11}, {0, 3}}},
+                ++seed);
+    }
+  }
+}
+
+TEST(attentionOfRaggedBatches) {
+  checkCase({.pageTokens = 7, .sequences = {{0, 5}, {19, 1}, {3, 23}, {64, 1}, {0, 1}}}, 81);
+  checkCase({.heads = 5, .headDim = 16, .rotaryDims = 8, .sequences = {{100, 1}, {101, 1}, {5, 1}, {90, 2}}},
+            82);
+}
+
+TEST(attentionOfSequencesThatSharePages) {
+  checkCase({.sequences = {{32, 9}, {32, 1}, {32, 4}}, .sharePast = true}, 83);
+}
+
+TEST(attentionOfLongContexts) {
+  // Beyond a chunk of values (512), so that sums of chunks are taken.
+  checkCase({.heads = 1, .sequences = {{1021, 20}, {505, 16}}}, 84);
+  checkCase({.heads = 1, .headDim = 20, .rotaryDims = 4, .pageTokens = 100, .sequences = {{700, 1}}}, 85);
+}
+
+TEST(attentionIgnoresWhatComesLater) {
+  // The value of the last token is infinite: no earlier token may notice, though they share a block of
+  // queries.
+  namespace cpu = persimmon::cpu;
+  forEachPool([&](ThreadPool& pool) {
+    const int64_t tokens = 6, dim = 16;
+    Random random(86);
+    std::vector<float> qkv = random.normals(static_cast<size_t>(tokens * 3 * dim));
+    for (int64_t i = 0; i < dim; ++i)
+      qkv[static_cast<size_t>((tokens - 1) * 3 * dim + 2 * dim + i)] = HUGE_VALF;
+    std::vector<float> keys(16 * 16), values(16 * 16), z(static_cast<size_t>(tokens * dim));
+    const std::vector<int32_t> positions = {0, 1, 2, 3, 4, 5}, sequences(6, 0), table = {0};
+    cpu::fusedAttention(pool, z.data(), qkv.data(), {tokens, 1, 16, 0}, kNone, kNone, kNone, kNone, 1e-5f,
+                        nullptr, nullptr, positions.data(), sequences.data(),
+                        {keys.data(), values.data(), table.data(), 1, 16}, {});
+    for (size_t i = 0; i < z.size(); ++i)
+      CHECK(std::isfinite(z[i]) == (i < static_cast<size_t>((tokens - 1) * dim)));
+  });
+}

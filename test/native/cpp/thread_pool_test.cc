@@ -1,0 +1,86 @@
+#include "core/thread_pool.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "check.h"
+
+using namespace check;
+
+TEST(threadPoolCallsEachPartOnce) {
+  for (int threads : {1, 2, 3, 7}) {
+    ThreadPool pool(threads);
+    CHECK(pool.size() == threads);
+    for (int call = 0; call < 200; ++call) {
+      // Plain ints: the sanitizer sees whether parallel() orders the threads' writes before its return.
+      std::vector<int> seen(static_cast<size_t>(threads), 0);
+      pool.parallel([&](int part, int parts) { seen[static_cast<size_t>(part)] += parts; });
+      for (int count : seen) CHECK(count == threads);
+    }
+  }
+}
+
+TEST(threadPoolWakesFromSleep) {
+  ThreadPool pool(3);
+  int64_t total = 0;
+  for (int call = 0; call < 20; ++call) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::atomic<int64_t> sum{0};
+    pool.parallel([&](int part, int) { sum += part + 1; });
+    total += sum;
+  }
+  CHECK(total == 20 * 6);
+}
+
+TEST(threadPoolCallerSleepsForSlowThreads) {
+  ThreadPool pool(2);
+  for (int call = 0; call < 5; ++call) {
+    int slow = 0;
+    pool.parallel([&](int part, int) {
+      if (part == 1) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(3));
+        slow = 1;
+      }
+    });
+    CHECK(slow == 1);
+  }
+}
+
+TEST(threadPoolEndsWhenIdle) {
+  for (int i = 0; i < 20; ++i) ThreadPool pool(3);
+}
+
+TEST(parallelChunksCoverEverythingOnce) {
+  for (int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    for (int64_t count : {0, 1, 7, 64, 1000}) {
+      for (int64_t grain : {1, 3, 64, 5000}) {
+        std::vector<std::atomic<int>> hits(static_cast<size_t>(count));
+        persimmon::parallelChunks(pool, count, grain, [&](int64_t begin, int64_t end) {
+          CHECK(begin < end && end - begin <= grain);
+          for (int64_t i = begin; i < end; ++i) ++hits[static_cast<size_t>(i)];
+        });
+        for (auto& hit : hits) CHECK(hit == 1);
+      }
+    }
+  }
+}
+
+TEST(scratchGrowsAndIsAligned) {
+  ThreadPool pool(2);
+  pool.reserveScratch(100, 1000);
+  CHECK(pool.scratchBytes() == 100 + 2 * 1000);
+  pool.reserveScratch(50, 2000);
+  CHECK(pool.scratchBytes() == 100 + 2 * 2000);
+  CHECK(reinterpret_cast<uintptr_t>(pool.sharedScratch()) % 64 == 0);
+  CHECK(reinterpret_cast<uintptr_t>(pool.threadScratch(1)) % 64 == 0);
+  CHECK(pool.threadScratch(0) != pool.threadScratch(1));
+  bool thrown = false;
+  try {
+    pool.reserveScratch(SIZE_MAX / 2, 0);
+  } catch (const std::bad_alloc&) {
+    thrown = true;
+  }
+  CHECK(thrown);
+}
