@@ -7,10 +7,14 @@
 
 namespace persimmon {
 
-inline void throwCoded(Napi::Env env, const char* code, const std::string& message) {
+inline Napi::Error codedError(Napi::Env env, const char* code, const std::string& message) {
   Napi::Error error = Napi::Error::New(env, message);
   error.Set("code", Napi::String::New(env, code));
-  error.ThrowAsJavaScriptException();
+  return error;
+}
+
+inline void throwCoded(Napi::Env env, const char* code, const std::string& message) {
+  codedError(env, code, message).ThrowAsJavaScriptException();
 }
 
 }  // namespace persimmon

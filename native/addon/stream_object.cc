@@ -33,6 +33,7 @@ struct StreamObject::PendingRead {
   Napi::Reference<Napi::ArrayBuffer> result;
   Napi::ObjectReference stream;
   StreamObject* owner;
+  std::string error;
 };
 
 Napi::Function StreamObject::define(Napi::Env env) {
@@ -144,8 +145,11 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
   }
   Napi::ArrayBuffer result = Napi::ArrayBuffer::New(env, static_cast<size_t>(bytes));
   if (env.IsExceptionPending()) return env.Undefined();
-  auto* pending = new PendingRead{Napi::Promise::Deferred::New(env), Napi::Persistent(result),
-                                  Napi::Persistent(info.This().As<Napi::Object>()), this};
+  auto* pending = new PendingRead{Napi::Promise::Deferred::New(env),
+                                  Napi::Persistent(result),
+                                  Napi::Persistent(info.This().As<Napi::Object>()),
+                                  this,
+                                  {}};
   if (pendingReads_++ == 0) settle_.Ref(env);
   const uint8_t* source = buffer->data() + static_cast<size_t>(offset);
   uint8_t* target = static_cast<uint8_t*>(result.Data());
@@ -155,7 +159,11 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
         settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
           if (callEnv != nullptr) {
             if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);
-            done->deferred.Resolve(done->result.Value());
+            if (done->error.empty()) {
+              done->deferred.Resolve(done->result.Value());
+            } else {
+              done->deferred.Reject(codedError(callEnv, "OP_FAILED", "an op failed: " + done->error).Value());
+            }
           }
           delete done;
         });
@@ -174,6 +182,10 @@ Napi::Value StreamObject::readSync(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   stream_->synchronize();
+  if (const std::string error = stream_->takeError(); !error.empty()) {
+    throwCoded(info.Env(), "OP_FAILED", "an op failed: " + error);
+    return info.Env().Undefined();
+  }
   Napi::ArrayBuffer result = Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(bytes));
   if (info.Env().IsExceptionPending()) return info.Env().Undefined();
   std::memcpy(result.Data(), buffer->data() + static_cast<size_t>(offset), static_cast<size_t>(bytes));

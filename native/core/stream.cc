@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <exception>
 #include <utility>
 
 namespace persimmon {
@@ -8,6 +9,15 @@ namespace {
 
 // Activations of a forward pass of a few hundred tokens of the 8B fit; more is given back to the system.
 constexpr size_t kArenaCacheBytes = size_t{512} << 20;
+
+// As many threads as the system gives: one at worst.
+std::unique_ptr<ThreadPool> makePool(int threads) {
+  try {
+    return std::make_unique<ThreadPool>(threads);
+  } catch (const std::exception&) {
+    return std::make_unique<ThreadPool>(1);
+  }
+}
 
 }  // namespace
 
@@ -49,9 +59,14 @@ void Stream::synchronize() {
   finished_.wait(lock, [this] { return (queue_.empty() && !busy_) || stopping_; });
 }
 
+std::string Stream::takeError() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(error_, {});
+}
+
 void Stream::run() {
   // Created here, so that the stream's thread is the pool's caller and counts as one of its threads.
-  ThreadPool pool(threads_);
+  const std::unique_ptr<ThreadPool> pool = makePool(threads_);
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return !queue_.empty() || stopping_; });
@@ -60,9 +75,15 @@ void Stream::run() {
     queue_.pop_front();
     busy_ = true;
     lock.unlock();
-    command(pool);
+    std::string error;
+    try {
+      command(*pool);
+    } catch (const std::exception& failure) {
+      error = failure.what();
+    }
     command = nullptr;
     lock.lock();
+    if (error_.empty()) error_ = std::move(error);
     busy_ = false;
     if (queue_.empty()) finished_.notify_all();
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "arena.h"
@@ -29,6 +30,9 @@ class Stream {
   void enqueue(Command command);
   // Blocks until everything enqueued so far has run.
   void synchronize();
+  // What went wrong in a command since the last call, empty if nothing did. A command that fails (working
+  // memory that the system does not have) leaves its output undefined; whoever reads afterwards asks here.
+  std::string takeError();
   int threads() const { return threads_; }
   Arena& arena() { return arena_; }
 
@@ -41,6 +45,7 @@ class Stream {
   std::condition_variable wake_;
   std::condition_variable finished_;
   std::deque<Command> queue_;
+  std::string error_;
   bool busy_ = false;
   bool stopping_ = false;
   std::thread thread_;
