@@ -71,6 +71,7 @@ def load_exported(output: Path) -> PersimmonForCausalLM:
 def export(run: Run, output: Path) -> None:
     tensors = {name: t.detach().to("cpu", torch.bfloat16).contiguous() for name, t in run.model.state_dict().items()}
     save_file(tensors, output / "model.safetensors", metadata={"format": "pt"})
+    (output / "model.safetensors").chmod(0o644)  # safetensors makes it private to its owner
     size = (output / "model.safetensors").stat().st_size
     if size > LIMIT:
         raise RuntimeError(f"model.safetensors has {size} bytes, more than {LIMIT}")

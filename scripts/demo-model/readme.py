@@ -145,7 +145,7 @@ def readme(results: dict) -> str:
             f"| {i} | {z:.3f} | {n} |" for i, (z, n) in enumerate(zip(held["zeros"], held["neurons_never_active"]))
         ),
         "mean_zeros": mean(held["zeros"]),
-        "abilities_note": "200 fresh documents each" if not s["steps"] else "a handful of documents each",
+        "abilities_note": f"{results['questions']} fresh documents each",
         "abilities": "\n".join(f"| {name} | {share:.0%} |" for name, share in results["abilities"].items()),
         "samples": "The prompt comes first, the generated text stands between ⟦ and ⟧.\n\n"
         + "\n\n".join(_sample(sample) for sample in results["samples"]),

@@ -42,6 +42,7 @@ def report(run: Run, output: Path) -> None:
     s = run.settings
     model = load_exported(output)
     small = s.steps > 0
+    questions = 4 if small else 200 if run.progress >= 1 else 40
     results = {
         "settings": asdict(s),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -64,7 +65,8 @@ def report(run: Run, output: Path) -> None:
         },
         "held_out": held_out(model, run.data, s.held_out_documents),
         "history": run.history,
-        "abilities": abilities(model, run.data.tokenizer, run.data.end, 4 if small else 200),
+        "abilities": abilities(model, run.data.tokenizer, run.data.end, questions),
+        "questions": questions,
         "samples": samples(model, run, 16 if small else 260),
     }
     reference = write_reference(run, output, s.greedy_tokens)
