@@ -16,6 +16,8 @@ interface Options {
   status?: number;
   /** Sends other bytes than were listed for this file. */
   corrupt?: string;
+  /** Sends one byte more than was listed for this file. */
+  longer?: string;
   /** Breaks the connection in the middle of this file. */
   broken?: string;
 }
@@ -83,6 +85,7 @@ function send(
     response.end(data.subarray(start, end + 1));
     return;
   }
+  if (file === options.longer) data = Buffer.concat([data, Buffer.from("+")]);
   response.writeHead(200, { etag: '"x"', "content-length": data.length });
   if (file === options.broken) {
     response.write(data.subarray(0, data.length / 2), () => response.destroy());

@@ -177,6 +177,18 @@ describe("downloads", () => {
     );
   });
 
+  it("notices a small file of another length", async () => {
+    await useHub(
+      { ...(await modelFiles()), "tokenizer.json": Buffer.from("{}") },
+      { longer: "tokenizer.json" },
+    );
+    const error = await errorOf(resolveCheckpoint("owner/name"));
+    expect([error.code, error.message]).toEqual([
+      "HUB_CORRUPT",
+      expect.stringContaining("2 bytes, received 3"),
+    ]);
+  });
+
   it.each([
     [404, "HUB_NOT_FOUND", /set HF_TOKEN/],
     [401, "HUB_NOT_FOUND", /no such model or revision "main"/],
