@@ -5,7 +5,7 @@ import { homedir, platform } from "node:os";
 import { join, resolve } from "node:path";
 import { RENDERER_NAME } from "./display/figure.js";
 import { KERNEL_NAME, kernelspec } from "./kernelspec.js";
-import { packageRoot } from "./package-root.js";
+import { packageRoot } from "./package_root.js";
 
 /** Where to install: for the user (the default), or under a prefix such as that of a Python environment. */
 export interface InstallOptions {

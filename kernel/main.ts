@@ -1,7 +1,7 @@
 import { openSync, writeSync } from "node:fs";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { captureDescriptors } from "./capture.js";
-import { packageRoot } from "./package-root.js";
+import { packageRoot } from "./package_root.js";
 import { type ServerData, SHARED, type ToMain } from "./threads.js";
 
 /*

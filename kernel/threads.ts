@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CompiledCell } from "./language/engine.js";
 import type { Content } from "./protocol/message.js";
-import type { StreamName } from "./server/stream-batch.js";
+import type { StreamName } from "./server/stream_batch.js";
 
 /**
  * What the server thread (sockets and protocol) and the main thread (user code) say to each other. Requests are

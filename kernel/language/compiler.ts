@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import type ts from "typescript";
-import { type CellSource, moduleOfCell } from "./cell-source.js";
+import { type CellSource, moduleOfCell } from "./cell_source.js";
 import { compileError, errorsOf } from "./diagnostics.js";
 import type { CompiledCell, CompileResult } from "./engine.js";
-import { importsOf, LocalModules } from "./local-modules.js";
+import { importsOf, LocalModules } from "./local_modules.js";
 import { ROOT_CELL, Workspace } from "./workspace.js";
 
 /*

@@ -1,5 +1,5 @@
 import ts from "typescript";
-import { moduleOfCell } from "./cell-source.js";
+import { moduleOfCell } from "./cell_source.js";
 import type { CellCompiler } from "./compiler.js";
 import type { Completion } from "./engine.js";
 import { toModuleOffset, toSourceOffset } from "./insertions.js";

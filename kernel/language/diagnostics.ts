@@ -1,6 +1,6 @@
 import ts from "typescript";
 import type { ErrorContent } from "../threads.js";
-import type { CellSource } from "./cell-source.js";
+import type { CellSource } from "./cell_source.js";
 import { toSourceOffset } from "./insertions.js";
 
 // Rules of modules that do not hold in a notebook, where every cell runs as an async function:

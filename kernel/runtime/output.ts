@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
-import type { StreamName } from "../server/stream-batch.js";
+import type { StreamName } from "../server/stream_batch.js";
 
 /**
  * Puts streams into process.stdout and process.stderr that hand each text to `write`. They take the place of Node's own

@@ -2,7 +2,7 @@ import { Router, XPublisher } from "zeromq";
 import { addressOf, type ConnectionInfo } from "../protocol/connection.js";
 import type { Message } from "../protocol/message.js";
 import type { Wire } from "../protocol/wire.js";
-import { SendQueue } from "./send-queue.js";
+import { SendQueue } from "./send_queue.js";
 
 /** The channels over which messages are sent. */
 export type ChannelName = "shell" | "control" | "stdin" | "iopub";

@@ -1,7 +1,7 @@
 import type { Content, Header } from "../protocol/message.js";
 import type { Wire } from "../protocol/wire.js";
 import type { Channels } from "./channels.js";
-import { StreamBatch, type StreamName } from "./stream-batch.js";
+import { StreamBatch, type StreamName } from "./stream_batch.js";
 
 // Enough for every cell of a long day; output of an older one loses its parent.
 const REMEMBERED_PARENTS = 20_000;

@@ -1,7 +1,7 @@
 import { readSync } from "node:fs";
 import { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
-import type { StreamName } from "./stream-batch.js";
+import type { StreamName } from "./stream_batch.js";
 
 /**
  * Reads what native code and child processes write to descriptors 1 and 2, which lead into pipes (see
