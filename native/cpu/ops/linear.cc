@@ -1,72 +1,86 @@
 // Matrix products with weights as they are stored, [outFeatures, inFeatures].
-#include "cpu/isa.h"
-#include "cpu/simd/weight.h"
+#include "cpu/ops/linear_blocked.h"
+#include "cpu/ops/linear_tile.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 namespace {
 
-// out[row][o..o+N) for M rows: one sum of sixteen lanes per output, along inFeatures.
+// Outputs [begin, end) of M rows, N at a time straight from the stored weights.
 template <int M, int N, class T>
-void dotTile(float* out, int64_t outStride, const float* x, const T* weight, Weight bias, int64_t o,
-             int64_t inFeatures) {
-  Vec sum[M][N];
-  for (int m = 0; m < M; ++m) {
-    for (int n = 0; n < N; ++n) sum[m][n] = zero();
-  }
-  const T* w = weight + o * inFeatures;
-  int64_t k = 0;
-  for (; k + kLanes <= inFeatures; k += kLanes) {
-    Vec a[M];
-    for (int m = 0; m < M; ++m) a[m] = load(x + m * inFeatures + k);
-    for (int n = 0; n < N; ++n) {
-      const Vec b = load(w + n * inFeatures + k);
-      for (int m = 0; m < M; ++m) sum[m][n] = fma(a[m], b, sum[m][n]);
+void directOutputs(float* out, const float* x, const T* weight, Weight bias, int64_t begin, int64_t end,
+                   int64_t inFeatures, int64_t outFeatures) {
+  const int64_t vectors = inFeatures / kLanes, whole = vectors * kLanes;
+  int64_t o = begin;
+  for (; o + N <= end; o += N) {
+    Vec sums[M][N];
+    zeroSums(sums);
+    const T* w = weight + o * inFeatures;
+    addProducts(sums, x, inFeatures, kLanes, w, inFeatures, kLanes, vectors);
+    if (whole < inFeatures) {
+      addLastProducts(sums, x + whole, inFeatures, w + whole, inFeatures,
+                      static_cast<int>(inFeatures - whole));
     }
+    storeSums(sums, out + o, outFeatures, bias, o, N);
   }
-  if (k < inFeatures) {
-    const int lanes = static_cast<int>(inFeatures - k);
-    Vec a[M];
-    for (int m = 0; m < M; ++m) a[m] = loadPartial(x + m * inFeatures + k, lanes);
-    for (int n = 0; n < N; ++n) {
-      const Vec b = loadPartial(w + n * inFeatures + k, lanes);
-      for (int m = 0; m < M; ++m) sum[m][n] = fma(a[m], b, sum[m][n]);
-    }
-  }
-  for (int m = 0; m < M; ++m) {
-    for (int n = 0; n < N; ++n) {
-      out[m * outStride + o + n] =
-          bias.data == nullptr ? reduceAdd(sum[m][n]) : reduceAdd(sum[m][n]) + elementOrZero(bias, o + n);
-    }
+  if constexpr (N > 1) {
+    directOutputs<M, 1>(out, x, weight, bias, o, end, inFeatures, outFeatures);
   }
 }
 
-template <int M, class T>
-void dotRows(float* out, const float* x, const T* weight, Weight bias, int64_t begin, int64_t end,
-             int64_t inFeatures, int64_t outFeatures) {
-  constexpr int N = 4;
-  int64_t o = begin;
-  for (; o + N <= end; o += N) dotTile<M, N>(out, outFeatures, x, weight, bias, o, inFeatures);
-  for (; o < end; ++o) dotTile<M, 1>(out, outFeatures, x, weight, bias, o, inFeatures);
+// Up to kTileRows rows: the weights stream from memory once and are all that matters.
+template <class T>
+void linearDirect(ThreadPool& pool, float* out, const float* x, const T* weight, Weight bias, int64_t rows,
+                  int64_t inFeatures, int64_t outFeatures) {
+  // Pieces of about 256 KiB, or of so little work that waking a thread would not pay.
+  const int64_t rowBytes = inFeatures * static_cast<int64_t>(sizeof(T));
+  const int64_t grain = (262144 / rowBytes + 8) / 8 * 8;
+  parallelChunks(pool, outFeatures, grain, [&](int64_t begin, int64_t end) {
+    if (rows == 1) {
+      directOutputs<1, 8>(out, x, weight, bias, begin, end, inFeatures, outFeatures);
+    } else if (rows == 2) {
+      directOutputs<2, 8>(out, x, weight, bias, begin, end, inFeatures, outFeatures);
+    } else if (rows == 3) {
+      directOutputs<3, 6>(out, x, weight, bias, begin, end, inFeatures, outFeatures);
+    } else {
+      directOutputs<4, 6>(out, x, weight, bias, begin, end, inFeatures, outFeatures);
+    }
+  });
+}
+
+template <class T>
+void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight, Weight bias, int64_t rows,
+                   int64_t inFeatures, int64_t outFeatures) {
+  const int64_t panels = panelsOf(rows), vectors = (inFeatures + kLanes - 1) / kLanes;
+  pool.reserveScratch(static_cast<size_t>(panels * vectors * kTileRows * kLanes) * sizeof(float),
+                      static_cast<size_t>(blockedScratch(rows)) * sizeof(float));
+  auto* packed = static_cast<float*>(pool.sharedScratch());
+  parallelChunks(pool, panels, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) packRows(packed, x, panel, rows, inFeatures);
+  });
+  const BlockedLinear problem = {out, packed, bias, rows, inFeatures, outFeatures};
+  const int64_t chunkOutputs = kChunkPanels * kTileOutputs;
+  ChunkQueue queue((outFeatures + chunkOutputs - 1) / chunkOutputs, 1);
+  pool.parallel([&](int part, int) {
+    auto* scratch = static_cast<float*>(pool.threadScratch(part));
+    int64_t begin, end;
+    while (queue.take(&begin, &end)) runChunk(problem, scratch, weight, begin);
+  });
 }
 
 }  // namespace
 
 void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures) {
-  const int64_t grain = inFeatures * rows >= 4096 ? 16 : 65536 / (inFeatures * rows + 1);
   withWeight(weight, [&](auto* w) {
-    parallelChunks(pool, outFeatures, grain, [&](int64_t begin, int64_t end) {
-      int64_t row = 0;
-      for (; row + 4 <= rows; row += 4) {
-        dotRows<4>(out + row * outFeatures, x + row * inFeatures, w, bias, begin, end, inFeatures,
-                   outFeatures);
-      }
-      for (; row < rows; ++row) {
-        dotRows<1>(out + row * outFeatures, x + row * inFeatures, w, bias, begin, end, inFeatures,
-                   outFeatures);
-      }
-    });
+    if (rows <= 4) {
+      linearDirect(pool, out, x, w, bias, rows, inFeatures, outFeatures);
+      return;
+    }
+    for (int64_t row = 0; row < rows; row += kBlockRows) {
+      const int64_t n = rows - row < kBlockRows ? rows - row : kBlockRows;
+      linearBlocked(pool, out + row * outFeatures, x + row * inFeatures, w, bias, n, inFeatures, outFeatures);
+    }
   });
 }
 

@@ -1,1 +1,179 @@
-int main() {}
+// Bytes and flops per second of the operations that matter, each beside the read bandwidth measured around
+// it.
+//   native_bench [threads = 2] [part of a name]
+// The best of several runs: the machine may be shared. Compare runs of one invocation only.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string>
+
+#include "check.h"
+#include "core/aligned_buffer.h"
+
+namespace {
+
+using check::Random;
+using persimmon::AlignedBuffer;
+using persimmon::ThreadPool;
+namespace cpu = persimmon::cpu;
+
+const char* filter = "";
+
+// With one thread its CPU time, which a busy machine does not touch; with more, the time on the wall.
+bool oneThread = false;
+
+double now() {
+  timespec t;
+  clock_gettime(oneThread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+template <class F>
+double seconds(F&& f) {
+  const double begin = now();
+  f();
+  return now() - begin;
+}
+
+struct Floats {
+  explicit Floats(size_t count) : buffer(count * sizeof(float)), count(count) {
+    Random random(count);
+    for (size_t i = 0; i < count; ++i) data()[i] = static_cast<float>(random.uniform() - 0.5);
+  }
+  float* data() const { return static_cast<float*>(buffer.data()); }
+  AlignedBuffer buffer;
+  size_t count;
+};
+
+/** Random bfloat16 of any size; every matrix of the run is cut from it, at another place each time. */
+AlignedBuffer& weights() {
+  static AlignedBuffer buffer = [] {
+    AlignedBuffer filled(size_t{600} << 20);
+    auto* halves = static_cast<uint16_t*>(filled.data());
+    Random random(1);
+    for (size_t i = 0; i < filled.size() / 2; ++i) {
+      const uint64_t bits = random.bits();
+      halves[i] = static_cast<uint16_t>(((bits & 1) << 15) | (0x3C00 + (bits >> 1 & 0x1FF)));
+    }
+    return filled;
+  }();
+  return buffer;
+}
+
+bool wanted(const std::string& name) { return name.find(filter) != std::string::npos; }
+
+void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, int64_t out, int runs) {
+  const char* type = dtype == cpu::DType::kBFloat16 ? "bfloat16" : "float32";
+  const std::string name = "linear " + std::string(type) + " " + std::to_string(rows) + " x " +
+                           std::to_string(in) + " x " + std::to_string(out);
+  if (!wanted(name)) return;
+  const size_t bytes = static_cast<size_t>(in * out) * (dtype == cpu::DType::kBFloat16 ? 2 : 4);
+  const Floats x(static_cast<size_t>(rows * in)), y(static_cast<size_t>(rows * out));
+  auto* base = static_cast<unsigned char*>(weights().data());
+  double best = 1e9, bandwidth = 0;
+  const size_t places = weights().size() / bytes;
+  for (int run = 0; run < runs; ++run) {
+    const auto* data = base + static_cast<size_t>(run) % places * bytes;
+    bandwidth = std::max(
+        bandwidth, cpu::readBandwidth(pool, base + (static_cast<size_t>(run) + 1) % places * bytes, bytes));
+    best = std::min(best, seconds([&] {
+                      cpu::linear(pool, y.data(), x.data(), {data, dtype}, {nullptr, dtype}, rows, in, out);
+                    }));
+  }
+  const double gigabytes = static_cast<double>(bytes) * 1e-9 / best;
+  std::printf("%-44s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)  %7.1f GFLOP/s\n", name.c_str(), best * 1e3,
+              gigabytes, 100 * gigabytes / bandwidth, bandwidth,
+              2e-9 * static_cast<double>(rows * in * out) / best);
+}
+
+void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past) {
+  const std::string name = "attention " + std::to_string(tokens) + " tokens after " + std::to_string(past);
+  if (!wanted(name)) return;
+  const int32_t heads = 64, dim = 64, pageTokens = 64;
+  const int32_t pages = static_cast<int32_t>((past + tokens + pageTokens - 1) / pageTokens);
+  const size_t perPage = static_cast<size_t>(heads) * pageTokens * dim;
+  const Floats keys(perPage * static_cast<size_t>(pages)), values(perPage * static_cast<size_t>(pages));
+  const Floats qkv(static_cast<size_t>(tokens) * heads * 3 * dim),
+      z(static_cast<size_t>(tokens) * heads * dim);
+  const Floats cos(static_cast<size_t>(past + tokens) * 16), sin(cos.count), norm(dim);
+  std::vector<int32_t> positions, sequences(static_cast<size_t>(tokens), 0), table;
+  for (int64_t i = 0; i < tokens; ++i) positions.push_back(past + static_cast<int32_t>(i));
+  for (int32_t i = 0; i < pages; ++i) table.push_back(pages - 1 - i);
+  double best = 1e9, bandwidth = 0;
+  for (int run = 0; run < (tokens > 100 ? 3 : 15); ++run) {
+    bandwidth = std::max(bandwidth, cpu::readBandwidth(pool, weights().data(), size_t{128} << 20));
+    best = std::min(best, seconds([&] {
+                      const cpu::Weight weight = {norm.data(), cpu::DType::kFloat32};
+                      cpu::fusedAttention(pool, z.data(), qkv.data(), {tokens, heads, dim, 32}, weight,
+                                          weight, weight, weight, 1e-5f, cos.data(), sin.data(),
+                                          positions.data(), sequences.data(),
+                                          {keys.data(), values.data(), table.data(), pages, pageTokens}, {});
+                    }));
+  }
+  const double pairs = static_cast<double>(tokens) * (past + 0.5 * static_cast<double>(tokens + 1)) * heads;
+  const double bytes = 8.0 * heads * dim * static_cast<double>(past + tokens);
+  std::printf("%-44s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)  %7.1f GFLOP/s\n", name.c_str(), best * 1e3,
+              bytes * 1e-9 / best, 100 * bytes * 1e-9 / best / bandwidth, bandwidth,
+              4e-9 * dim * pairs / best);
+}
+
+template <class F>
+void benchTime(const std::string& name, int runs, F&& f) {
+  if (!wanted(name)) return;
+  double best = 1e9;
+  for (int run = 0; run < runs; ++run) best = std::min(best, seconds(f));
+  std::printf("%-44s %9.4f ms\n", name.c_str(), best * 1e3);
+}
+
+void benchRows(ThreadPool& pool) {
+  const int64_t vocabulary = 262144;
+  const Floats logits(static_cast<size_t>(vocabulary)), out(logits.count), hidden(16384), sum(16384);
+  int32_t id = 0;
+  const double uniform = 0.7;
+  benchTime("parallel(nothing)", 2000, [&] { pool.parallel([](int, int) {}); });
+  benchTime("softmax 262144", 50, [&] { cpu::softmax(pool, out.data(), logits.data(), 1, vocabulary); });
+  benchTime("logSoftmax 262144", 50,
+            [&] { cpu::logSoftmax(pool, out.data(), logits.data(), 1, vocabulary); });
+  benchTime("argmax 262144", 50, [&] { cpu::argmax(pool, &id, logits.data(), 1, vocabulary); });
+  for (auto [k, p] : {std::pair<int32_t, float>{0, 0.0f}, {50, 0.0f}, {0, 0.9f}, {50, 0.9f}}) {
+    benchTime("sample 262144, topK " + std::to_string(k) + ", topP " + std::to_string(p), 20,
+              [&] { cpu::sample(pool, &id, logits.data(), 1, vocabulary, 0.05f, k, p, &uniform); });
+  }
+  benchTime("layerNorm 1 x 4096", 500, [&] {
+    cpu::layerNorm(pool, sum.data(), hidden.data(), {hidden.data(), cpu::DType::kFloat32},
+                   {hidden.data(), cpu::DType::kFloat32}, 1, 4096, 1e-5f);
+  });
+  benchTime("add 4096", 500, [&] { cpu::add(pool, sum.data(), hidden.data(), hidden.data(), 4096); });
+  benchTime("reluSquared 16384", 500, [&] { cpu::reluSquared(pool, sum.data(), hidden.data(), 16384); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int threads = argc > 1 ? std::atoi(argv[1]) : 2;
+  if (argc > 2) filter = argv[2];
+  oneThread = threads == 1;
+  ThreadPool pool(threads);
+  std::printf("%s, %d threads\n", cpu::instructionSet(), threads);
+  constexpr auto kBFloat16 = cpu::DType::kBFloat16, kFloat32 = cpu::DType::kFloat32;
+  for (auto [in, out] : {std::pair<int64_t, int64_t>{4096, 4096},
+                         {4096, 12288},
+                         {4096, 16384},
+                         {16384, 4096},
+                         {4096, 32768}}) {
+    benchMatrix(pool, kBFloat16, 1, in, out, 15);
+  }
+  benchMatrix(pool, kFloat32, 1, 4096, 16384, 15);
+  for (int64_t rows : {2, 3, 4, 5, 8, 16, 32}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 7);
+  for (int64_t rows : {128, 512}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 3);
+  benchMatrix(pool, kBFloat16, 512, 16384, 4096, 3);
+  benchMatrix(pool, kFloat32, 512, 4096, 16384, 3);
+  for (int32_t past : {127, 2047, 16383}) benchAttention(pool, 1, past);
+  benchAttention(pool, 16, 1024);
+  benchAttention(pool, 512, 0);
+  benchAttention(pool, 2048, 0);
+  benchRows(pool);
+  return 0;
+}

@@ -23,6 +23,7 @@ struct Test {
   void (*run)();
 };
 std::vector<Test>& tests();
+int failureCount();
 struct Register {
   Register(const char* name, void (*run)()) { tests().push_back({name, run}); }
 };

@@ -1,0 +1,70 @@
+// The register tiles of linear: M rows by N outputs, one sum of sixteen lanes for each pair, along
+// inFeatures. A sum is the same chain of fused multiply-adds, one per sixteen inputs, whatever M and N are.
+#pragma once
+
+#include "cpu/isa.h"
+#include "cpu/simd/weight.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+// What fits in the registers: 24 sums and 6 weights in 32 zmm; with 16 registers of a half or a quarter of
+// that size, much less.
+#if defined(__AVX512F__)
+constexpr int kTileRows = 4;
+constexpr int kTileOutputs = 6;
+#elif defined(__AVX2__) || defined(__aarch64__)
+constexpr int kTileRows = 2;
+constexpr int kTileOutputs = 3;
+#else
+constexpr int kTileRows = 2;
+constexpr int kTileOutputs = 1;
+#endif
+
+/** Adds the products of `vectors` times sixteen inputs. x and w: where the first vector of each row begins.
+ */
+template <int M, int N, class T>
+PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const float* x, int64_t xRow, int64_t xStep, const T* w,
+                                  int64_t wRow, int64_t wStep, int64_t vectors) {
+  for (int64_t k = 0; k < vectors; ++k) {
+    Vec b[N];
+    for (int n = 0; n < N; ++n) b[n] = load(w + n * wRow);
+    for (int m = 0; m < M; ++m) {
+      const Vec a = load(x + m * xRow);
+      for (int n = 0; n < N; ++n) sums[m][n] = fma(a, b[n], sums[m][n]);
+    }
+    x += xStep;
+    w += wStep;
+  }
+}
+
+/** The last inFeatures % 16 inputs. */
+template <int M, int N, class T>
+PERSIMMON_INLINE void addLastProducts(Vec (&sums)[M][N], const float* x, int64_t xRow, const T* w,
+                                      int64_t wRow, int lanes) {
+  for (int n = 0; n < N; ++n) {
+    const Vec b = loadPartial(w + n * wRow, lanes);
+    for (int m = 0; m < M; ++m) sums[m][n] = fma(loadPartial(x + m * xRow, lanes), b, sums[m][n]);
+  }
+}
+
+template <int M, int N>
+PERSIMMON_INLINE void zeroSums(Vec (&sums)[M][N]) {
+  for (int m = 0; m < M; ++m) {
+    for (int n = 0; n < N; ++n) sums[m][n] = zero();
+  }
+}
+
+/** out[m * outRow + n] = sum of the lanes (+ bias[o + n]) for the first `outputs` of N. */
+template <int M, int N>
+PERSIMMON_INLINE void storeSums(const Vec (&sums)[M][N], float* out, int64_t outRow, Weight bias, int64_t o,
+                                int outputs) {
+  for (int n = 0; n < outputs; ++n) {
+    const float shift = elementOrZero(bias, o + n);
+    for (int m = 0; m < M; ++m) {
+      const float sum = reduceAdd(sums[m][n]);
+      out[m * outRow + n] = bias.data == nullptr ? sum : sum + shift;
+    }
+  }
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA
