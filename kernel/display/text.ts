@@ -14,7 +14,7 @@ export function textOf(value: unknown): string {
       colors: false,
     });
   } catch (error) {
-    text = `${Object.prototype.toString.call(value)} (cannot be shown: ${String((error as Error)?.message ?? error)})`;
+    text = `[${typeof value} that cannot be shown: ${(error as Error)?.message ?? "its inspection fails"}]`;
   }
   if (text.length <= MAX_CHARACTERS) return text;
   return `${text.slice(0, MAX_CHARACTERS)}\n… ${text.length - MAX_CHARACTERS} more characters`;

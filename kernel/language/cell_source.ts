@@ -9,8 +9,16 @@ export interface CellSource {
   /** The source with its insertions: what TypeScript sees. */
   text: string;
   insertions: Insertion[];
-  /** The names that later cells may use, and whether each may be assigned to. */
-  declared: Map<string, { assignable: boolean }>;
+  /** The names that later cells may use. */
+  declared: Map<string, Declaration>;
+}
+
+/** What a cell declares under a name. */
+export interface Declaration {
+  /** Whether later cells may assign to it. */
+  assignable: boolean;
+  /** As JupyterLab's completion names it: "function", "class", "variable", … */
+  kind: string;
 }
 
 /** Where a name was declared by an earlier cell. */
@@ -61,7 +69,7 @@ function exportStatement(
     const names = [clause?.name, ...namesOfBindings(clause?.namedBindings)];
     for (const name of names) {
       if (!name) continue;
-      declared.set(name.text, { assignable: false });
+      declared.set(name.text, { assignable: false, kind: "module" });
       reexported.push(name.text);
     }
     return;
@@ -69,7 +77,7 @@ function exportStatement(
   if (ts.isExportDeclaration(statement)) {
     if (statement.exportClause && ts.isNamedExports(statement.exportClause)) {
       for (const element of statement.exportClause.elements)
-        declared.set(element.name.text, { assignable: false });
+        declared.set(element.name.text, { assignable: false, kind: "variable" });
     }
     return;
   }
@@ -78,10 +86,20 @@ function exportStatement(
   const assignable =
     ts.isVariableStatement(statement) &&
     (statement.declarationList.flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const;
-  for (const name of names) declared.set(name, { assignable });
+  for (const name of names) declared.set(name, { assignable, kind: kindOf(statement, assignable) });
   const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
   if (modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)) return;
   insertions.push({ offset: statement.getStart(file), text: "export " });
+}
+
+function kindOf(statement: ts.Statement, assignable: boolean): string {
+  if (ts.isFunctionDeclaration(statement)) return "function";
+  if (ts.isClassDeclaration(statement)) return "class";
+  if (ts.isEnumDeclaration(statement)) return "enum";
+  if (ts.isInterfaceDeclaration(statement)) return "interface";
+  if (ts.isTypeAliasDeclaration(statement)) return "type";
+  if (ts.isModuleDeclaration(statement)) return "module";
+  return assignable ? "variable" : "constant";
 }
 
 function namesOfBindings(bindings: ts.NamedImportBindings | undefined): ts.Identifier[] {

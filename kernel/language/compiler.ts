@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type ts from "typescript";
-import { type CellSource, moduleOfCell } from "./cell_source.js";
+import { type CellSource, type Declaration, moduleOfCell } from "./cell_source.js";
 import { compileError, errorsOf } from "./diagnostics.js";
 import type { CompiledCell, CompileResult } from "./engine.js";
 import { importsOf, LocalModules } from "./local_modules.js";
@@ -24,7 +24,8 @@ export class CellCompiler {
   readonly localModules: LocalModules;
   /** Name to the module of the cell that declared it last. */
   readonly names = new Map<string, string>();
-  readonly #assignable = new Map<string, boolean>();
+  /** What each name stands for. */
+  readonly declarations = new Map<string, Declaration>();
   /** Module of a cell to the modules that its types rest on. */
   readonly #dependencies = new Map<string, string[]>();
   #count = 0;
@@ -51,9 +52,9 @@ export class CellCompiler {
     if (cell.declared.size > 0) {
       this.workspace.setCell(module, cell.text);
       this.#dependencies.set(module, cellModulesIn(cell));
-      for (const [name, { assignable }] of cell.declared) {
+      for (const [name, declaration] of cell.declared) {
         this.names.set(name, module);
-        this.#assignable.set(name, assignable);
+        this.declarations.set(name, declaration);
       }
       this.#prune();
     }
@@ -70,7 +71,7 @@ export class CellCompiler {
     const { workspace } = this;
     const path = workspace.pathOf(ROOT_CELL);
     workspace.setCell(ROOT_CELL, cell.text);
-    const isAssignable = (name: string) => this.#assignable.get(name) ?? false;
+    const isAssignable = (name: string) => this.declarations.get(name)?.assignable ?? false;
     const syntactic = workspace.service.getSyntacticDiagnostics(path) as ts.Diagnostic[];
     let errors = errorsOf(syntactic, isAssignable);
     // Meaning is checked only when the text parses: what follows a syntax error is noise.

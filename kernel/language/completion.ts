@@ -37,6 +37,9 @@ export function complete(compiler: CellCompiler, code: string, position: number)
     .filter((entry) => entry.name.toLowerCase().startsWith(typed))
     .sort((a, b) => rank(a) - rank(b))
     .slice(0, MAX_MATCHES);
+  // Names of earlier cells are imports to the compiler; what they stand for is known from their declaration.
+  const declared = (entry: ts.CompletionEntry) =>
+    entry.kind === ts.ScriptElementKind.alias ? compiler.declarations.get(entry.name)?.kind : undefined;
   const from = codePointOffset(code, start);
   const to = codePointOffset(code, end);
   return {
@@ -47,7 +50,7 @@ export function complete(compiler: CellCompiler, code: string, position: number)
       // JupyterLab shows the kind of each match from this.
       _jupyter_types_experimental: entries.map((entry) => ({
         text: entry.name,
-        type: typeOf(entry.kind),
+        type: declared(entry) ?? typeOf(entry.kind),
         start: from,
         end: to,
       })),

@@ -91,10 +91,19 @@ function withoutInsertions(
   line: number,
   column: number,
 ): { line: number; column: number } {
-  if (script.insertions.length === 0) return { line: line + 1, column: column + 1 };
   const text = applyInsertions(script.source, script.insertions);
   let offset = 0;
   for (let i = 0; i < line; i++) offset = text.indexOf("\n", offset) + 1;
-  const before = script.source.slice(0, toSourceOffset(offset + column, script.insertions)).split("\n");
+  const at = startOfCallee(script.source, toSourceOffset(offset + column, script.insertions));
+  const before = script.source.slice(0, at).split("\n");
   return { line: before.length, column: before.at(-1)!.length + 1 };
+}
+
+/**
+ * A call of an imported name is emitted as `(0, module.name)()`, whose position maps to the parenthesis after the name.
+ * The name is what V8 would point at.
+ */
+function startOfCallee(source: string, offset: number): number {
+  if (source[offset] !== "(") return offset;
+  return offset - /[\p{ID_Continue}$]*$/u.exec(source.slice(0, offset))![0].length;
 }

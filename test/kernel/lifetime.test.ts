@@ -45,7 +45,8 @@ describe("shutdown", () => {
 
   it("ends a kernel that computes for ever", async () => {
     kernel = await TestKernel.start();
-    await kernel.submit("while (true) {}");
+    await kernel.submit("console.log('running'); while (true) {}");
+    await kernel.wait((m) => m.content.text === "running\n");
     await kernel.request("control", "shutdown_request", { restart: true });
     expect(await kernel.exited).toBe("SIGKILL");
   });

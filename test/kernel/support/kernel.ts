@@ -11,10 +11,13 @@ import { Wire } from "../../../kernel/protocol/wire.js";
 /** A message as a test sees it, with the channel on which it came. */
 export type Received = Message & { channel: string };
 
+// biome-ignore lint/suspicious/noExplicitAny: replies are JSON of many shapes, and the tests check them
+type Data = Record<string, any>;
+
 /** What one execute_request led to. */
 export interface Execution {
   id: string;
-  reply: Record<string, any>;
+  reply: Data;
   /** iopub messages with this request as their parent, in order. */
   published: Received[];
 }
@@ -47,7 +50,7 @@ export class TestKernel {
   private constructor(
     readonly process: ChildProcess,
     readonly folder: string,
-    readonly connection: Record<string, any>,
+    readonly connection: Data,
   ) {
     this.wire = new Wire(connection.key);
     this.exited = new Promise((done) => process.once("exit", (code, signal) => done(signal ?? code)));
@@ -73,6 +76,8 @@ export class TestKernel {
     const argv = ["--no-force-async-hooks-checks", main, file];
     const child = spawn(process.execPath, argv, { cwd: folder, env, stdio: "ignore", detached: true });
     const kernel = new TestKernel(child, folder, connection);
+    // The welcome says from when on no message of iopub is missed.
+    await kernel.wait((m) => m.header.msg_type === "iopub_welcome");
     await kernel.request("shell", "kernel_info_request", {});
     return kernel;
   }
@@ -90,7 +95,7 @@ export class TestKernel {
   }
 
   /** Sends a request and waits for its reply; the reply's content. */
-  async request(channel: "shell" | "control", type: string, content: Record<string, unknown>): Promise<any> {
+  async request(channel: "shell" | "control", type: string, content: Record<string, unknown>): Promise<Data> {
     const id = await this.send(channel, type, content);
     return (await this.wait((m) => m.channel === channel && m.parentHeader.msg_id === id)).content;
   }
@@ -170,8 +175,8 @@ export class TestKernel {
 }
 
 /** The data of the first message of this type. */
-export function dataOf(published: Received[], type: string): Record<string, any> | undefined {
-  return published.find((m) => m.header.msg_type === type)?.content.data as Record<string, any> | undefined;
+export function dataOf(published: Received[], type: string): Data | undefined {
+  return published.find((m) => m.header.msg_type === type)?.content.data as Data | undefined;
 }
 
 /** All text of a stream. */
@@ -185,7 +190,7 @@ export function typesOf(published: Received[]): string[] {
   return published.map((m) => m.header.msg_type).filter((type) => type !== "status");
 }
 
-async function connectionInfo(): Promise<Record<string, any>> {
+async function connectionInfo(): Promise<Data> {
   const names = ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"];
   const servers = names.map(() => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => new Promise((done) => server.once("listening", done))));

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Wire } from "../../kernel/protocol/wire.js";
+import { Wire } from "../../../kernel/protocol/wire.js";
 
 describe("Wire", () => {
   it("signs header, parent, metadata and content with HMAC, as the protocol says", () => {
