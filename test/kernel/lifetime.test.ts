@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -55,7 +55,7 @@ describe("shutdown", () => {
 describe("the parent's death", () => {
   it("ends the kernel", async () => {
     const folder = mkdtempSync(join(tmpdir(), "persimmon-kernel-test-"));
-    const connection = { shell_port: 0, iopub_port: 0, stdin_port: 0, control_port: 0, hb_port: 0, key: "" };
+    const connection = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5, key: "" };
     const file = join(folder, "connection.json");
     writeFileSync(file, JSON.stringify({ ...connection, transport: "ipc", ip: join(folder, "socket") }));
     const pidFile = join(folder, "pid");
@@ -73,7 +73,7 @@ describe("the parent's death", () => {
       }
     };
     await until(() => pid() > 0);
-    await new Promise((done) => setTimeout(done, 2000)); // time to start watching
+    await until(() => existsSync(join(folder, "socket-1"))); // it serves, over ipc, and watches its parent
     expect(isAlive(pid())).toBe(true);
     parent.kill("SIGKILL");
     await until(() => !isAlive(pid()));
