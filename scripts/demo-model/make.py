@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, a few steps, into a temporary directory")
     parser.add_argument("--minutes", type=float, help="training time; shapes the learning-rate schedule")
     parser.add_argument("--steps", type=int, help="a fixed number of steps in place of a time")
+    parser.add_argument("--rows", type=int, help="packed rows in a step; may change when a run is resumed")
     parser.add_argument("--target-zeros", type=float, help="share of zeros that the penalty steers to; 0: no penalty")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
     parser.add_argument("--out", type=Path, help="where the model goes (default: models/demo)")
@@ -50,8 +51,8 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     settings = smoke() if options.smoke else Settings()
-    given = {"minutes": options.minutes, "steps": options.steps, "target_zeros": options.target_zeros}
-    settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
+    names = ["minutes", "steps", "rows", "target_zeros"]
+    settings = replace(settings, **{n: getattr(options, n) for n in names if getattr(options, n) is not None})
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary) if options.smoke else None
         work = options.work or (base / "work" if base else ROOT / "build" / "demo-model")

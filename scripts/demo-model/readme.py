@@ -33,8 +33,8 @@ with no document that the training set has; documents are separated by a line `|
 ## Training
 
 `python scripts/demo-model/make.py` makes all of it. AdamW (0.9, 0.95, decay {weight_decay} on matrices), peak learning rate
-{learning_rate}, warm-up over {warmup:.0%} of the time and a cosine to 2 % of the peak, gradients clipped at 1, {rows} packed rows of {context}
-tokens a step, bfloat16 autocast over float32 weights, seed {seed}.
+{learning_rate}, warm-up over {warmup:.0%} of the time and a cosine to 2 % of the peak, gradients clipped at 1,
+packed rows of {context} tokens ({row_changes}), bfloat16 autocast over float32 weights, seed {seed}.
 {steps} steps, {training_tokens:.2f} million tokens, {minutes:.0f} minutes on {where}.
 The time budget shapes the schedule, so a run on a faster machine sees more tokens and ends with other weights.
 
@@ -127,6 +127,7 @@ def readme(results: dict) -> str:
         "corpus_megabytes": results["corpus"]["bytes"] / 1e6,
         "corpus_tokens": results["corpus"]["tokens"] / 1e6,
         "steps": train["steps"],
+        "row_changes": ", ".join(f"{rows} a step from step {step} on" for step, rows in train["rows_from_step"]),
         "training_tokens": train["tokens"] / 1e6,
         "minutes": train["minutes"],
         "where": cores,

@@ -56,6 +56,7 @@ def report(run: Run, output: Path) -> None:
         },
         "training": {
             "steps": run.step,
+            "rows_from_step": run.row_changes,
             "tokens": run.tokens,
             "minutes": run.seconds / 60,
             "device": run.device,

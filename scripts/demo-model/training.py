@@ -32,22 +32,26 @@ class Run:
         self.model: PersimmonForCausalLM = build(settings, data.tokenizer.vocab_size(), data.end).to(self.device)
         self.optimizer = optimizer(self.model, settings)
         self.penalty = ZeroPenalty(settings.layers, settings.target_zeros)
-        self.step, self.seconds, self.history = 0, 0.0, []
+        self.step, self.tokens, self.seconds, self.history = 0, 0, 0.0, []
+        self.row_changes: list[list[int]] = []  # [step, rows in a step from there on]
         if self.file.exists():
             self._resume()
+        if not self.row_changes or self.row_changes[-1][1] != settings.rows:
+            self.row_changes.append([self.step, settings.rows])
 
     def _resume(self) -> None:
         state = torch.load(self.file, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.penalty.strength = state["strength"]
-        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.history, self.row_changes = state["history"], state["row_changes"]
         print(f"resumed at step {self.step}, {self.seconds / 60:.1f} minutes", flush=True)
 
     def save(self) -> None:
         state = {
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step,
-            "seconds": self.seconds, "strength": self.penalty.strength, "history": self.history,
+            "tokens": self.tokens, "row_changes": self.row_changes, "seconds": self.seconds, "strength": self.penalty.strength, "history": self.history,
         }  # fmt: skip
         temporary = self.file.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -86,10 +90,6 @@ class Run:
             f" after {self.tokens / 1e6:.2f} M tokens", flush=True,
         )  # fmt: skip
 
-    @property
-    def tokens(self) -> int:
-        return self.step * self.settings.rows * self.settings.context
-
     def train(self) -> None:
         """Runs until the budget is used. Only training steps count as time."""
         s = self.settings
@@ -102,6 +102,7 @@ class Run:
             start = time.monotonic()
             loss, zeros = self.train_step(watch)
             self.step += 1
+            self.tokens += s.rows * s.context
             self.seconds += time.monotonic() - start
             losses.append(loss)
             if not math.isfinite(loss):
