@@ -56,12 +56,15 @@ async function main() {
       "JupyterLab's page names no extension of ours",
     );
   }
+  const running = !ended();
   child.kill("SIGTERM");
   const stopDeadline = Date.now() + STOP_SECONDS * 1000;
   while (!ended() && Date.now() < stopDeadline) {
     await sleep(100);
   }
-  check("SIGTERM ends it", ended(), `it still runs after ${STOP_SECONDS} s`);
+  if (running) {
+    check("SIGTERM ends it", ended(), `it still runs after ${STOP_SECONDS} s`);
+  }
 
   mkdirSync(resultDirectory, { recursive: true });
   writeFileSync(join(resultDirectory, "start.json"), `${JSON.stringify(results, null, 2)}\n`);
