@@ -82,7 +82,10 @@ def main():
         texts = [{"text": text, "ids": processor.encode(text)} for text in TEXTS]
         for case in texts:
             case["decoded"] = processor.decode(case["ids"])
-        sequences = []
+        # What starts a text decides how many of its first spaces are dropped.
+        spaced = [i for i in range(size) if processor.id_to_piece(i).startswith("\u2581")][:6]
+        starts = [[a, b] for a in spaced[:4] for b in spaced] + [[1, 2, a, a] for a in spaced]
+        sequences = [{"ids": ids, "decoded": processor.decode(ids)} for ids in starts]
         for _ in range(40):
             ids = [rng.randrange(size) if rng.random() < 0.5 else rng.randrange(min(size, 270)) for _ in range(rng.randint(1, 12))]
             sequences.append({"ids": ids, "decoded": processor.decode(ids)})

@@ -37,7 +37,10 @@ function piece(text, score, type) {
   const float = Buffer.alloc(5);
   float[0] = 0x15;
   float.writeFloatLE(score, 1);
-  return field(1, Buffer.concat([field(1, Buffer.from(text)), float, Buffer.from(type === 1 ? [] : [0x18, type])]));
+  return field(
+    1,
+    Buffer.concat([field(1, Buffer.from(text)), float, Buffer.from(type === 1 ? [] : [0x18, type])]),
+  );
 }
 
 /** Pronounceable words, so that pieces share prefixes as real ones do. */
@@ -88,7 +91,8 @@ async function report(what, text, tokenizer) {
   const bytes = Buffer.byteLength(text);
   const encode = await timed(() => tokenizer.encode(text));
   const decode = await timed(() => tokenizer.decode(encode.result));
-  const rate = ({ wall, cpu }) => `${(bytes / 1e6 / wall).toFixed(2)} MB/s (${(bytes / 1e6 / cpu).toFixed(2)} by CPU time)`;
+  const rate = ({ wall, cpu }) =>
+    `${(bytes / 1e6 / wall).toFixed(2)} MB/s (${(bytes / 1e6 / cpu).toFixed(2)} by CPU time)`;
   console.log(
     `${what}: ${(bytes / 1e6).toFixed(2)} MB, ${encode.result.length} tokens, encode ${rate(encode)}, ` +
       `decode ${rate(decode)}, round trip ${decode.result === text ? "equal" : "DIFFERENT"}`,

@@ -131,7 +131,9 @@ export function tinyTokenizer(): Tokenizer {
   return tokenizerOf(tinySettings);
 }
 
-/** Vocabularies that sentencepiece trained, with its own answers; see scripts/reference/tokenizer_fixtures.py. */
+/**
+ * Vocabularies that sentencepiece trained, with its own answers; see scripts/reference/tokenizer_fixtures.py.
+ */
 export interface TrainedVariant {
   name: string;
   /** base64 of the model */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { streamed, trainedTokenizer, trainedVariants } from "./models.js";
 
-// The expected values were written by sentencepiece itself: every normaliser setting, replacement rules, with and without byte fallback.
+// The expected values were written by sentencepiece itself: every normaliser setting, replacement rules, with
+// and without byte fallback.
 describe.each(trainedVariants())("like sentencepiece: $name", (variant) => {
   const tokenizer = trainedTokenizer(variant);
 
