@@ -44,8 +44,9 @@ export function moduleOfCell(
   if (wrapped) {
     insertions.push({ offset: wrapped.start, text: "(" }, { offset: wrapped.end, text: ")" });
   } else {
+    const exported = exportedByName(file);
     for (const statement of file.statements) {
-      exportStatement(statement, file, insertions, declared, reexported);
+      exportStatement(statement, file, exported, insertions, declared, reexported);
     }
   }
   const prefix = importPrefix(source, names, declared, keep);
@@ -60,6 +61,7 @@ export function moduleOfCell(
 function exportStatement(
   statement: ts.Statement,
   file: ts.SourceFile,
+  exported: ReadonlySet<string>,
   insertions: Insertion[],
   declared: CellSource["declared"],
   reexported: string[],
@@ -70,7 +72,7 @@ function exportStatement(
     for (const name of names) {
       if (!name) continue;
       declared.set(name.text, { assignable: false, kind: "module" });
-      reexported.push(name.text);
+      if (!exported.has(name.text)) reexported.push(name.text);
     }
     return;
   }
@@ -89,7 +91,20 @@ function exportStatement(
   for (const name of names) declared.set(name, { assignable, kind: kindOf(statement, assignable) });
   const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
   if (modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)) return;
+  if (names.some((name) => exported.has(name))) return;
   insertions.push({ offset: statement.getStart(file), text: "export " });
+}
+
+/** The names that the cell itself exports with `export { name }`; exporting them once more would be an error. */
+function exportedByName(file: ts.SourceFile): Set<string> {
+  const names = new Set<string>();
+  for (const statement of file.statements) {
+    if (!ts.isExportDeclaration(statement) || statement.moduleSpecifier) continue;
+    if (!statement.exportClause || !ts.isNamedExports(statement.exportClause)) continue;
+    for (const element of statement.exportClause.elements)
+      names.add((element.propertyName ?? element.name).text);
+  }
+  return names;
 }
 
 function kindOf(statement: ts.Statement, assignable: boolean): string {

@@ -16,7 +16,7 @@ const IS_CELL = /(^|[\\/])__cell_[^\\/]*\.ts$/;
 export class Workspace {
   readonly service: ts.LanguageService;
   readonly #folder: string;
-  readonly #cells = new Map<string, { text: string; version: number }>();
+  readonly #cells = new Map<string, { text: string; version: number; snapshot: ts.IScriptSnapshot }>();
   readonly #globalsFile: string;
   #version = 0;
 
@@ -43,7 +43,8 @@ export class Workspace {
   }
 
   setCell(module: string, text: string): void {
-    this.#cells.set(this.pathOf(module), { text, version: ++this.#version });
+    const snapshot = ts.ScriptSnapshot.fromString(text);
+    this.#cells.set(this.pathOf(module), { text, version: ++this.#version, snapshot });
   }
 
   removeCell(module: string): void {
@@ -113,10 +114,12 @@ export class Workspace {
       getScriptVersion: (path) => (path === this.#globalsFile ? "1" : versionOf(path)),
       getScriptSnapshot: (path) => {
         if (path === this.#globalsFile) return globals;
+        const cell = this.#cells.get(path);
+        if (cell) return cell.snapshot;
         const current = versionOf(path);
         const known = snapshots.get(path);
         if (known?.version === current) return known.snapshot;
-        const text = this.#cells.get(path)?.text ?? ts.sys.readFile(path);
+        const text = ts.sys.readFile(path);
         if (text === undefined) return undefined;
         const snapshot = ts.ScriptSnapshot.fromString(text);
         snapshots.set(path, { version: current, snapshot });

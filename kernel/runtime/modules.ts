@@ -5,6 +5,8 @@ import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 import type { ImportRequest, LocalModule } from "../language/engine.js";
 
+const LOADER_WARNING = "USE_MAIN_CONTEXT_DEFAULT_LOADER";
+
 type Require = (specifier: string) => unknown;
 
 /** Runs the compiled code of a local TypeScript file. */
@@ -35,7 +37,13 @@ export class Modules {
     readonly own: ReadonlyMap<string, unknown>,
     readonly store: object,
     readonly run: RunModule,
-  ) {}
+  ) {
+    // Node warns of the loader constant that every import uses; the reader of a notebook has no use for that.
+    const { emitWarning } = process;
+    process.emitWarning = ((warning: unknown, ...rest: never[]) => {
+      if (!String(warning).includes(LOADER_WARNING)) emitWarning.call(process, warning as string, ...rest);
+    }) as typeof emitWarning;
+  }
 
   /** Loads the imports of a cell of this folder. */
   async preload(

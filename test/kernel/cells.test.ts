@@ -64,6 +64,10 @@ describe("TypeScript as people write it", () => {
     ["null", "null"],
     ["undefined", undefined],
     ["export const exported = 8; exported", "8"],
+    [
+      "interface Named { a: 1 } const local: Named = { a: 1 }; export { local }; export type { Named }; local",
+      "{ a: 1 }",
+    ],
     ["(await import('node:os')).EOL.length", "1"],
     [
       "const self = { name: 'loop' } as any; self.self = self; self",
