@@ -17,6 +17,9 @@ export function scope<T>(f: () => T): T {
   let result: T;
   try {
     result = f();
+  } catch (error) {
+    for (const tensor of inner) tensor.release();
+    throw error;
   } finally {
     current = outer;
   }

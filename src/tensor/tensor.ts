@@ -4,9 +4,19 @@ import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType } from "./dtype.js";
 import { enter, leave } from "./scope.js";
 
-/** Elements of a shape. */
+/** Elements of a shape. Throws `SHAPE_INVALID` unless all sizes are whole numbers from 0 to 2^31 − 1. */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let count = 1;
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < 0 || size >= 2 ** 31) {
+      throw new PersimmonError(
+        "SHAPE_INVALID",
+        `a shape has whole numbers from 0 to 2147483647, got [${shape.join(", ")}]`,
+      );
+    }
+    count *= size;
+  }
+  return count;
 }
 
 /**
@@ -44,6 +54,12 @@ export class Tensor {
     values: Float32Array | Int32Array,
     shape: readonly number[] = [values.length],
   ): Tensor {
+    if (!(values instanceof Float32Array || values instanceof Int32Array)) {
+      throw new PersimmonError(
+        "ARGUMENT_INVALID",
+        "Tensor.from takes a Float32Array or an Int32Array; make one with Float32Array.from(values)",
+      );
+    }
     if (elementCount(shape) !== values.length) {
       throw new PersimmonError(
         "SHAPE_MISMATCH",

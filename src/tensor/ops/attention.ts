@@ -99,6 +99,7 @@ export function splitHeads(qkv: Tensor, heads: number): { q: Tensor; k: Tensor; 
     );
   }
   const [q, k, v] = [0, 1, 2].map(() => Tensor.empty(qkv.device, [tokens, heads, headDim]));
+  if (qkv.size === 0) return { q, k, v };
   native().splitHeads(qkv.device.stream, q.buffer, k.buffer, v.buffer, qkv.buffer, tokens, heads, headDim);
   return { q, k, v };
 }
@@ -115,6 +116,7 @@ export function rotary(x: Tensor, tables: RotaryTables, positions: Tensor): Tens
   expectTensor("rotary", "positions", positions, [tokens], ["int32"]);
   const rotaryDims = checkRotary("rotary", tables, headDim);
   const out = Tensor.empty(x.device, x.shape);
+  if (x.size === 0) return out;
   native().rotary(
     x.device.stream,
     out.buffer,
@@ -133,6 +135,7 @@ export function rotary(x: Tensor, tables: RotaryTables, positions: Tensor): Tens
 
 /** Stores rotated keys and values [tokens, heads, headDim] at the tokens' positions in the cache. */
 export function cacheAppend(k: Tensor, v: Tensor, cache: LayerCache): void {
+  expectTensor("cacheAppend", "cache.keys", cache.keys, [undefined, undefined, undefined, undefined]);
   expectTensor("cacheAppend", "k", k, [undefined, undefined, cache.keys.shape[3]]);
   expectTensor("cacheAppend", "v", v, k.shape);
   const sizes = checkCache("cacheAppend", cache, k.shape[0], k.shape[1]);
@@ -145,6 +148,7 @@ export function cacheAppend(k: Tensor, v: Tensor, cache: LayerCache): void {
  * @returns [tokens, heads, cache.longest]; entries past a token's own position are 0
  */
 export function attentionPattern(q: Tensor, cache: LayerCache): Tensor {
+  expectTensor("attentionPattern", "cache.keys", cache.keys, [undefined, undefined, undefined, undefined]);
   expectTensor("attentionPattern", "q", q, [undefined, undefined, cache.keys.shape[3]]);
   const [tokens, heads] = q.shape;
   const sizes = checkCache("attentionPattern", cache, tokens, heads);
@@ -183,6 +187,12 @@ function checkCache(
 ): AttentionSizes {
   const headDim = headWidth(op, cache, heads);
   const [pageCount, , pageTokens] = cache.keys.shape;
+  if (heads === 0 || headDim === 0 || pageTokens === 0) {
+    throw new PersimmonError(
+      "SHAPE_MISMATCH",
+      `ops.${op}: cache.keys must have heads, positions and dimensions, got [${cache.keys.shape.join(", ")}]`,
+    );
+  }
   expectTensor(op, "cache.values", cache.values, cache.keys.shape);
   expectTensor(op, "cache.pageTable", cache.pageTable, [undefined, undefined], ["int32"]);
   expectTensor(op, "cache.positions", cache.positions, [tokens], ["int32"]);

@@ -37,6 +37,12 @@ export function expectTensor(
   }
 }
 
+/** Checks that rows have at least one number, where there is no result without any. Throws `SHAPE_MISMATCH`. */
+export function expectColumns(op: string, argument: string, width: number): void {
+  if (width > 0) return;
+  throw new PersimmonError("SHAPE_MISMATCH", `ops.${op}: ${argument} must have at least one column`);
+}
+
 /** Checks that an argument is a float32 tensor of at least one axis, of any shape. */
 export function expectFloat32(op: string, argument: string, tensor: unknown): asserts tensor is Tensor {
   const rank = tensor instanceof Tensor ? tensor.shape.length : 1;
@@ -44,7 +50,8 @@ export function expectFloat32(op: string, argument: string, tensor: unknown): as
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : typeof value === "object" ? value.constructor.name : typeof value;
+  if (value === null || typeof value !== "object") return String(value === null ? null : typeof value);
+  return value.constructor?.name ?? "object";
 }
 
 /** Element types that weights are stored in. */

@@ -31,7 +31,7 @@ export function softmax(x: Tensor): Tensor {
   expectFloat32("softmax", "x", x);
   const [rows, width] = rowsAndWidth(x);
   const out = Tensor.empty(x.device, x.shape);
-  native().softmax(x.device.stream, out.buffer, x.buffer, rows, width);
+  if (x.size > 0) native().softmax(x.device.stream, out.buffer, x.buffer, rows, width);
   return out;
 }
 
@@ -40,7 +40,7 @@ export function logSoftmax(x: Tensor): Tensor {
   expectFloat32("logSoftmax", "x", x);
   const [rows, width] = rowsAndWidth(x);
   const out = Tensor.empty(x.device, x.shape);
-  native().logSoftmax(x.device.stream, out.buffer, x.buffer, rows, width);
+  if (x.size > 0) native().logSoftmax(x.device.stream, out.buffer, x.buffer, rows, width);
   return out;
 }
 

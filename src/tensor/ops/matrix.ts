@@ -51,6 +51,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: numb
   expectTensor("layerNorm", "weight", weight, [width], weightDTypes);
   expectTensor("layerNorm", "bias", bias, [width], weightDTypes);
   const out = Tensor.empty(x.device, x.shape);
+  if (x.size === 0) return out;
   const stream = x.device.stream;
   native().layerNorm(
     stream,

@@ -1,12 +1,13 @@
 import { PersimmonError } from "../../errors.js";
 import { native } from "../../native.js";
 import { Tensor } from "../tensor.js";
-import { expectTensor } from "./check.js";
+import { expectColumns, expectTensor } from "./check.js";
 
 /** The index of the largest value of each row; of equal ones the first. x [rows, width] → [rows] int32. */
 export function argmax(x: Tensor): Tensor {
   expectTensor("argmax", "x", x, [undefined, undefined]);
   const [rows, width] = x.shape;
+  expectColumns("argmax", "x", width);
   const out = Tensor.empty(x.device, [rows], "int32");
   native().argmax(x.device.stream, out.buffer, x.buffer, rows, width);
   return out;
@@ -27,25 +28,39 @@ export function sample(
   options: { temperature: number; topK: number; topP: number },
   uniform: Float64Array,
 ): Tensor {
-  expectTensor("sample", "logits", logits, [uniform.length, undefined]);
-  const [rows, width] = logits.shape;
-  const { temperature, topK, topP } = options;
-  if (!(temperature > 0 && Number.isFinite(temperature))) {
+  if (!(uniform instanceof Float64Array) || uniform.some((value) => !(value >= 0 && value < 1))) {
     throw new PersimmonError(
-      "SAMPLING_INVALID",
-      `ops.sample: temperature must be above 0, got ${temperature}`,
+      "ARGUMENT_INVALID",
+      "ops.sample: uniform must be a Float64Array of numbers from 0 to below 1",
     );
   }
+  expectTensor("sample", "logits", logits, [uniform.length, undefined]);
+  const [rows, width] = logits.shape;
+  expectColumns("sample", "logits", width);
+  const { temperature, topK, topP } = options;
+  expectSampling("temperature", temperature, temperature > 0 && Number.isFinite(temperature), "above 0");
+  const isCount = Number.isInteger(topK) && topK >= 0 && topK < 2 ** 31;
+  expectSampling("topK", topK, isCount, "a whole number from 0");
+  expectSampling("topP", topP, topP >= 0 && topP <= 1, "from 0 to 1");
   const out = Tensor.empty(logits.device, [rows], "int32");
   const { stream } = logits.device;
   native().sample(stream, out.buffer, logits.buffer, rows, width, temperature, topK, topP, uniform);
   return out;
 }
 
+function expectSampling(option: string, value: unknown, valid: boolean, expected: string): void {
+  if (valid) return;
+  throw new PersimmonError(
+    "SAMPLING_INVALID",
+    `ops.sample: ${option} must be ${expected}, got ${String(value)}`,
+  );
+}
+
 /** The log-probability of ids[r] under the softmax of row r. logits [rows, vocabulary], ids [rows] int32 → [rows]. */
 export function gatherLogProbability(logits: Tensor, ids: Tensor): Tensor {
   expectTensor("gatherLogProbability", "logits", logits, [undefined, undefined]);
   const [rows, width] = logits.shape;
+  expectColumns("gatherLogProbability", "logits", width);
   expectTensor("gatherLogProbability", "ids", ids, [rows], ["int32"]);
   const out = Tensor.empty(logits.device, [rows]);
   native().gatherLogProbability(logits.device.stream, out.buffer, logits.buffer, ids.buffer, rows, width);

@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { beforeEach, describe, expect, it } from "vitest";
+import { native } from "../../../src/native.js";
+import { Device } from "../../../src/tensor/device.js";
+import * as ops from "../../../src/tensor/ops/index.js";
+import { Tensor } from "../../../src/tensor/tensor.js";
+import { RandomValues } from "../../support/random_values.js";
+import * as reference from "../../support/reference_ops.js";
+import {
+  bfloat16,
+  device,
+  expectClose,
+  expectSameBits,
+  float32,
+  instructionSets,
+  int32,
+  valuesOf,
+} from "./on_device.js";
+
+const seeds = fc.nat(2 ** 31);
+const rowCounts = fc.constantFrom(0, 1, 2, 5, 17, 70);
+const features = fc.constantFrom(1, 2, 3, 15, 16, 31, 48, 64, 80, 129, 256);
+const dtypes = fc.constantFrom("float32" as const, "bfloat16" as const);
+
+/** Weights as a tensor, and the values that it holds after rounding. */
+function weights(dtype: "float32" | "bfloat16", values: Float32Array, shape: readonly number[]) {
+  return dtype === "float32"
+    ? { tensor: float32(values, shape), values }
+    : { tensor: bfloat16(values, shape), values: reference.roundToBFloat16(values) };
+}
+
+it("bfloat16 rounds to nearest even", () => {
+  const values = new RandomValues(1).normal(4099, 100);
+  values.set([1 + 2 ** -8, 1 + 3 * 2 ** -8, 0, -0, 3.4e38, 1e-40, Infinity, -Infinity]);
+  expectSameBits(
+    valuesOf(() => bfloat16(values)),
+    reference.roundToBFloat16(values),
+  );
+});
+
+describe.each(instructionSets)("matrix ops on %s", (name) => {
+  beforeEach(() => expect(native().setInstructionSet(name)).toBe(true));
+
+  it("linear", () => {
+    fc.assert(
+      fc.property(
+        seeds,
+        rowCounts,
+        features,
+        features,
+        dtypes,
+        fc.boolean(),
+        (seed, rows, inFeatures, outFeatures, dtype, hasBias) => {
+          const random = new RandomValues(seed);
+          const x = random.normal(rows * inFeatures);
+          const w = weights(dtype, random.normal(outFeatures * inFeatures), [outFeatures, inFeatures]);
+          const b = hasBias ? weights(dtype, random.normal(outFeatures), [outFeatures]) : undefined;
+          const args = [inFeatures, outFeatures, rows] as const;
+          const wanted = reference.linear(x, w.values, b?.values, ...args);
+          const abs = (values: Float32Array) => values.map(Math.abs);
+          const magnitude = reference.linear(abs(x), abs(w.values), b && abs(b.values), ...args);
+          const found = valuesOf(() => ops.linear(float32(x, [rows, inFeatures]), w.tensor, b?.tensor));
+          expectClose(found, wanted, 1e-6, (i) => magnitude[i]);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("layerNorm", () => {
+    fc.assert(
+      fc.property(
+        seeds,
+        rowCounts,
+        features,
+        dtypes,
+        fc.constantFrom(1e-5, 0, 0.5),
+        (seed, rows, width, dtype, epsilon) => {
+          // Without epsilon a row of one number is 0 / 0.
+          fc.pre(width > 1 || epsilon > 0);
+          const random = new RandomValues(seed);
+          const x = random.normal(rows * width, 2, 3);
+          const w = weights(dtype, random.normal(width), [width]);
+          const b = weights(dtype, random.normal(width), [width]);
+          expectClose(
+            valuesOf(() => ops.layerNorm(float32(x, [rows, width]), w.tensor, b.tensor, epsilon)),
+            reference.layerNorm(x, w.values, b.values, epsilon),
+            // Two numbers that are nearly equal lose the digits that they share.
+            width === 2 ? 1e-2 : 2e-5,
+            () => 10,
+          );
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("embedding copies rows exactly, and an id outside the table gives NaN", () => {
+    fc.assert(
+      fc.property(seeds, rowCounts, features, dtypes, (seed, tokens, hidden, dtype) => {
+        const random = new RandomValues(seed);
+        const table = weights(dtype, random.normal(11 * hidden), [11, hidden]);
+        const ids = Array.from({ length: tokens }, () => random.integer(13) - 1);
+        const found = valuesOf(() => ops.embedding(table.tensor, int32(ids)));
+        const wanted = Float32Array.from(reference.embedding(table.values, hidden, ids));
+        expect(Array.from(found)).toEqual(Array.from(wanted));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("a row of linear and layerNorm does not depend on its neighbours or the number of threads", () => {
+    const random = new RandomValues(5);
+    const [inFeatures, outFeatures, rows] = [129, 70, 70];
+    const x = random.normal(rows * inFeatures);
+    const matrix = random.normal(outFeatures * inFeatures);
+    const vector = random.normal(inFeatures);
+    const run = (at: Device, from: number, to: number) => {
+      const part = Tensor.from(at, x.slice(from * inFeatures, to * inFeatures), [to - from, inFeatures]);
+      const on = (values: Float32Array, shape: number[]) => Tensor.from(at, values, shape);
+      const normed = ops.layerNorm(part, on(vector, [inFeatures]), on(vector, [inFeatures]), 1e-5);
+      return ops.linear(normed, on(matrix, [outFeatures, inFeatures])).dataSync();
+    };
+    const together = run(device, 0, rows);
+    for (const [from, to] of [
+      [0, 1],
+      [3, 5],
+      [10, 27],
+      [69, 70],
+    ]) {
+      const alone = run(Device.cpu(to % 2 === 0 ? 2 : 1), from, to);
+      expectSameBits(alone, together.slice(from * outFeatures, to * outFeatures));
+    }
+  });
+
+  it("bfloat16 weights give the bits of float32 weights of the same values", () => {
+    const random = new RandomValues(6);
+    const values = random.normal(33 * 80);
+    const x = float32(random.normal(5 * 80), [5, 80]);
+    const narrow = valuesOf(() => ops.linear(x, bfloat16(values, [33, 80])));
+    const wide = valuesOf(() => ops.linear(x, float32(reference.roundToBFloat16(values), [33, 80])));
+    expectSameBits(narrow, wide);
+  });
+});
+
+it("linear of no features is its bias, and layerNorm of no features is empty", () => {
+  const empty = float32(new Float32Array(0), [3, 0]);
+  const bias = float32([1, 2]);
+  const out = ops.linear(empty, float32(new Float32Array(0), [2, 0]), bias);
+  expect(Array.from(out.dataSync())).toEqual([1, 2, 1, 2, 1, 2]);
+  const none = float32([]);
+  expect(ops.layerNorm(empty, none, none, 1e-5).dataSync()).toEqual(new Float32Array(0));
+});

@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { Device } from "../../src/tensor/device.js";
+import * as ops from "../../src/tensor/ops/index.js";
+import { scope } from "../../src/tensor/scope.js";
+import { Tensor } from "../../src/tensor/tensor.js";
+import { codeOf } from "../support/codes.js";
+
+const device = Device.cpu(2);
+const values = Float32Array.of(1, 2, 3, 4, 5, 6);
+
+describe("Tensor", () => {
+  it("gives back what it was made from, and does not follow later changes of the source", async () => {
+    const source = Float32Array.from(values);
+    const tensor = Tensor.from(device, source, [2, 3]);
+    source.fill(0);
+    expect(await tensor.data()).toEqual(values);
+    expect(tensor.dataSync()).toEqual(values);
+    expect(await Tensor.from(device, Int32Array.of(2 ** 31 - 1, -1)).integers()).toEqual(
+      Int32Array.of(2 ** 31 - 1, -1),
+    );
+  });
+
+  it("rows and reshape look at the same memory, which lives as long as the last of them", async () => {
+    const tensor = Tensor.from(device, values, [3, 2]);
+    const rows = tensor.rows(1, 3);
+    const flat = rows.reshape([4]);
+    expect(rows.shape).toEqual([2, 2]);
+    tensor.release();
+    rows.release();
+    // What is made now must not land in the memory that `flat` still holds.
+    Tensor.from(device, new Float32Array(6));
+    expect(await flat.data()).toEqual(Float32Array.of(3, 4, 5, 6));
+  });
+
+  it("a view of a part of a page can be read and used at any alignment", () => {
+    const tensor = Tensor.from(
+      device,
+      Float32Array.from({ length: 35 }, (_, i) => i),
+      [5, 7],
+    );
+    expect(ops.add(tensor.rows(1, 2), tensor.rows(4, 5)).dataSync()).toEqual(
+      Float32Array.from({ length: 7 }, (_, i) => 7 + i + 28 + i),
+    );
+  });
+
+  it.each<[string, string, () => unknown]>([
+    ["a shape of another size", "SHAPE_MISMATCH", () => Tensor.from(device, values, [7])],
+    ["a plain list", "ARGUMENT_INVALID", () => Tensor.from(device, [1, 2] as never)],
+    ["float64 values", "ARGUMENT_INVALID", () => Tensor.from(device, Float64Array.of(1) as never)],
+    ["a negative size", "SHAPE_INVALID", () => Tensor.empty(device, [-1])],
+    ["two negative sizes", "SHAPE_INVALID", () => Tensor.from(device, values, [-2, -3])],
+    ["a size that is no number", "SHAPE_INVALID", () => Tensor.empty(device, [Number.NaN])],
+    ["a broken size", "SHAPE_INVALID", () => Tensor.empty(device, [1.5])],
+    ["more memory than there is", "OUT_OF_MEMORY", () => Tensor.empty(device, [2 ** 30, 2 ** 30])],
+    ["a reshape to another size", "SHAPE_MISMATCH", () => Tensor.from(device, values).reshape([7])],
+    ["a reshape with signs", "SHAPE_INVALID", () => Tensor.from(device, values).reshape([-2, -3])],
+    ["rows past the end", "INDEX_OUT_OF_RANGE", () => Tensor.from(device, values).rows(0, 7)],
+    ["rows backwards", "INDEX_OUT_OF_RANGE", () => Tensor.from(device, values).rows(3, 2)],
+    ["no threads", "THREADS_INVALID", () => Device.cpu(0)],
+    ["half a thread", "THREADS_INVALID", () => Device.cpu(1.5)],
+  ])("%s: %s", (_, code, f) => expect(codeOf(f)).toBe(code));
+
+  it("cannot be used after its release, by any method", async () => {
+    const tensor = Tensor.from(device, values);
+    tensor.release();
+    tensor.release();
+    for (const f of [
+      () => tensor.dataSync(),
+      () => tensor.rows(0, 1),
+      () => tensor.reshape([2, 3]),
+      () => ops.reluSquared(tensor),
+    ]) {
+      expect(codeOf(f)).toBe("TENSOR_RELEASED");
+    }
+    await expect(tensor.data()).rejects.toMatchObject({ code: "TENSOR_RELEASED" });
+    await expect(tensor.integers()).rejects.toMatchObject({ code: "TENSOR_RELEASED" });
+  });
+});
+
+describe("memory", () => {
+  const inUse = () => device.memory().bytesInUse;
+
+  it("a scope gives back all that it neither returns nor keeps", () => {
+    const before = inUse();
+    let inner: Tensor | undefined;
+    const out = scope(() => {
+      const x = Tensor.from(device, values);
+      inner = ops.reluSquared(x);
+      return ops.add(x, inner);
+    });
+    expect(codeOf(() => inner?.dataSync())).toBe("TENSOR_RELEASED");
+    expect(out.dataSync()).toEqual(values.map((value) => value + value ** 2));
+    out.release();
+    expect(inUse()).toBe(before);
+  });
+
+  it("nested scopes, lists and objects of tensors, and keep()", () => {
+    const before = inUse();
+    let kept: Tensor | undefined;
+    scope(() => {
+      const { a, list } = scope(() => {
+        kept = Tensor.from(device, values).keep();
+        return { a: Tensor.from(device, values), list: scope(() => [Tensor.from(device, values)])[0] };
+      });
+      expect(ops.add(a, list).dataSync()).toEqual(values.map((value) => 2 * value));
+    });
+    expect(kept?.dataSync()).toEqual(values);
+    kept?.release();
+    expect(inUse()).toBe(before);
+  });
+
+  it("a scope that throws gives everything back", () => {
+    const before = inUse();
+    expect(() =>
+      scope(() => {
+        Tensor.from(device, values);
+        scope(() => {
+          Tensor.from(device, values);
+          throw new Error("on purpose");
+        });
+      }),
+    ).toThrow("on purpose");
+    expect(inUse()).toBe(before);
+    // And the scope that is open is the outer one again: none.
+    const after = Tensor.from(device, values);
+    expect(after.dataSync()).toEqual(values);
+    after.release();
+  });
+
+  it("memory that was given back is used again in stream order, never under a reader's feet", () => {
+    // Without the order of the stream, later tensors would land in memory that earlier ops still read.
+    const sums: Tensor[] = [];
+    for (let i = 0; i < 200; i++) {
+      sums.push(
+        scope(() => {
+          const x = Tensor.from(device, new Float32Array(5000).fill(i));
+          return ops.add(x, ops.reluSquared(x)).rows(4999 - 1, 4999);
+        }),
+      );
+    }
+    for (const [i, sum] of sums.entries()) {
+      expect(sum.dataSync()[0]).toBe(i + i * i);
+      sum.release();
+    }
+  });
+
+  it("`using` disposes", () => {
+    const before = inUse();
+    {
+      using tensor = Tensor.from(device, values);
+      expect(tensor.size).toBe(6);
+    }
+    expect(inUse()).toBe(before);
+  });
+});
