@@ -55,9 +55,11 @@ export function readSentencePieceFile(data: Uint8Array, source: string): Tokeniz
         readPiece(file.message(), starts, ends, scores, types);
         break;
       case 2:
+        if (trainer !== undefined) throw file.corrupt("a second trainer_spec (field 2)");
         trainer = readTrainer(file.message());
         break;
       case 3:
+        if (normalizer !== undefined) throw file.corrupt("a second normalizer_spec (field 3)");
         normalizer = readNormalizer(file.message());
         break;
       case 5:

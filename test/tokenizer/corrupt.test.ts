@@ -144,6 +144,11 @@ describe("damaged SentencePiece files", () => {
     ],
     ["an endless piece", writeModel({ pieces: [...headPieces, ["a".repeat(5000), -1]] }), /5000 bytes long/],
     [
+      "two sets of settings",
+      Buffer.concat([writeModel(tinySettings), lengthDelimited(3, Buffer.alloc(0))]),
+      /second/,
+    ],
+    [
       "no settings",
       Buffer.concat([lengthDelimited(1, lengthDelimited(1, Buffer.from("a")))]),
       /no trainer_spec/,
