@@ -12,17 +12,23 @@ export class StopTexts {
 
   /**
    * Adds a piece.
-   * @returns `end`: where the first stop text begins, if one has come; `safe`: how far the text cannot be part of one
+   * @returns `end`: where the stop text that was complete first begins (of several, the longest), if one has come, however
+   * the text was cut into pieces; `safe`: how far the text cannot be part of one
    */
   push(piece: string): { end: number | undefined; safe: number } {
     const before = this.text.length;
     this.text += piece;
     let end: number | undefined;
+    let complete = Number.POSITIVE_INFINITY;
     let safe = this.text.length;
     for (const stop of this.stops) {
       // A stop text that was not there before must end inside the new piece.
       const at = this.text.indexOf(stop, Math.max(0, before - stop.length + 1));
-      if (at >= 0 && (end === undefined || at < end)) end = at;
+      const completeAt = at + stop.length;
+      if (at >= 0 && (completeAt < complete || (completeAt === complete && at < (end as number)))) {
+        end = at;
+        complete = completeAt;
+      }
       safe = Math.min(safe, this.text.length - this.overlap(stop));
     }
     return { end, safe };

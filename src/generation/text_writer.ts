@@ -44,24 +44,17 @@ export class TextWriter {
   push(id: number, logprob: number | undefined): void {
     this.ids.push(id);
     const isEos = this.endIds.includes(id);
-    const piece = isEos ? this.decoder.end() : this.decoder.push(id);
-    this.write({ id, text: piece, ...(logprob !== undefined && { logprob }) });
-    if (this.finish !== undefined) return;
-    if (isEos) this.end("eos");
-    else if (this.ids.length >= this.limit) this.end("length");
+    const isLast = isEos || this.ids.length >= this.limit;
+    let text = isEos ? "" : this.decoder.push(id);
+    // What never became a character belongs to the last token: a stop text may end in it.
+    if (isLast) text += this.decoder.end();
+    this.write({ id, text, ...(logprob !== undefined && { logprob }) });
+    if (isLast) this.end(isEos ? "eos" : "length");
   }
 
+  /** Ends the text where it is; an unfinished character of an interrupted one is left out. */
   end(finish: Finish): void {
     if (this.finish !== undefined) return;
-    const rest = this.decoder.end();
-    if (rest !== "") {
-      const last = this.held.at(-1);
-      this.text += rest;
-      if (last !== undefined) {
-        last.token.text += rest;
-        last.end = this.text.length;
-      }
-    }
     this.finish = finish;
     this.release(this.text.length);
   }
