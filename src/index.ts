@@ -1,4 +1,5 @@
 /** Persimmon Lab: the model, its parts and its tools, for notebooks and for plain Node. */
+export * from "./display/index.js";
 export { PersimmonError } from "./errors.js";
 export { type ChatTurn, chatPrompt, chatStop } from "./generation/chat.js";
 export type { GenerateOptions } from "./generation/options.js";

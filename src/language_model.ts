@@ -1,3 +1,4 @@
+import { modelBundle } from "./display/model.js";
 import { PersimmonError } from "./errors.js";
 import { type Generator, generateBatch, prefill, prefillChunk } from "./generation/generate.js";
 import { checkOptions, type GenerateOptions } from "./generation/options.js";
@@ -111,6 +112,7 @@ export class LanguageModel extends Persimmon {
     const ids = this.encodePrompt(prompt, options.bos);
     const result = new TokenLogprobs(ids.length - 1);
     result.ids = ids;
+    result.pieces = ids.map((id) => this.#tokenizer?.pieceOf(id) ?? String(id));
     let at = 0;
     await this.forEachChunk(ids, async (logits) => {
       const [rows] = logits.shape;
@@ -242,6 +244,11 @@ export class LanguageModel extends Persimmon {
       using logits = forward(this, this.device, this.kv, [{ sequence, ids: chunk, logits: "all" }]);
       await use(logits);
     }
+  }
+
+  /** How a notebook shows it: the tree of modules. */
+  [Symbol.for("Jupyter.display")](): Record<string, unknown> {
+    return modelBundle(this, this);
   }
 
   #generator(): Generator {

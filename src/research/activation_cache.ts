@@ -1,3 +1,4 @@
+import { tableHtml } from "../display/table_html.js";
 import { PersimmonError } from "../errors.js";
 import type { Site } from "../runtime/sites.js";
 
@@ -21,6 +22,16 @@ export class ActivationCache {
   /** The sites that were kept, in the order of the forward pass. */
   get sites(): string[] {
     return [...this.activations.keys()];
+  }
+
+  /** How a notebook shows it: what was kept. */
+  [Symbol.for("Jupyter.display")](): Record<string, unknown> {
+    const values = [...this.activations].map(([site, { shape }]) => [site, `[${shape.join(", ")}]`]);
+    const text = values.map((row) => row.join("  ")).join("\n");
+    return {
+      "text/html": tableHtml({ columns: ["site", "shape"], values, shape: [values.length, 2] }),
+      "text/plain": text,
+    };
   }
 
   /** The values at a site. Throws `SITE_NOT_CACHED`. */

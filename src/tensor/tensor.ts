@@ -2,6 +2,7 @@ import { PersimmonError } from "../errors.js";
 import { type NativeBuffer, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType } from "./dtype.js";
+import { preview } from "./preview.js";
 import { enter, leave } from "./scope.js";
 
 /** Elements of a shape. Throws `SHAPE_INVALID` unless all sizes are whole numbers from 0 to 2^31 − 1. */
@@ -141,6 +142,11 @@ export class Tensor {
   [Symbol.dispose](): void {
     leave(this);
     this.release();
+  }
+
+  /** How a notebook shows it. */
+  [Symbol.for("Jupyter.display")](): Promise<Record<string, unknown>> {
+    return preview(this);
   }
 
   private get byteLength(): number {

@@ -48,7 +48,7 @@ const LAYERS: Record<string, string[]> = {
   model: ["nn", "tensor"],
   runtime: ["model", "nn", "tensor", "native", "checkpoint"],
   generation: ["runtime", "model", "tensor"],
-  display: ["tensor"],
+  display: ["nn", "tensor"],
 };
 
 describe("imports run one way", () => {

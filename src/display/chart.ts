@@ -1,0 +1,91 @@
+import { PersimmonError } from "../errors.js";
+import type { Layout } from "./figure.js";
+
+/** What every chart can be told. */
+export interface ChartOptions {
+  /** What one sees, in a few words. */
+  title?: string;
+  /** A second line under the title: of what, over how much. */
+  subtitle?: string;
+  /** Title of the horizontal axis, with its unit. */
+  x?: string;
+  /** Title of the vertical axis, with its unit. */
+  y?: string;
+  /** Pixels; 820. */
+  width?: number;
+  /** Pixels; 400. */
+  height?: number;
+  /** Parts of a plotly layout that win over everything else. */
+  layout?: Layout;
+}
+
+/** Numbers in a row: a list or a typed array. */
+export type Numbers = readonly number[] | Float32Array | Float64Array | Int32Array | Uint32Array;
+
+/** The layout for the options; `more` is what the kind of chart adds. */
+export function chartLayout(options: ChartOptions, more: Layout = {}): Layout {
+  for (const name of ["width", "height"] as const) {
+    const value = options[name];
+    if (value !== undefined && !(Number.isFinite(value) && value >= 50 && value <= 10_000)) {
+      throw new PersimmonError("FIGURE_INVALID", `${name} must be from 50 to 10000 pixels, got ${value}`);
+    }
+  }
+  const { title, subtitle, width, height } = options;
+  const base: Layout = {
+    ...(title !== undefined && {
+      title: { text: title, ...(subtitle !== undefined && { subtitle: { text: subtitle } }) },
+    }),
+    ...(width !== undefined && { width }),
+    ...(height !== undefined && { height }),
+    xaxis: { title: { text: options.x } },
+    yaxis: { title: { text: options.y } },
+  };
+  return merged(merged(base, more), options.layout ?? {});
+}
+
+/** Objects are merged key by key; of everything else the latter wins. */
+function merged(a: Layout, b: Layout): Layout {
+  const result = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const old = result[key];
+    result[key] = isPlainObject(old) && isPlainObject(value) ? merged(old, value) : value;
+  }
+  return result;
+}
+
+function isPlainObject(value: unknown): value is Layout {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** Throws `FIGURE_INVALID` unless `value` is a list of numbers. */
+export function checkNumbers(value: unknown, where: string): asserts value is Numbers {
+  const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+  if (!isList) {
+    throw new PersimmonError("FIGURE_INVALID", `${where} must be a list of numbers, got ${describe(value)}`);
+  }
+  const wrong = (value as unknown[]).findIndex((element) => typeof element !== "number");
+  if (wrong >= 0) {
+    const found = describe((value as unknown[])[wrong]);
+    throw new PersimmonError("FIGURE_INVALID", `${where}[${wrong}] must be a number, got ${found}`);
+  }
+}
+
+/** Throws `FIGURE_INVALID` unless there are as many of one as of the other. */
+export function checkSameLength(
+  a: ArrayLike<unknown>,
+  aName: string,
+  b: ArrayLike<unknown>,
+  bName: string,
+): void {
+  if (a.length === b.length) return;
+  throw new PersimmonError(
+    "FIGURE_INVALID",
+    `${aName} has ${a.length} entries, but ${bName} has ${b.length}: each point needs both`,
+  );
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
+  if (typeof value !== "object" || value === null) return String(value);
+  return "an object";
+}

@@ -1,0 +1,33 @@
+import { escapeHtml } from "./html.js";
+
+/** A token with a number that its background shows. */
+export interface ColouredToken {
+  /** As the tokenizer has it; `▁` stands for a space. */
+  piece: string;
+  /** From 0 (no colour) to 1 (full colour). */
+  amount: number;
+  /** Shown while the mouse is on it. */
+  hover: string;
+}
+
+/**
+ * Tokens as running text, each on a background as strong as its number. Plain HTML with inline styles, which JupyterLab
+ * also shows in notebooks that it does not trust.
+ */
+export function tokenText(tokens: readonly ColouredToken[], [red, green, blue]: readonly number[]): string {
+  const spans = tokens.map(({ piece, amount, hover }) => {
+    const share = Number.isFinite(amount) ? Math.min(1, Math.max(0, amount)) : 0;
+    const mix = (part: number) => Math.round(255 + (part - 255) * share);
+    const colour = `background-color:rgb(${mix(red)}, ${mix(green)}, ${mix(blue)});color:${share > 0.6 ? "#ffffff" : "#22272e"}`;
+    // A piece that is a new line both shows that and breaks the line.
+    const text = readablePiece(piece);
+    const shown = escapeHtml(text).replaceAll("⏎", "⏎<br>");
+    return `<span style="${colour};padding:1px 0" title="${escapeHtml(hover)}">${shown}</span>`;
+  });
+  return `<div style="line-height:1.9;max-width:820px;font-size:14px">${spans.join("<wbr>")}</div>`;
+}
+
+/** A piece as people read it: `▁` is a space, and a new line is visible. */
+export function readablePiece(piece: string): string {
+  return piece.replaceAll("▁", " ").replaceAll("<0x0A>", "⏎").replaceAll("\n", "⏎");
+}
