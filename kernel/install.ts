@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { copyFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { homedir, platform } from "node:os";
 import { join, resolve } from "node:path";
+import { userDataDirectory } from "./data_directory.js";
 import { RENDERER_NAME } from "./display/figure.js";
 import { KERNEL_NAME, kernelspec } from "./kernelspec.js";
 import { packageRoot } from "./package_root.js";
@@ -81,15 +81,6 @@ export function installationPlaces({ user, prefix }: InstallOptions): Installati
     kernelspecDir: join(data, "kernels", KERNEL_NAME),
     labextensionDir: join(data, "labextensions", RENDERER_NAME),
   };
-}
-
-/** Jupyter's data folder of this user, by the rules of jupyter_core. */
-export function userDataDirectory(): string {
-  const { JUPYTER_DATA_DIR, XDG_DATA_HOME, APPDATA } = process.env;
-  if (JUPYTER_DATA_DIR) return JUPYTER_DATA_DIR;
-  if (platform() === "darwin") return join(homedir(), "Library", "Jupyter");
-  if (platform() === "win32") return join(APPDATA ?? join(homedir(), "AppData", "Roaming"), "jupyter");
-  return join(XDG_DATA_HOME || join(homedir(), ".local", "share"), "jupyter");
 }
 
 async function installKernelspec(

@@ -70,7 +70,7 @@ interface JupyterComms {
 declare const display: JupyterDisplay;
 /** Asks the reader for a line of text. */
 declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
-/** Asks the reader for a line of text and waits for it; null when it was cancelled. */
+/** Asks the reader for a line of text and blocks until it is there; an empty answer gives the default. */
 declare function prompt(message?: string, defaultValue?: string): string;
 /** Channels of messages between cells and the page. */
 declare const comms: JupyterComms;

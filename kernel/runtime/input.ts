@@ -8,6 +8,8 @@ export class Input {
   allowed = false;
   #pending: { resolve(value: string): void; reject(error: Error): void } | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** Counts cancellations, so that questions which still wait for their turn are not asked any more. */
+  #cancelled = 0;
 
   constructor(
     readonly send: (message: ToServer) => void,
@@ -20,8 +22,10 @@ export class Input {
   input(prompt = "", options: { password?: boolean } = {}): Promise<string> {
     this.#check();
     const parent = this.parent();
+    const asked = this.#cancelled;
     const ask = () =>
       new Promise<string>((resolve, reject) => {
+        if (asked !== this.#cancelled) return reject(new KeyboardInterrupt());
         this.#pending = { resolve, reject };
         const { password = false } = options;
         this.send({ type: "input", prompt: String(prompt), password, parent, synchronous: false });
@@ -61,6 +65,7 @@ export class Input {
 
   /** Gives up the pending question, because its cell was stopped or has ended. */
   cancel(): void {
+    this.#cancelled++;
     if (!this.#pending) return;
     const pending = this.#pending;
     this.#pending = undefined;

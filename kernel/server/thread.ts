@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { userDataDirectory } from "../data_directory.js";
 import { RemoteLanguage } from "../language/remote.js";
 import { packageRoot } from "../package_root.js";
 import { readConnectionFile } from "../protocol/connection.js";
@@ -120,9 +120,9 @@ await channels.open(connection, {
 });
 publisher.status("starting", "");
 
+/** Where inputs are remembered; PERSIMMON_KERNEL_HISTORY names another file, or none when it is empty. */
 function historyFile(): string | undefined {
-  if (process.env.PERSIMMON_KERNEL_HISTORY !== undefined)
-    return process.env.PERSIMMON_KERNEL_HISTORY || undefined;
-  const data = process.env.JUPYTER_DATA_DIR ?? join(homedir(), ".local", "share", "jupyter");
-  return join(data, "persimmon", "history.jsonl");
+  const chosen = process.env.PERSIMMON_KERNEL_HISTORY;
+  if (chosen !== undefined) return chosen || undefined;
+  return join(userDataDirectory(), "persimmon", "history.jsonl");
 }

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { Script } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { bundleOf, DISPLAY, encodeData } from "../../../kernel/display/bundle.js";
 import { figureHtml, PLOTLY_MIME_TYPE, PLOTLY_VERSION } from "../../../kernel/display/figure.js";
@@ -89,6 +90,8 @@ describe("text and data", () => {
   it("keeps a figure's text from ending its script, and names the plotly that is installed", () => {
     const html = figureHtml({ data: [], layout: { title: "</script><b>" } });
     expect(html.match(/<\/script>/g)).toHaveLength(1);
+    const script = /<script>(.*)<\/script>/s.exec(html)![1]!;
+    expect(() => new Script(script)).not.toThrow();
     expect(createRequire(import.meta.url)("plotly.js-dist-min/package.json").version).toBe(PLOTLY_VERSION);
   });
 });
