@@ -5,7 +5,9 @@ import { delimiter, join, relative } from "node:path";
 import { BootstrapError } from "./missing-tool.mjs";
 import { logDirectory, root } from "./paths.mjs";
 
-const TAIL_LINES = 40;
+/** Lines of a failed command's output that are shown: some tools say what is wrong first, others last. */
+const HEAD_LINES = 15;
+const TAIL_LINES = 30;
 
 /**
  * Full path of a program on the PATH, or undefined.
@@ -44,7 +46,21 @@ export function query(command, args) {
 }
 
 /**
- * Runs a long command with its output in `build/logs/<log>.log`; on failure the last lines come with the error.
+ * The beginning and the end of a long output, with the number of lines left out between them.
+ * @param {string} output
+ * @returns {string}
+ */
+export function excerpt(output) {
+  const lines = output.trim().split("\n");
+  const left = lines.length - HEAD_LINES - TAIL_LINES;
+  if (left <= 0) {
+    return lines.join("\n");
+  }
+  return [...lines.slice(0, HEAD_LINES), `… ${left} lines …`, ...lines.slice(-TAIL_LINES)].join("\n");
+}
+
+/**
+ * Runs a long command with its output in `build/logs/<log>.log`; on failure an excerpt comes with the error.
  * @param {string} command
  * @param {string[]} args
  * @param {{ log: string, failure: string, env?: NodeJS.ProcessEnv }} options
@@ -55,7 +71,7 @@ export function runLogged(command, args, { log, failure, env }) {
   const path = join(logDirectory, `${log}.log`);
   const file = createWriteStream(path);
   file.write(`$ ${[command, ...args].join(" ")}\n`);
-  let tail = "";
+  let output = "";
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
@@ -64,7 +80,7 @@ export function runLogged(command, args, { log, failure, env }) {
     });
     const collect = (/** @type {Buffer} */ data) => {
       file.write(data);
-      tail = (tail + data.toString()).split("\n").slice(-TAIL_LINES).join("\n");
+      output += data.toString();
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
@@ -79,7 +95,7 @@ export function runLogged(command, args, { log, failure, env }) {
       } else {
         const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
         const where = relative(root, path);
-        reject(new BootstrapError(`${failure} (${how}). All of its output is in ${where}.`, tail.trim()));
+        reject(new BootstrapError(`${failure} (${how}). All of its output is in ${where}.`, excerpt(output)));
       }
     });
   });

@@ -4,6 +4,7 @@ import { isJupyterLabSupported, jupyterEnvironment } from "../../../scripts/boot
 import { missingToolMessage } from "../../../scripts/bootstrap/missing-tool.mjs";
 import { isNodeSupported, unsupportedNodeMessage } from "../../../scripts/bootstrap/node-version.mjs";
 import { isPythonSupported } from "../../../scripts/bootstrap/python.mjs";
+import { excerpt } from "../../../scripts/bootstrap/run.mjs";
 
 describe("versions", () => {
   it.each([
@@ -56,6 +57,18 @@ describe("messages", () => {
     `);
     expect(missingToolMessage("compiler", "to build the native addon")).toContain("xcode-select --install");
   });
+});
+
+describe("excerpt", () => {
+  it("keeps the beginning and the end of a long output", () => {
+    const lines = Array.from({ length: 100 }, (_, index) => `line ${index}`);
+    const shown = excerpt(`${lines.join("\n")}\n`).split("\n");
+    expect(shown).toHaveLength(46);
+    expect(shown.slice(14, 17)).toEqual(["line 14", "… 55 lines …", "line 70"]);
+    expect(shown.at(-1)).toBe("line 99");
+  });
+
+  it("shows a short output whole", () => expect(excerpt("a\nb\n")).toBe("a\nb"));
 });
 
 describe("CMake cache", () => {
