@@ -18,6 +18,7 @@ export class Execution {
   readonly #queue: Queued[] = [];
   #running = false;
   #count = 0;
+  #current: string | undefined;
   #compiling = false;
   #interrupted = false;
 
@@ -33,6 +34,11 @@ export class Execution {
     if (!this.#running) void this.#work();
   }
 
+  /** The id of the request that is being executed. */
+  get current(): string | undefined {
+    return this.#current;
+  }
+
   /** The user interrupts: a cell that is still being compiled will not run. */
   interrupt(): void {
     if (this.#compiling) this.#interrupted = true;
@@ -43,7 +49,9 @@ export class Execution {
     for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
       const id = next.request.header.msg_id;
       this.publisher.status("busy", id);
+      this.#current = id;
       const failed = await this.#execute(next);
+      this.#current = undefined;
       this.publisher.status("idle", id);
       if (!failed || next.request.content.stop_on_error === false) continue;
       // Those that were sent before the error was known are aborted; no later ones, however soon they come.

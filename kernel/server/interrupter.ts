@@ -6,6 +6,8 @@ import { SHARED } from "../threads.js";
 const FIRST_MS = 60;
 const NEXT_MS = 150;
 const TRIES = 200;
+// The main thread has answered, yet the cell has not ended: a callback that it had left behind blocks again.
+const AGAIN_MS = 300;
 
 /**
  * Interrupts what the main thread does, in steps: the flag that compiled loops read and the message that stops awaits;
@@ -17,6 +19,7 @@ export class Interrupter {
   readonly #post: (number: number) => void;
   #inspector: Session | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isOver: () => boolean = () => true;
 
   /** @param post tells the main thread about interrupt `number` */
   constructor(shared: Int32Array, post: (number: number) => void) {
@@ -24,7 +27,9 @@ export class Interrupter {
     this.#post = post;
   }
 
-  interrupt(): void {
+  /** @param isOver whether what was to be interrupted has ended */
+  interrupt(isOver: () => boolean): void {
+    this.#isOver = isOver;
     const number = Atomics.add(this.#shared, SHARED.interruptNumber, 1) + 1;
     Atomics.store(this.#shared, SHARED.interrupt, 1);
     // Wakes a synchronous prompt; it finds no answer and sees the flag.
@@ -44,7 +49,12 @@ export class Interrupter {
 
   /** The main thread has answered: nothing keeps it any more. */
   taken(number: number): void {
-    if (number === Atomics.load(this.#shared, SHARED.interruptNumber)) clearTimeout(this.#timer);
+    if (number !== Atomics.load(this.#shared, SHARED.interruptNumber)) return;
+    clearTimeout(this.#timer);
+    const isOver = this.#isOver;
+    this.#timer = setTimeout(() => {
+      if (!isOver()) this.interrupt(isOver);
+    }, AGAIN_MS);
   }
 
   #terminate(): void {

@@ -93,7 +93,8 @@ const services: Services = {
   info: kernelInfo(packageRoot()),
   interrupt() {
     execution.interrupt();
-    interrupter.interrupt();
+    const interrupted = execution.current;
+    interrupter.interrupt(() => interrupted === undefined || execution.current !== interrupted);
   },
   async shutdown() {
     endDescendants();

@@ -41,6 +41,12 @@ describe("interrupt", () => {
       "endless recursion of calls",
       "function twice(n: number): number { return n > 60 ? 1 : twice(n + 1) + twice(n + 1); } twice(0)",
     ],
+    [
+      "a callback that blocks only after the interrupt",
+      `const { signal } = globalThis[Symbol.for("Jupyter.host")];
+      signal.addEventListener("abort", () => setImmediate(() => /(a+)+b/.test("a".repeat(60))));
+      await sleep(100_000);`,
+    ],
   ])("stops %s and keeps the state", async (_, code) => {
     const { reply } = await interrupt(code);
     expect(reply).toMatchObject({ status: "error", ename: "KeyboardInterrupt" });
