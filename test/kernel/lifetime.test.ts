@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { compiledKernel, TestKernel } from "./support/kernel.js";
 
 let kernel: TestKernel | undefined;
@@ -65,6 +65,7 @@ describe("the parent's death", () => {
       require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));
       setInterval(() => {}, 1000);`;
     const parent = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
+    onTestFinished(() => void parent.kill("SIGKILL"));
     const pid = () => {
       try {
         return Number(readFileSync(pidFile, "utf8"));
