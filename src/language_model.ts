@@ -94,6 +94,11 @@ export class LanguageModel extends Persimmon {
     return this.#kv;
   }
 
+  /** A token as the tokenizer has it (`▁` stands for a space); the id as text where there is no tokenizer. */
+  pieceOf(id: number): string {
+    return this.#tokenizer?.pieceOf(id) ?? String(id);
+  }
+
   /** The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`. */
   async logits(prompt: Prompt, options: { bos?: boolean } = {}): Promise<Logits> {
     const ids = this.encodePrompt(prompt, options.bos);
@@ -112,7 +117,7 @@ export class LanguageModel extends Persimmon {
     const ids = this.encodePrompt(prompt, options.bos);
     const result = new TokenLogprobs(ids.length - 1);
     result.ids = ids;
-    result.pieces = ids.map((id) => this.#tokenizer?.pieceOf(id) ?? String(id));
+    result.pieces = ids.map((id) => this.pieceOf(id));
     let at = 0;
     await this.forEachChunk(ids, async (logits) => {
       const [rows] = logits.shape;
@@ -171,7 +176,7 @@ export class LanguageModel extends Persimmon {
   }
 
   /** One forward pass that keeps the values at the named sites. */
-  runWithCache(
+  async runWithCache(
     prompt: Prompt,
     options: CacheOptions & { bos?: boolean },
   ): Promise<{ logits: Logits; cache: ActivationCache }> {

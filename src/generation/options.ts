@@ -44,6 +44,12 @@ export interface Sampling {
 
 /** Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. */
 export function checkOptions(options: GenerateOptions): Sampling {
+  if (typeof options !== "object" || options === null) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      `the options of generate are an object such as { maxNewTokens: 64 }, got ${String(options)}`,
+    );
+  }
   for (const name of Object.keys(options)) {
     if (!known.has(name)) {
       throw new PersimmonError(
@@ -58,6 +64,9 @@ export function checkOptions(options: GenerateOptions): Sampling {
       "SAMPLING_INVALID",
       "stop must be a text or a list of texts, none of them empty",
     );
+  }
+  if (options.signal !== undefined && typeof options.signal?.aborted !== "boolean") {
+    throw new PersimmonError("SAMPLING_INVALID", "signal must be the signal of an AbortController");
   }
   const sampling: Sampling = {
     maxNewTokens: options.maxNewTokens ?? 256,

@@ -26,7 +26,8 @@ export class TokenStream implements AsyncIterable<Token> {
   /** Settles when the generation has ended; rejects with what went wrong. */
   readonly done: Promise<Generation>;
   private readonly queue: Token[] = [];
-  private wake: (() => void) | undefined;
+  /** Readers that wait for the next token. */
+  private waiting: (() => void)[] = [];
   private ended = false;
   private readonly controller = new AbortController();
 
@@ -34,11 +35,11 @@ export class TokenStream implements AsyncIterable<Token> {
   constructor(run: (emit: (token: Token) => void, signal: AbortSignal) => Promise<Generation>) {
     const emit = (token: Token) => {
       this.queue.push(token);
-      this.wake?.();
+      this.wakeAll();
     };
     this.done = run(emit, this.controller.signal).finally(() => {
       this.ended = true;
-      this.wake?.();
+      this.wakeAll();
     });
     // Whoever iterates gets the error there; without this, `done` that nobody awaits would end the process.
     this.done.catch(() => {});
@@ -47,6 +48,10 @@ export class TokenStream implements AsyncIterable<Token> {
   /** Ends the generation after the token under way. */
   cancel(): void {
     this.controller.abort();
+  }
+
+  private wakeAll(): void {
+    for (const wake of this.waiting.splice(0)) wake();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Token, void, undefined> {
@@ -60,7 +65,7 @@ export class TokenStream implements AsyncIterable<Token> {
           return;
         } else {
           await new Promise<void>((resolve) => {
-            this.wake = resolve;
+            this.waiting.push(resolve);
           });
         }
       }

@@ -63,10 +63,11 @@ export async function runWithCache(
 
   const rows = Tensor.from(at.device, Int32Array.from(positions));
   const wanted = new Set<string>(sites);
+  const all = positions.length === ids.length && positions.every((position, row) => position === row);
   const seen = new Map<string, Tensor>();
   const observer: Observer = {
     wants: (site) => wanted.has(site),
-    see: (site, value) => seen.set(site, selectRows(value, rows, positions.length === ids.length).keep()),
+    see: (site, value) => seen.set(site, selectRows(value, rows, all).keep()),
   };
   const sequence = at.kv.createSequence();
   try {

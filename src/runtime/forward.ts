@@ -1,10 +1,11 @@
+import { PersimmonError } from "../errors.js";
 import type { Persimmon } from "../model/persimmon.js";
 import { withNames } from "../nn/path.js";
 import { type Observer, observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
-import type { KvCache, KvSequence } from "./kv_cache.js";
+import { type KvCache, KvSequence } from "./kv_cache.js";
 
 /** Tokens that one sequence of a batch goes on with. */
 export interface BatchEntry {
@@ -16,7 +17,8 @@ export interface BatchEntry {
 
 /**
  * One forward pass over a flat batch: the tokens of all entries behind one another. Sequences grow by their tokens; if
- * anything throws they keep their former length.
+ * anything throws they keep their former length. Throws `SEQUENCE_FOREIGN`, `SEQUENCE_REPEATED`, `SEQUENCE_RELEASED`,
+ * `KV_CACHE_FULL`.
  * @returns logits [rows, vocabulary], the rows of the first entry first; the caller releases it
  */
 export function forward(
@@ -26,6 +28,7 @@ export function forward(
   batch: readonly BatchEntry[],
   observer?: Observer,
 ): Tensor {
+  checkSequences(kv, batch);
   const lengths = batch.map((entry) => entry.sequence.length);
   try {
     for (const entry of batch) entry.sequence.extend(entry.ids.length);
@@ -38,6 +41,25 @@ export function forward(
       if (entry.sequence.length > lengths[index]) entry.sequence.truncate(lengths[index]);
     }
     throw error;
+  }
+}
+
+/** A sequence of another model has pages of another cache: using it would overwrite someone else's keys. */
+function checkSequences(kv: KvCache, batch: readonly BatchEntry[]): void {
+  const sequences = new Set<unknown>(batch.map((entry) => entry.sequence));
+  for (const sequence of sequences) {
+    if (!(sequence instanceof KvSequence) || !sequence.isOf(kv)) {
+      throw new PersimmonError(
+        "SEQUENCE_FOREIGN",
+        "a KV sequence belongs to the model that made it (prefill or kv.createSequence) and to no other",
+      );
+    }
+  }
+  if (sequences.size < batch.length) {
+    throw new PersimmonError(
+      "SEQUENCE_REPEATED",
+      "each row of a batch needs a KV sequence of its own: fork() makes another with the same content",
+    );
   }
 }
 

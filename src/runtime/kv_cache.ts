@@ -115,6 +115,11 @@ export class KvSequence {
     return this.positions;
   }
 
+  /** Whether this sequence lives in `cache`. */
+  isOf(cache: KvCache): boolean {
+    return this.cache === cache;
+  }
+
   /** For the runtime: makes room for `tokens` more positions, which the next forward pass fills. */
   extend(tokens: number): void {
     this.assertAlive();

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { checkOptions } from "../../src/generation/options.js";
+import { codeOf } from "../support/codes.js";
+
+describe("options of a generation", () => {
+  it("are greedy with 256 tokens by default", () => {
+    expect(checkOptions({ seed: 1 })).toMatchInlineSnapshot(`
+      {
+        "logprobs": false,
+        "maxNewTokens": 256,
+        "seed": 1,
+        "stop": [],
+        "stopAtEos": true,
+        "temperature": 0,
+        "topK": 0,
+        "topP": 0,
+      }
+    `);
+  });
+
+  it("draw another seed each time when none is given", () => {
+    const seeds = Array.from({ length: 20 }, () => checkOptions({}).seed);
+    expect(new Set(seeds).size).toBe(20);
+    expect(seeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)).toBe(true);
+  });
+
+  it.each([
+    { temperature: Number.NaN },
+    { temperature: Infinity },
+    { temperature: -1 },
+    { temperature: 101 },
+    { temperature: "1" },
+    { topK: 1.5 },
+    { topK: -1 },
+    { topK: Number.NaN },
+    { topK: Infinity },
+    { topP: Number.NaN },
+    { topP: 1.01 },
+    { topP: -0.01 },
+    { maxNewTokens: -1 },
+    { maxNewTokens: Number.NaN },
+    { maxNewTokens: Infinity },
+    { maxNewTokens: 1.5 },
+    { seed: -1 },
+    { seed: 1.5 },
+    { seed: Number.NaN },
+    { seed: 2 ** 60 },
+    { stop: "" },
+    { stop: ["a", ""] },
+    { stop: 5 },
+    { stop: [5] },
+  ])("%j is SAMPLING_INVALID", (options) => {
+    expect(codeOf(() => checkOptions(options as never))).toBe("SAMPLING_INVALID");
+  });
+
+  it("an unknown one is refused with the list of those there are", () => {
+    expect(() => checkOptions({ max_new_tokens: 5 } as never)).toThrowErrorMatchingInlineSnapshot(
+      `[PersimmonError: generate has no option "max_new_tokens"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, bos, kv, stopAtEos]`,
+    );
+  });
+
+  it.each([[null], [5], ["x"]])("%j is no set of options", (options) => {
+    expect(codeOf(() => checkOptions(options as never))).toBe("SAMPLING_INVALID");
+  });
+});
