@@ -50,7 +50,7 @@ struct ThreadPool::State {
   alignas(64) std::atomic<uint64_t> generation{0};
   alignas(64) std::atomic<int> remaining{0};
   Task task = nullptr;
-  void* context = nullptr;
+  const void* context = nullptr;
   std::atomic<bool> stopping{false};
 
   std::mutex mutex;
@@ -114,7 +114,7 @@ ThreadPool::ThreadPool(int threads) : state_(new State), size_(threads < 1 ? 1 :
 
 ThreadPool::~ThreadPool() { state_->stop(); }
 
-void ThreadPool::run(Task task, void* context) {
+void ThreadPool::run(Task task, const void* context) {
   State& state = *state_;
   if (size_ == 1) {
     task(context, 0, 1);

@@ -26,9 +26,8 @@ class ThreadPool {
   /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. f must not
    * throw. */
   template <class F>
-  void parallel(F&& f) {
-    run([](void* context, int part, int parts) { (*static_cast<F*>(context))(part, parts); },
-        const_cast<void*>(static_cast<const void*>(&f)));
+  void parallel(const F& f) {
+    run([](const void* context, int part, int parts) { (*static_cast<const F*>(context))(part, parts); }, &f);
   }
 
   /**
@@ -43,8 +42,8 @@ class ThreadPool {
   size_t scratchBytes() const;
 
  private:
-  using Task = void (*)(void* context, int part, int parts);
-  void run(Task task, void* context);
+  using Task = void (*)(const void* context, int part, int parts);
+  void run(Task task, const void* context);
 
   struct State;
   std::unique_ptr<State> state_;

@@ -12,7 +12,7 @@
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 constexpr int64_t kBlockRows = 128;
-constexpr int64_t kBlockInputs = 512;
+constexpr int64_t kBlockInputs = 1024;
 constexpr int64_t kChunkPanels = 4;
 
 struct BlockedLinear {
@@ -60,6 +60,20 @@ PERSIMMON_INLINE void packWeights(float* panel, const T* weight, int64_t o, int6
   }
 }
 
+/** Part `part` of `parts` of the weights that packWeights(..., o, begin, vectors) will read, into the second
+ * level. */
+template <class T>
+PERSIMMON_INLINE void fetchWeights(const T* weight, int64_t o, int64_t begin, int64_t vectors,
+                                   int64_t inFeatures, int64_t outFeatures, int64_t part, int64_t parts) {
+  const int64_t lines = (vectors * kLanes * static_cast<int64_t>(sizeof(T)) + 63) / 64;
+  const int64_t outputs = outFeatures - o < kTileOutputs ? outFeatures - o : kTileOutputs;
+  const int64_t end = (part + 1) * lines * outputs / parts;
+  for (int64_t i = part * lines * outputs / parts; i < end; ++i) {
+    const T* row = weight + (o + i / lines) * inFeatures + begin;
+    __builtin_prefetch(reinterpret_cast<const unsigned char*>(row) + i % lines * 64, 0, 2);
+  }
+}
+
 /** One tile of M rows over one block of inputs; `waiting` holds its sums before and after. */
 template <int M>
 PERSIMMON_INLINE void runTile(const BlockedLinear& problem, float* waiting, const float* x,
@@ -103,7 +117,15 @@ void runChunk(const BlockedLinear& problem, float* scratch, const T* weight, int
       const int64_t o = (chunk * kChunkPanels + p) * kTileOutputs;
       if (o >= problem.outFeatures) break;
       packWeights(scratch, weight, o, k * kLanes, n, problem.inFeatures, problem.outFeatures);
+      // The weights of the next panel come from memory while this one is in work.
+      const bool lastPanel = p + 1 == kChunkPanels || o + kTileOutputs >= problem.outFeatures;
+      const int64_t nextOutput = lastPanel ? chunk * kChunkPanels * kTileOutputs : o + kTileOutputs;
+      const int64_t nextInput = lastPanel ? (k + n) * kLanes : k * kLanes;
       for (int64_t panel = 0; panel < panels; ++panel) {
+        if (nextInput < problem.inFeatures) {
+          fetchWeights(weight, nextOutput, nextInput, n, problem.inFeatures, problem.outFeatures, panel,
+                       panels);
+        }
         const float* x = problem.packedRows + (panel * vectors + k) * kTileRows * kLanes;
         float* sums = waiting + (p * panels + panel) * tileFloats;
         const int64_t row = panel * kTileRows, left = problem.rows - row;

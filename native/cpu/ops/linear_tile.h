@@ -37,6 +37,26 @@ PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const float* x, int64_t xRo
   }
 }
 
+/**
+ * addProducts for rows of x and of weights as they are stored, while fetching what lies at `ahead`: as many
+ * bytes as are used, in order of address.
+ */
+template <int M, int N, class T>
+PERSIMMON_INLINE void addProductsAhead(Vec (&sums)[M][N], const float* x, const T* w, int64_t inFeatures,
+                                       const unsigned char* ahead) {
+  constexpr int kBytes = N * kLanes * static_cast<int>(sizeof(T));
+  for (int64_t k = 0; k + kLanes <= inFeatures; k += kLanes) {
+    for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i, 0, 3);
+    ahead += kBytes;
+    Vec a[M];
+    for (int m = 0; m < M; ++m) a[m] = load(x + m * inFeatures + k);
+    for (int n = 0; n < N; ++n) {
+      const Vec b = load(w + n * inFeatures + k);
+      for (int m = 0; m < M; ++m) sums[m][n] = fma(a[m], b, sums[m][n]);
+    }
+  }
+}
+
 /** The last inFeatures % 16 inputs. */
 template <int M, int N, class T>
 PERSIMMON_INLINE void addLastProducts(Vec (&sums)[M][N], const float* x, int64_t xRow, const T* w,
