@@ -48,12 +48,10 @@ export async function prefill(
   for (let start = 0; start < last; start += prefillChunk) {
     if (signal?.aborted) return undefined;
     const ids = prompt.slice(start, Math.min(start + prefillChunk, last));
-    const logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "last" }]);
+    using logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "last" }]);
     // Reading one number waits for the chunk, so that an interrupt finds at most one chunk under way.
-    const first = logits.reshape([logits.size]).rows(0, 1);
+    using first = scope(() => logits.reshape([logits.size]).rows(0, 1));
     await first.data();
-    first.release();
-    logits.release();
   }
   return prompt[last];
 }
@@ -109,20 +107,15 @@ async function step(
   rows: readonly Running[],
   sampling: Sampling,
 ): Promise<{ ids: Int32Array; logprobs: Float32Array | undefined }> {
-  const logits = forward(
+  using logits = forward(
     at.model,
     at.device,
     at.kv,
     rows.map((row) => ({ sequence: row.sequence, ids: row.next, logits: "last" as const })),
   );
-  const { chosen, logprob } = scope(() => {
-    const chosen = choose(logits, rows, sampling);
-    return { chosen, logprob: sampling.logprobs ? ops.gatherLogProbability(logits, chosen) : undefined };
-  });
-  logits.release();
+  using chosen = choose(logits, rows, sampling);
+  using logprob = sampling.logprobs ? ops.gatherLogProbability(logits, chosen) : undefined;
   const [ids, logprobs] = await Promise.all([chosen.integers(), logprob?.data()]);
-  chosen.release();
-  logprob?.release();
   return { ids, logprobs };
 }
 

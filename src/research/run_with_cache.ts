@@ -71,13 +71,12 @@ export async function runWithCache(
   };
   const sequence = at.kv.createSequence();
   try {
-    const logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "all" }], observer);
+    using logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "all" }], observer);
     const activations = new Map<string, Activation>();
     for (const [site, value] of seen) {
       activations.set(site, { data: await value.data(), shape: [...value.shape], positions: [...positions] });
     }
     const result = { data: await logits.data(), shape: [...logits.shape] };
-    logits.release();
     return { logits: result, cache: new ActivationCache(activations) };
   } finally {
     for (const value of seen.values()) value.release();
