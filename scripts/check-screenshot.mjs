@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { privateJupyterPrefix, root } from "./bootstrap/paths.mjs";
 import { which } from "./bootstrap/run.mjs";
+import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 import { JupyterServer } from "./run-notebooks/server.mjs";
 
 const PLOTLY = "application/vnd.plotly.v1+json";
@@ -174,6 +175,7 @@ async function main() {
   return results.every((result) => result.passed) ? 0 : 1;
 }
 
+exitOnSignal();
 main().then(
   (code) => process.exit(code),
   (error) => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { resultDirectory } from "./bootstrap/checks.mjs";
 import { root } from "./bootstrap/paths.mjs";
+import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 import { killTree } from "./run-notebooks/process-tree.mjs";
 import { freePort } from "./run-notebooks/server.mjs";
 
@@ -74,6 +75,7 @@ async function main() {
   return results.every((result) => result.passed) ? 0 : 1;
 }
 
+exitOnSignal();
 main().then(
   (code) => process.exit(code),
   (error) => {

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { privateJupyterPrefix, root } from "./bootstrap/paths.mjs";
 import { seconds } from "./bootstrap/progress.mjs";
 import { CellError, NotebookRunner } from "./run-notebooks/execute.mjs";
+import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 import { serializeNotebook } from "./run-notebooks/format.mjs";
 import { JupyterServer } from "./run-notebooks/server.mjs";
 
@@ -123,10 +124,7 @@ async function main() {
   return failed === 0 ? 0 : 1;
 }
 
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
-  // process.exit runs the handler that ends the server.
-  process.on(signal, () => process.exit(signal === "SIGINT" ? 130 : 143));
-}
+exitOnSignal();
 
 // The client library reports every connection that it opens.
 console.debug = () => {};

@@ -48,6 +48,9 @@ export async function installInVenv(packages, purpose) {
       ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", ...packages],
       {
         log: "pip",
+        // pip asks an index that does not answer five more times for each package, which without a network is many
+        // minutes before it says so (or, where packages come from a folder, before it has them).
+        env: { PIP_RETRIES: process.env.PIP_RETRIES ?? "1" },
         failure: `pip could not install ${packages.join(", ")}; it needs a reachable Python package index`,
       },
     ),
