@@ -10,7 +10,17 @@ export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
 export type { Activation, ActivationCache } from "./research/activation_cache.js";
+export { mlpSparsity, type SparsityOptions } from "./research/mlp_sparsity.js";
+export {
+  type NeuronExample,
+  type NeuronExamples,
+  type NeuronOptions,
+  neuronExamples,
+} from "./research/neuron_examples.js";
 export type { CacheOptions } from "./research/run_with_cache.js";
+export { weightBytesFigure } from "./research/sparsity_figures.js";
+export type { MlpSparsity } from "./research/sparsity_result.js";
+export { type WeightBytes, type WeightShape, weightBytesPerToken } from "./research/weight_bytes.js";
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
 export type { Site } from "./runtime/sites.js";
 export { Device } from "./tensor/device.js";

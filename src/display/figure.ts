@@ -11,7 +11,6 @@ export type Layout = Record<string, unknown>;
 export const plotlyMimeType = "application/vnd.plotly.v1+json";
 
 const config = {
-  responsive: true,
   displaylogo: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };

@@ -1,7 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { type ChartOptions, chartLayout, checkSameLength, type Numbers } from "./chart.js";
 import { type Figure, figure } from "./figure.js";
-import { scales } from "./style.js";
+import { scales, size } from "./style.js";
 
 /** A table of numbers: rows, or row-major data with a shape [rows, columns], as in a cache of activations. */
 export type Matrix = readonly Numbers[] | { data: Numbers; shape: readonly number[] };
@@ -66,10 +66,10 @@ export function heatmap(matrix: Matrix, options: HeatmapOptions = {}): Figure {
   return figure(
     trace,
     chartLayout(options, {
-      xaxis: { showgrid: false, ...ticks(options.columns, width, 24) },
+      xaxis: { showgrid: false, ...ticks(options.columns, width, (options.width ?? size.width) - 170) },
       yaxis: {
         showgrid: false,
-        ...ticks(options.rows, z.length, 40),
+        ...ticks(options.rows, z.length, (options.height ?? size.height) - 140),
         ...(options.upwards !== true && { autorange: "reversed" }),
       },
     }),
@@ -107,12 +107,16 @@ function labelled(labels: readonly (string | number)[] | undefined, count: numbe
   return Array.from({ length: count }, (_, at) => at);
 }
 
-/** Every label where there are few, none in between where they would lie over one another. */
-function ticks(labels: readonly (string | number)[] | undefined, count: number, most: number) {
+/** Pixels that a label needs to stand apart from the next. */
+const labelSpace = 14;
+
+/** Every label where there is room, else as many as do not lie over one another. */
+function ticks(labels: readonly (string | number)[] | undefined, count: number, pixels: number) {
+  const most = Math.max(1, Math.floor(pixels / labelSpace));
   if (labels?.some((label) => typeof label === "string")) {
-    const step = Math.ceil(count / (2 * most));
+    const step = Math.ceil(count / most);
     const shown = labels.map((_, at) => at).filter((at) => at % step === 0);
     return { tickmode: "array", tickvals: shown, ticktext: shown.map((at) => String(labels[at])) };
   }
-  return count <= most ? { dtick: 1 } : {};
+  return count <= most / 2 ? { dtick: 1 } : {};
 }

@@ -21,11 +21,12 @@ export function logprobBundle(pieces: readonly string[], values: Float32Array): 
       hover: `log-probability ${value.toFixed(3)}, probability ${percent(Math.exp(value))}`,
     };
   });
+  const most = 100;
   const lines = tokens
-    .slice(1)
+    .slice(1, most)
     .map(({ piece }, at) => `${values[at].toFixed(3).padStart(9)}  ${readablePiece(piece)}`);
   return {
     "text/html": `<div>${tokenText(tokens, orange)}<div style="color:#8A8F98">${escapeHtml(summary)}</div></div>`,
-    "text/plain": [summary, ...lines].join("\n"),
+    "text/plain": [summary, ...lines, ...(tokens.length > most ? ["…"] : [])].join("\n"),
   };
 }

@@ -19,12 +19,13 @@ export function tokenText(tokens: readonly ColouredToken[], [red, green, blue]: 
     const share = Number.isFinite(amount) ? Math.min(1, Math.max(0, amount)) : 0;
     const mix = (part: number) => Math.round(255 + (part - 255) * share);
     const colour = `background-color:rgb(${mix(red)}, ${mix(green)}, ${mix(blue)});color:${share > 0.6 ? "#ffffff" : "#22272e"}`;
-    // A piece that is a new line both shows that and breaks the line.
-    const text = readablePiece(piece);
-    const shown = escapeHtml(text).replaceAll("⏎", "⏎<br>");
-    return `<span style="${colour};padding:1px 0" title="${escapeHtml(hover)}">${shown}</span>`;
+    // The space in front belongs to the token, but looks better without its colour.
+    const [, space, text] = /^( ?)(.*)$/s.exec(readablePiece(piece)) ?? [];
+    // A new line is shown as a sign, and breaks the line.
+    const shown = escapeHtml(text === "" ? " " : text).replaceAll("⏎", "⏎<br>");
+    return `${text === "" ? "" : space}<span style="${colour};padding:1px 0" title="${escapeHtml(hover)}">${shown}</span>`;
   });
-  return `<div style="line-height:1.9;max-width:820px;font-size:14px">${spans.join("<wbr>")}</div>`;
+  return `<div style="line-height:1.9;max-width:820px;white-space:pre-wrap;font-size:14px">${spans.join("<wbr>")}</div>`;
 }
 
 /** A piece as people read it: `▁` is a space, and a new line is visible. */
