@@ -46,36 +46,67 @@ int32_t draw(const Candidate* kept, size_t count, double total, double uniform) 
   return last;
 }
 
+/** Whether any of n logits is above the bound; the compiler makes this loop one of vectors. */
+bool anyAbove(const float* logits, int64_t n, float bound) {
+  int any = 0;
+  for (int64_t i = 0; i < n; ++i) any |= logits[i] > bound;
+  return any != 0;
+}
+
 /** The k-th largest logit; NaN counts as -inf. */
 float kthLargest(const Row& row, int64_t k) {
-  // A min-heap of the k largest so far; a block whose every member is too small costs one comparison per
-  // member.
+  // A min-heap of the k largest so far. Once it is full, runs of 64 with nothing above its least member are
+  // passed over: nearly all of them when k is small.
   std::vector<float> heap;
   heap.reserve(static_cast<size_t>(k));
   const auto greater = [](float a, float b) { return a > b; };
-  for (int64_t i = 0; i < row.width; ++i) {
-    const float x = std::isnan(row.logits[i]) ? -kInfinity : row.logits[i];
-    if (static_cast<int64_t>(heap.size()) < k) {
-      heap.push_back(x);
-      std::push_heap(heap.begin(), heap.end(), greater);
-    } else if (x > heap.front()) {
-      std::pop_heap(heap.begin(), heap.end(), greater);
-      heap.back() = x;
-      std::push_heap(heap.begin(), heap.end(), greater);
+  for (int64_t begin = 0; begin < row.width; begin += 64) {
+    const int64_t end = std::min(begin + 64, row.width);
+    const bool full = static_cast<int64_t>(heap.size()) == k;
+    if (full && !anyAbove(row.logits + begin, end - begin, heap.front())) continue;
+    for (int64_t i = begin; i < end; ++i) {
+      const float x = std::isnan(row.logits[i]) ? -kInfinity : row.logits[i];
+      if (static_cast<int64_t>(heap.size()) < k) {
+        heap.push_back(x);
+        std::push_heap(heap.begin(), heap.end(), greater);
+      } else if (x > heap.front()) {
+        std::pop_heap(heap.begin(), heap.end(), greater);
+        heap.back() = x;
+        std::push_heap(heap.begin(), heap.end(), greater);
+      }
     }
   }
   return heap.front();
 }
 
-/** Logits at or above the threshold with their weights, in order of id; `total` gets the sum of the weights.
- */
-std::vector<Candidate> candidatesFrom(const Row& row, float threshold, double* total) {
-  std::vector<Candidate> candidates;
+/** Sum of the weights of all logits at or above the threshold. */
+double massFrom(const Row& row, float threshold) {
   float weights[kBlock];
-  *total = 0;
+  double mass = 0;
   for (int64_t begin = 0; begin < row.width; begin += kBlock) {
     const int64_t n = std::min(kBlock, row.width - begin);
-    *total += expWeights(weights, row.logits + begin, n, row.max, row.temperature, threshold);
+    mass += expWeights(weights, row.logits + begin, n, row.max, row.temperature, threshold);
+  }
+  return mass;
+}
+
+/** A logit below which nothing can be in the nucleus, so that few candidates have to be listed and sorted. */
+float nucleusFloor(const Row& row, double total, float topP) {
+  for (const float depth : {4.0f, 8.0f, 16.0f}) {
+    const float floor = row.max - depth * row.temperature;
+    // The margin covers the rounding of sums taken in another order.
+    if (massFrom(row, floor) > topP * total * (1 + 1e-5)) return floor;
+  }
+  return -kInfinity;
+}
+
+/** Logits at or above the threshold with their weights, in order of id. */
+std::vector<Candidate> candidatesFrom(const Row& row, float threshold) {
+  std::vector<Candidate> candidates;
+  float weights[kBlock];
+  for (int64_t begin = 0; begin < row.width; begin += kBlock) {
+    const int64_t n = std::min(kBlock, row.width - begin);
+    if (expWeights(weights, row.logits + begin, n, row.max, row.temperature, threshold) == 0) continue;
     for (int64_t i = 0; i < n; ++i) {
       const float logit = row.logits[begin + i];
       if (weights[i] > 0) candidates.push_back({logit, static_cast<int32_t>(begin + i), weights[i]});
@@ -151,8 +182,10 @@ void sample(ThreadPool& pool, int32_t* out, const float* logits, int64_t rows, i
         out[r] = drawFromAll(row, uniform[r]);
         continue;
       }
-      double total;
-      std::vector<Candidate> kept = candidatesFrom(row, byRank ? kthLargest(row, topK) : -kInfinity, &total);
+      float floor = byRank ? kthLargest(row, topK) : -kInfinity;
+      double total = massFrom(row, floor);
+      if (byMass && !byRank) floor = nucleusFloor(row, total, topP);
+      std::vector<Candidate> kept = candidatesFrom(row, floor);
       if (byMass) {
         keepNucleus(&kept, total, topP);
         std::sort(kept.begin(), kept.end(),
