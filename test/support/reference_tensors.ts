@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
+import { bfloat16ToFloat32 } from "../../src/tensor/dtype.js";
 
 export interface ReferenceTensor {
   shape: number[];
   data: Float64Array;
 }
 
-/** Reads all tensors of a safetensors file of reference values (F32, F64, I64), widened to double precision. */
+/** Reads all tensors of a safetensors file of reference values (F32, BF16, F64, I64), widened to double precision. */
 export function readReferenceTensors(path: string): Map<string, ReferenceTensor> {
   const file = readFileSync(path);
   const headerLength = Number(file.readBigUInt64LE(0));
@@ -27,6 +28,7 @@ export function readReferenceTensors(path: string): Map<string, ReferenceTensor>
 
 const readers: Record<string, (bytes: ArrayBuffer) => Float64Array> = {
   F32: (bytes) => Float64Array.from(new Float32Array(bytes)),
+  BF16: (bytes) => Float64Array.from(bfloat16ToFloat32(new Uint16Array(bytes))),
   F64: (bytes) => new Float64Array(bytes),
   I64: (bytes) => Float64Array.from(new BigInt64Array(bytes), Number),
 };
