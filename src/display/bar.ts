@@ -38,7 +38,7 @@ export function bar(series: BarSeries | readonly BarSeries[], options: BarOption
       ...(name !== undefined && { name }),
       ...(horizontal ? { y: places, x: values, orientation: "h" } : { x: places, y: values }),
       marker: { color: color ?? (list.length === 1 ? colours.main : undefined) },
-      ...(text !== undefined && { text, textposition: "auto", cliponaxis: false }),
+      ...(text !== undefined && { text, textposition: "auto", textangle: 0, cliponaxis: false }),
       hovertext: hover ?? labels.map((label, at) => `${label}: ${Number(values[at].toPrecision(4))}`),
       hoverinfo: list.length > 1 ? "text+name" : "text",
     };

@@ -108,7 +108,7 @@ function labelled(labels: readonly (string | number)[] | undefined, count: numbe
 }
 
 /** Pixels that a label needs to stand apart from the next. */
-const labelSpace = 14;
+const labelSpace = 12;
 
 /** Every label where there is room, else as many as do not lie over one another. */
 function ticks(labels: readonly (string | number)[] | undefined, count: number, pixels: number) {

@@ -15,7 +15,7 @@ export function short(value: number): string {
 
 const byteUnits = ["B", "kB", "MB", "GB", "TB"];
 
-/** Decimal units, as storage and bandwidth are given: 8.94 MB. */
+/** Decimal units, as storage and bandwidth are given: 8.94 MB, 16.65 GB. */
 export function bytes(value: number): string {
   let unit = 0;
   let rest = value;
@@ -23,7 +23,7 @@ export function bytes(value: number): string {
     rest /= 1000;
     unit++;
   }
-  return `${unit === 0 ? rest : rest.toPrecision(3)} ${byteUnits[unit]}`;
+  return `${unit === 0 ? rest : rest.toPrecision(rest < 10 ? 3 : 4)} ${byteUnits[unit]}`;
 }
 
 /** 0.0731 → 7.3 %. */

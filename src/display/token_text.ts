@@ -13,8 +13,13 @@ export interface ColouredToken {
 /**
  * Tokens as running text, each on a background as strong as its number. Plain HTML with inline styles, which JupyterLab
  * also shows in notebooks that it does not trust.
+ * @param options `breakLines: false` keeps a text with new lines on one line; `label` stands before the text
  */
-export function tokenText(tokens: readonly ColouredToken[], [red, green, blue]: readonly number[]): string {
+export function tokenText(
+  tokens: readonly ColouredToken[],
+  [red, green, blue]: readonly number[],
+  options: { breakLines?: boolean; label?: string } = {},
+): string {
   const spans = tokens.map(({ piece, amount, hover }) => {
     const share = Number.isFinite(amount) ? Math.min(1, Math.max(0, amount)) : 0;
     const mix = (part: number) => Math.round(255 + (part - 255) * share);
@@ -22,10 +27,13 @@ export function tokenText(tokens: readonly ColouredToken[], [red, green, blue]: 
     // The space in front belongs to the token, but looks better without its colour.
     const [, space, text] = /^( ?)(.*)$/s.exec(readablePiece(piece)) ?? [];
     // A new line is shown as a sign, and breaks the line.
-    const shown = escapeHtml(text === "" ? " " : text).replaceAll("⏎", "⏎<br>");
+    const escaped = escapeHtml(text === "" ? " " : text);
+    const shown = options.breakLines === false ? escaped : escaped.replaceAll("⏎", "⏎<br>");
     return `${text === "" ? "" : space}<span style="${colour};padding:1px 0" title="${escapeHtml(hover)}">${shown}</span>`;
   });
-  return `<div style="line-height:1.9;max-width:820px;white-space:pre-wrap;font-size:14px">${spans.join("<wbr>")}</div>`;
+  const label =
+    options.label === undefined ? "" : `<span style="color:#8A8F98">${escapeHtml(options.label)}  </span>`;
+  return `<div style="line-height:1.9;max-width:820px;white-space:pre-wrap;font-size:14px">${label}${spans.join("<wbr>")}</div>`;
 }
 
 /** A piece as people read it: `▁` is a space, and a new line is visible. */

@@ -27,6 +27,21 @@ export interface NeuronExample {
   activations: number[];
 }
 
+/** What one token of the vocabulary gave a neuron. */
+export interface NeuronToken {
+  token: string;
+  /** Share of the neuron's activation, summed over the texts, that falls on this token. */
+  share: number;
+  /** Mean activation over all occurrences. */
+  mean: number;
+  /** Occurrences for which it was not zero. */
+  fired: number;
+  /** All occurrences. */
+  seen: number;
+}
+
+const blue = [0, 114, 178] as const;
+
 /** What makes one neuron fire. */
 export class NeuronExamples {
   constructor(
@@ -36,13 +51,17 @@ export class NeuronExamples {
     readonly rate: number,
     /** The strongest places, the strongest first. */
     readonly examples: readonly NeuronExample[],
-    /** Tokens for which it fired at least once, by mean activation over all their occurrences. */
-    readonly tokens: readonly { token: string; mean: number; fired: number; seen: number }[],
+    /** Tokens for which it fired at least once, by their share of all its activation. */
+    readonly tokens: readonly NeuronToken[],
   ) {}
 
   /** The tokens as a table. */
   table(count = 10): DataFrame {
-    return table(this.tokens.slice(0, count).map((row) => ({ ...row })));
+    return table(
+      this.tokens
+        .slice(0, count)
+        .map(({ share, ...row }) => ({ ...row, "share (%)": Number((100 * share).toFixed(1)) })),
+    );
   }
 
   [jupyterDisplay](): MimeBundle {
@@ -54,7 +73,7 @@ export class NeuronExamples {
         amount: activations[at] / strongest,
         hover: `activation ${short(activations[at])}`,
       }));
-      return `<div>${tokenText([{ piece: `${short(activation)}  `, amount: 0, hover: "the strongest activation" }, ...tokens], [0, 114, 178])}</div>`;
+      return tokenText(tokens, blue, { breakLines: false, label: activation.toFixed(2) });
     });
     const lines = this.examples.map(
       ({ activation, pieces }) => `${short(activation)}  ${pieces.map(readablePiece).join("")}`,
@@ -116,12 +135,18 @@ export async function neuronExamples(
   );
 }
 
-function byToken(model: LanguageModel, texts: readonly number[][], activations: readonly Float32Array[]) {
+function byToken(
+  model: LanguageModel,
+  texts: readonly number[][],
+  activations: readonly Float32Array[],
+): NeuronToken[] {
   const sums = new Map<number, { sum: number; fired: number; seen: number }>();
+  let total = 0;
   for (const [text, ids] of texts.entries()) {
     for (const [position, id] of ids.entries()) {
       const entry = sums.get(id) ?? { sum: 0, fired: 0, seen: 0 };
       const value = activations[text][position];
+      total += value;
       sums.set(id, {
         sum: entry.sum + value,
         fired: entry.fired + (value > 0 ? 1 : 0),
@@ -132,12 +157,13 @@ function byToken(model: LanguageModel, texts: readonly number[][], activations: 
   return [...sums]
     .filter(([, { fired }]) => fired > 0)
     .map(([id, { sum, fired, seen }]) => ({
-      token: readablePiece(model.pieceOf(id)),
+      token: readablePiece(model.pieceOf(id)).trim() || "␣",
+      share: sum / total,
       mean: sum / seen,
       fired,
       seen,
     }))
-    .sort((a, b) => b.mean - a.mean);
+    .sort((a, b) => b.share - a.share);
 }
 
 function checkIndex(name: string, value: unknown, count: number): void {

@@ -20,7 +20,7 @@ export function layerFigure(result: MlpSparsity): Figure {
     {
       labels: layerNames(result),
       values: shares,
-      text: Array.from(shares, percent),
+      ...(shares.length <= 16 && { text: Array.from(shares, percent) }),
       hover: Array.from(
         shares,
         (share, layer) =>
@@ -40,7 +40,7 @@ export function layerFigure(result: MlpSparsity): Figure {
 
 export function tokenFigure(
   result: MlpSparsity,
-  { start = 0, end = start + 60 }: { start?: number; end?: number },
+  { start = 0, end = start + 56 }: { start?: number; end?: number },
 ): Figure {
   const [layers, tokens] = result.zeroFractionByToken.shape;
   if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start < end)) {
@@ -66,7 +66,7 @@ export function tokenFigure(
     format: ".0%",
     // Around the values that occur: from 0 to 1 all tokens would look alike.
     range: [Math.floor(least * 20) / 20, 1],
-    width: Math.max(560, Math.min(1100, 170 + 16 * pieces.length)),
+    width: Math.max(560, Math.min(940, 180 + 14 * pieces.length)),
     height: Math.min(900, 210 + 24 * layers),
     hover: rows.map(() => pieces.map((piece, at) => `token ${start + at}: ${piece}`)),
     layout: { xaxis: { tickangle: -60, tickfont: { size: 11 } } },
@@ -196,7 +196,7 @@ export function weightBytesFigure(
     ],
     {
       title: `${title}: ${bytes(dense)}, or ${bytes(skipping)} without rows of zeros`,
-      subtitle: `${percent(1 - skipping / dense)} less, at most ${(dense / skipping).toFixed(2)} times as fast where memory is the limit; ${subtitle}`,
+      subtitle: `${percent(1 - skipping / dense)} less, so at most ${(dense / skipping).toFixed(2)} times as fast; ${subtitle}`,
       y: `${unit} a token`,
       layout: { legend: { orientation: "h", y: -0.15 } },
     },

@@ -1,7 +1,7 @@
 import type { DataFrame } from "danfojs-node";
 import type { Figure } from "../display/figure.js";
 import { jupyterDisplay, type MimeBundle } from "../display/mime.js";
-import { bytes, percent } from "../display/numbers.js";
+import { bytes, grouped, percent } from "../display/numbers.js";
 import { table } from "../display/table.js";
 import { tableHtml } from "../display/table_html.js";
 import type { PersimmonConfig } from "../model/config.js";
@@ -110,7 +110,7 @@ export class MlpSparsity {
     return figures.layerFigure(this);
   }
 
-  /** Share of zeros of some tokens that follow one another, layer by layer; the first 60 by default. */
+  /** Share of zeros of some tokens that follow one another, layer by layer; the first 56 by default. */
   tokenFigure(range: { start?: number; end?: number } = {}): Figure {
     return figures.tokenFigure(this, range);
   }
@@ -138,7 +138,7 @@ export class MlpSparsity {
   [jupyterDisplay](): MimeBundle {
     const { dense, skipping } = this.bytes;
     const summary =
-      `${percent(this.meanZeroFraction)} of the activations are zero, over ${this.tokens} tokens. A token reads ` +
+      `${percent(this.meanZeroFraction)} of the activations are zero, over ${grouped(this.tokens)} tokens. A token reads ` +
       `${bytes(dense)} of weights; without the down-projection rows of zeros it would read ${bytes(skipping)} ` +
       `(${percent(1 - skipping / dense)} less). These are computed from the counts, not measured in a run.`;
     const records = this.records();

@@ -28,8 +28,8 @@ export interface WeightBytes {
 
 /**
  * Bytes of weights that decoding one token of one sequence reads: all of them once, but of the embedding one row. A zero
- * activation makes its row of the transposed down-projection (`hiddenSize` weights) superfluous; leaving it out changes
- * no bit of the result. This is arithmetic on shapes: what the zeros would save, not what a run saved. Keys and values of
+ * activation makes its row of the transposed down-projection (`hiddenSize` weights) superfluous: only products that are
+ * zero are left out. This is arithmetic on shapes: what the zeros would save, not what a run saved. Keys and values of
  * the KV cache come on top.
  * @param zeroFraction share of zero activations, of all layers or of each
  * @param bytesPerWeight 2 for bfloat16, 4 for float32

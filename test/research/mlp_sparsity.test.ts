@@ -154,6 +154,10 @@ sharedOrSkip("reference", "zeros of squared ReLU", (reference) => {
         .slice(0, 3)
         .map(({ position }) => position),
     );
+    expect(result.tokens.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 6);
+    expect(result.tokens.reduce((sum, { fired }) => sum + fired, 0)).toBe(
+      column.filter((value) => value > 0).length,
+    );
     await expect(neuronExamples(model, ids, { layer: 2, neuron })).rejects.toMatchObject({
       code: "INDEX_OUT_OF_RANGE",
     });
