@@ -12,7 +12,7 @@ class Continuation:
     ids: list[int]  # generated ids, without |ENDOFTEXT|
     text: str
     finish: str  # "eos" or "length"
-    margin: float  # smallest distance between the best and the second-best logit over the steps
+    margins: list[float]  # distance between the two best logits at each step, that of the end included
 
 
 def completion_text(tokenizer: sentencepiece.SentencePieceProcessor, prompt: list[int], ids: list[int]) -> str:
@@ -35,13 +35,13 @@ def continue_text(
     generator = torch.Generator().manual_seed(seed)
     row, cache = torch.tensor([[end, *prompt_ids]]), None
     ids: list[int] = []
-    margin = float("inf")
+    margins: list[float] = []
     finish = "length"
     for _ in range(tokens):
         out = model(input_ids=row, past_key_values=cache, use_cache=True)
         logits, cache = out.logits[0, -1].float(), out.past_key_values
         best = torch.topk(logits, 2).values
-        margin = min(margin, (best[0] - best[1]).item())
+        margins.append((best[0] - best[1]).item())
         if temperature > 0:
             token = int(torch.multinomial(torch.softmax(logits / temperature, 0), 1, generator=generator))
         else:
@@ -51,7 +51,7 @@ def continue_text(
             break
         ids.append(token)
         row = torch.tensor([[token]])
-    return Continuation(ids, completion_text(tokenizer, prompt_ids, ids), finish, margin)
+    return Continuation(ids, completion_text(tokenizer, prompt_ids, ids), finish, margins)
 
 
 @torch.no_grad()

@@ -79,7 +79,9 @@ Temperature {temperature}, no top-k or top-p, one sample a prompt, none left out
 
 It knows nothing but its corpus: a few hundred words of vocabulary in depth, about 25 plots, and some 100 simple facts. Other topics,
 other plots, real knowledge, arithmetic beyond small sums, reasoning over more than a sentence or two, other languages,
-and code outside the templates fail, mostly fluently. Names and things can change in the middle of a story. It was trained on
+and code outside the templates fail, mostly fluently. Names and things can change in the middle of a story. In this
+version answers to multiple choice and fill-in questions are at chance, the animal that a request names is often not the hero of
+the story, questions about a story are answered from it in about one case of four, and numbers in code are mixed up. It was trained on
 rows of {context} tokens: longer text (the configuration allows 2048) is outside what it has seen.
 
 ## Files
@@ -127,7 +129,7 @@ def readme(results: dict) -> str:
         "corpus_megabytes": results["corpus"]["bytes"] / 1e6,
         "corpus_tokens": results["corpus"]["tokens"] / 1e6,
         "steps": train["steps"],
-        "row_changes": ", ".join(f"{rows} a step from step {step} on" for step, rows in train["rows_from_step"]),
+        "row_changes": ", ".join(f"{rows} a step" + (f" from step {step} on" if step else "") for step, rows in train["rows_from_step"]),
         "training_tokens": train["tokens"] / 1e6,
         "minutes": train["minutes"],
         "where": cores,
