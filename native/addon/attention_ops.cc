@@ -45,31 +45,37 @@ struct AttentionCall {
 
 void fillNaN(float* out, int64_t count) { std::fill_n(out, count, std::numeric_limits<float>::quiet_NaN()); }
 
-int64_t field(const Napi::Object& object, const char* name) {
-  return object.Get(name).ToNumber().Int64Value();
+// A size that the kernels hold in 32 bits.
+int32_t narrow(OpCall& call, int index, int64_t size) {
+  call.require(size <= std::numeric_limits<int32_t>::max(), index, "a size does not fit 32 bits");
+  return static_cast<int32_t>(size);
 }
 
 // Reads `{tokens, heads, headDim, rotaryDims, sequenceCount, pagesPerSequence, pageTokens, pageCount}` at
 // `index` and the buffers positions, sequences, keys, values, pageTable after it.
-AttentionCall attention(OpCall& call, const Napi::CallbackInfo& info, int index) {
+AttentionCall attention(OpCall& call, int index) {
   AttentionCall result;
-  const Napi::Object sizes = info[index].ToObject();
-  result.shape = {field(sizes, "tokens"), static_cast<int32_t>(field(sizes, "heads")),
-                  static_cast<int32_t>(field(sizes, "headDim")),
-                  static_cast<int32_t>(field(sizes, "rotaryDims"))};
-  result.elements = result.shape.tokens * result.shape.heads * result.shape.headDim;
-  result.positions = call.integers(index + 1, result.shape.tokens);
-  result.sequences = call.integers(index + 2, result.shape.tokens);
-  result.cache.pageTokens = static_cast<int32_t>(field(sizes, "pageTokens"));
-  result.cache.pagesPerSequence = static_cast<int32_t>(field(sizes, "pagesPerSequence"));
-  result.sequenceCount = static_cast<int32_t>(field(sizes, "sequenceCount"));
-  result.pageCount = field(sizes, "pageCount");
+  const auto field = [&](const char* name) { return call.field(index, name); };
+  const auto small = [&](const char* name) { return narrow(call, index, field(name)); };
+  result.shape = {field("tokens"), small("heads"), small("headDim"), small("rotaryDims")};
+  const cpu::AttentionShape& shape = result.shape;
+  result.elements = OpCall::product({shape.tokens, shape.heads, shape.headDim});
+  result.cache.pageTokens = small("pageTokens");
+  result.cache.pagesPerSequence = small("pagesPerSequence");
+  result.sequenceCount = small("sequenceCount");
+  result.pageCount = field("pageCount");
+  call.require(shape.heads > 0 && shape.headDim > 0 && result.cache.pageTokens > 0 &&
+                   shape.rotaryDims % 2 == 0 && shape.rotaryDims <= shape.headDim,
+               index,
+               "heads, headDim and pageTokens must be at least 1, rotaryDims even and at most headDim");
+  result.positions = call.integers(index + 1, shape.tokens);
+  result.sequences = call.integers(index + 2, shape.tokens);
   const int64_t slots =
-      result.pageCount * result.shape.heads * result.cache.pageTokens * result.shape.headDim;
+      OpCall::product({result.pageCount, shape.heads, result.cache.pageTokens, shape.headDim});
   result.cache.keys = call.floats(index + 3, slots);
   result.cache.values = call.floats(index + 4, slots);
   result.cache.pageTable =
-      call.integers(index + 5, int64_t{result.sequenceCount} * result.cache.pagesPerSequence);
+      call.integers(index + 5, OpCall::product({result.sequenceCount, result.cache.pagesPerSequence}));
   return result;
 }
 
@@ -79,12 +85,12 @@ AttentionCall attention(OpCall& call, const Napi::CallbackInfo& info, int index)
 //                may be null
 void fusedAttention(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const AttentionCall at = attention(call, info, 16);
+  const AttentionCall at = attention(call, 16);
   const cpu::AttentionShape shape = at.shape;
   const int64_t maxPositions = call.integer(10);
-  const int64_t tables = maxPositions * (shape.rotaryDims / 2);
+  const int64_t tables = OpCall::product({maxPositions, shape.rotaryDims / 2});
   float* z = call.floats(1, at.elements);
-  const float* qkv = call.floats(2, 3 * at.elements);
+  const float* qkv = call.floats(2, OpCall::product({3, at.elements}));
   const cpu::Weight qWeight = call.weight(3, shape.headDim), qBias = call.weight(4, shape.headDim);
   const cpu::Weight kWeight = call.weight(5, shape.headDim), kBias = call.weight(6, shape.headDim);
   const float epsilon = call.number(7);
@@ -104,32 +110,33 @@ void fusedAttention(const Napi::CallbackInfo& info) {
 // splitHeads(stream, q, k, v, qkv, tokens, heads, headDim)
 void splitHeads(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const cpu::AttentionShape shape{call.integer(5), static_cast<int32_t>(call.integer(6)),
-                                  static_cast<int32_t>(call.integer(7)), 0};
-  const int64_t elements = shape.tokens * shape.heads * shape.headDim;
+  const cpu::AttentionShape shape{call.integer(5), narrow(call, 6, call.integer(6)),
+                                  narrow(call, 7, call.integer(7)), 0};
+  const int64_t elements = OpCall::product({shape.tokens, shape.heads, shape.headDim});
   float* q = call.floats(1, elements);
   float* k = call.floats(2, elements);
   float* v = call.floats(3, elements);
-  const float* qkv = call.floats(4, 3 * elements);
-  if (call.failed()) return;
+  const float* qkv = call.floats(4, OpCall::product({3, elements}));
+  if (call.failed() || elements == 0) return;
   call.enqueue([=](ThreadPool& pool) { cpu::splitHeads(pool, q, k, v, qkv, shape); });
 }
 
 // rotary(stream, out, x, cos, sin, positions, tokens, heads, headDim, rotaryDims, maxPositions)
 void rotary(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const cpu::AttentionShape shape{call.integer(6), static_cast<int32_t>(call.integer(7)),
-                                  static_cast<int32_t>(call.integer(8)),
-                                  static_cast<int32_t>(call.integer(9))};
-  const int64_t elements = shape.tokens * shape.heads * shape.headDim;
+  const cpu::AttentionShape shape{call.integer(6), narrow(call, 7, call.integer(7)),
+                                  narrow(call, 8, call.integer(8)), narrow(call, 9, call.integer(9))};
+  call.require(shape.rotaryDims % 2 == 0 && shape.rotaryDims <= shape.headDim, 9,
+               "rotaryDims must be even and at most headDim");
+  const int64_t elements = OpCall::product({shape.tokens, shape.heads, shape.headDim});
   const int64_t maxPositions = call.integer(10);
-  const int64_t tables = maxPositions * (shape.rotaryDims / 2);
+  const int64_t tables = OpCall::product({maxPositions, shape.rotaryDims / 2});
   float* out = call.floats(1, elements);
   const float* x = call.floats(2, elements);
   const float* cos = call.floats(3, tables);
   const float* sin = call.floats(4, tables);
   const int32_t* positions = call.integers(5, shape.tokens);
-  if (call.failed()) return;
+  if (call.failed() || elements == 0) return;
   call.enqueue([=](ThreadPool& pool) {
     const bool inside = std::all_of(positions, positions + shape.tokens, [=](int32_t position) {
       return position >= 0 && position < maxPositions;
@@ -142,7 +149,7 @@ void rotary(const Napi::CallbackInfo& info) {
 // cacheAppend(stream, k, v, sizes, positions, sequences, keys, values, pageTable)
 void cacheAppend(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const AttentionCall at = attention(call, info, 3);
+  const AttentionCall at = attention(call, 3);
   const float* k = call.floats(1, at.elements);
   const float* v = call.floats(2, at.elements);
   if (call.failed()) return;
@@ -155,9 +162,9 @@ void cacheAppend(const Napi::CallbackInfo& info) {
 // attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable)
 void attentionPattern(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const AttentionCall at = attention(call, info, 4);
+  const AttentionCall at = attention(call, 4);
   const int64_t keyCount = call.integer(3);
-  float* pattern = call.floats(1, at.shape.tokens * at.shape.heads * keyCount);
+  float* pattern = call.floats(1, OpCall::product({at.shape.tokens, at.shape.heads, keyCount}));
   const float* q = call.floats(2, at.elements);
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) {
@@ -169,10 +176,10 @@ void attentionPattern(const Napi::CallbackInfo& info) {
 // attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable)
 void attentionValues(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const AttentionCall at = attention(call, info, 4);
+  const AttentionCall at = attention(call, 4);
   const int64_t keyCount = call.integer(3);
   float* z = call.floats(1, at.elements);
-  const float* pattern = call.floats(2, at.shape.tokens * at.shape.heads * keyCount);
+  const float* pattern = call.floats(2, OpCall::product({at.shape.tokens, at.shape.heads, keyCount}));
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) {
     if (!at.valid(keyCount)) return fillNaN(z, at.elements);

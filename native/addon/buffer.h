@@ -24,6 +24,7 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
   uint8_t* data() const { return storage_->data() + offset_; }
   size_t bytes() const { return bytes_; }
   cpu::DType dtype() const { return dtype_; }
+  bool isOn(const Stream& stream) const { return storage_->isOn(stream); }
 
  private:
   Napi::Value view(const Napi::CallbackInfo& info);

@@ -20,6 +20,7 @@ void convert(const Napi::CallbackInfo& info) {
   Buffer* x = out == nullptr ? nullptr : Buffer::from(info[2]);
   if (x == nullptr) return;
   const int64_t count = call.integer(3);
+  if (call.failed()) return;
   const cpu::DType to = out->dtype(), from = x->dtype();
   if (count < 0 || count * elementBytes(to) > static_cast<int64_t>(out->bytes()) ||
       count * elementBytes(from) > static_cast<int64_t>(x->bytes()) || to == cpu::DType::kInt32 ||
@@ -57,6 +58,7 @@ void copyBytes(const Napi::CallbackInfo& info) {
   Buffer* x = out == nullptr ? nullptr : Buffer::from(info[3]);
   if (x == nullptr) return;
   const int64_t outOffset = call.integer(2), offset = call.integer(4), bytes = call.integer(5);
+  if (call.failed()) return;
   if (outOffset < 0 || offset < 0 || bytes < 0 || outOffset + bytes > static_cast<int64_t>(out->bytes()) ||
       offset + bytes > static_cast<int64_t>(x->bytes())) {
     throwCoded(info.Env(), "NATIVE_BOUNDS", "a copy must lie inside both buffers");
@@ -85,6 +87,7 @@ void fillNormal(const Napi::CallbackInfo& info) {
   const int64_t count = call.integer(2);
   const float mean = call.number(3), deviation = call.number(4);
   const uint64_t seed = scramble(static_cast<uint64_t>(call.integer(5)));
+  if (call.failed()) return;
   const cpu::DType dtype = out->dtype();
   if (count < 0 || count * elementBytes(dtype) > static_cast<int64_t>(out->bytes()) ||
       (dtype != cpu::DType::kFloat32 && dtype != cpu::DType::kBFloat16)) {

@@ -33,9 +33,10 @@ template <RowOp op>
 void rowOp(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(3), width = call.integer(4);
-  float* out = call.floats(1, rows * width);
-  const float* x = call.floats(2, rows * width);
-  if (call.failed()) return;
+  const int64_t count = OpCall::product({rows, width});
+  float* out = call.floats(1, count);
+  const float* x = call.floats(2, count);
+  if (call.failed() || count == 0) return;
   call.enqueue([=](ThreadPool& pool) { op(pool, out, x, rows, width); });
 }
 

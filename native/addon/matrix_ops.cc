@@ -13,8 +13,8 @@ namespace {
 void embedding(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t tokens = call.integer(4), hidden = call.integer(5), rows = call.integer(6);
-  float* out = call.floats(1, tokens * hidden);
-  const cpu::Weight table = call.weight(2, rows * hidden);
+  float* out = call.floats(1, OpCall::product({tokens, hidden}));
+  const cpu::Weight table = call.weight(2, OpCall::product({rows, hidden}));
   const int32_t* ids = call.integers(3, tokens);
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) {
@@ -33,9 +33,9 @@ void embedding(const Napi::CallbackInfo& info) {
 void linear(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(5), inFeatures = call.integer(6), outFeatures = call.integer(7);
-  float* out = call.floats(1, rows * outFeatures);
-  const float* x = call.floats(2, rows * inFeatures);
-  const cpu::Weight weight = call.weight(3, inFeatures * outFeatures);
+  float* out = call.floats(1, OpCall::product({rows, outFeatures}));
+  const float* x = call.floats(2, OpCall::product({rows, inFeatures}));
+  const cpu::Weight weight = call.weight(3, OpCall::product({inFeatures, outFeatures}));
   const cpu::Weight bias = call.weight(4, outFeatures);
   if (call.failed()) return;
   call.enqueue(
@@ -47,11 +47,12 @@ void layerNorm(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(5), width = call.integer(6);
   const float epsilon = call.number(7);
-  float* out = call.floats(1, rows * width);
-  const float* x = call.floats(2, rows * width);
+  const int64_t count = OpCall::product({rows, width});
+  float* out = call.floats(1, count);
+  const float* x = call.floats(2, count);
   const cpu::Weight weight = call.weight(3, width);
   const cpu::Weight bias = call.weight(4, width);
-  if (call.failed()) return;
+  if (call.failed() || count == 0) return;
   call.enqueue([=](ThreadPool& pool) { cpu::layerNorm(pool, out, x, weight, bias, rows, width, epsilon); });
 }
 

@@ -4,6 +4,9 @@
 
 #include <napi.h>
 
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -22,8 +25,42 @@ class OpCall {
   // True after any argument was refused; a JavaScript exception is then pending.
   bool failed() const { return failed_; }
 
-  int64_t integer(int index) const { return info_[index].ToNumber().Int64Value(); }
-  float number(int index) const { return info_[index].ToNumber().FloatValue(); }
+  // A whole number from 0 to 2^53.
+  int64_t integer(int index) { return integerFrom(info_[index], index); }
+  float number(int index) {
+    const Napi::Value value = info_[index];
+    if (failed_ || !value.IsNumber()) return refuse(index, "expected a number"), 0.0f;
+    return value.As<Napi::Number>().FloatValue();
+  }
+  // A whole number among the fields of the object at `index`.
+  int64_t field(int index, const char* name) {
+    if (failed_ || !info_[index].IsObject()) return refuse(index, "expected an object of sizes"), 0;
+    return integerFrom(info_[index].As<Napi::Object>().Get(name), index);
+  }
+  // A Float64Array of at least `count` numbers, or nullptr.
+  const double* doubles(int index, int64_t count) {
+    const Napi::Value value = info_[index];
+    const bool fits = !failed_ && value.IsTypedArray() &&
+                      value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array &&
+                      static_cast<int64_t>(value.As<Napi::TypedArray>().ElementLength()) >= count;
+    if (!fits) return refuse(index, "expected a Float64Array with a number for each row"), nullptr;
+    return value.As<Napi::Float64Array>().Data();
+  }
+  // Refuses the call unless the condition holds.
+  void require(bool condition, int index, const char* why) {
+    if (!condition) refuse(index, why);
+  }
+
+  // Elements of a shape; the largest number there is where it would overflow, which no buffer holds.
+  static int64_t product(std::initializer_list<int64_t> sizes) {
+    int64_t result = 1;
+    bool overflow = false;
+    for (const int64_t size : sizes) {
+      if (size == 0) return 0;
+      overflow = overflow || __builtin_mul_overflow(result, size, &result);
+    }
+    return overflow ? std::numeric_limits<int64_t>::max() : result;
+  }
 
   float* floats(int index, int64_t count) {
     return static_cast<float*>(bytes(index, count, sizeof(float), cpu::DType::kFloat32));
@@ -45,6 +82,7 @@ class OpCall {
     }
     if (!holds(*buffer, count, half ? 2 : 4))
       return refuse(index, "the buffer is smaller than the sizes say");
+    if (!isHere(*buffer, index)) return refuse();
     return {buffer->data(), buffer->dtype()};
   }
 
@@ -52,6 +90,24 @@ class OpCall {
 
  private:
   bool absent(int index) const { return info_[index].IsNull() || info_[index].IsUndefined(); }
+
+  int64_t integerFrom(const Napi::Value& value, int index) {
+    constexpr double kLargest = 9007199254740992.0;
+    const double number = failed_ || !value.IsNumber() ? -1.0 : value.As<Napi::Number>().DoubleValue();
+    if (!(number >= 0 && number <= kLargest)) return refuse(index, "expected a whole number from 0"), 0;
+    return static_cast<int64_t>(number);
+  }
+
+  // Only its own stream knows when a buffer is written and when its memory may be used again.
+  bool isHere(const Buffer& buffer, int index) {
+    if (buffer.isOn(*stream_)) return true;
+    throwCoded(
+        info_.Env(), "DEVICE_MISMATCH",
+        "argument " + std::to_string(index) +
+            " is a tensor of another device: tensors that meet in an op must be on one (models loaded with "
+            "different `threads` are on different devices)");
+    return false;
+  }
 
   static bool holds(const Buffer& buffer, int64_t count, int64_t size) {
     return count >= 0 &&
@@ -68,6 +124,7 @@ class OpCall {
       refuse(index, "the buffer has another dtype or is smaller than the sizes say");
       return nullptr;
     }
+    if (!isHere(*buffer, index)) return refuse(), nullptr;
     return buffer->data();
   }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -13,7 +14,8 @@ void argmax(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(3), width = call.integer(4);
   int32_t* out = call.integers(1, rows);
-  const float* x = call.floats(2, rows * width);
+  const float* x = call.floats(2, OpCall::product({rows, width}));
+  call.require(width > 0, 4, "a row needs a column");
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) { cpu::argmax(pool, out, x, rows, width); });
 }
@@ -24,16 +26,13 @@ void sample(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(3), width = call.integer(4);
   int32_t* out = call.integers(1, rows);
-  const float* logits = call.floats(2, rows * width);
+  const float* logits = call.floats(2, OpCall::product({rows, width}));
   const float temperature = call.number(5), topP = call.number(7);
-  const int32_t topK = static_cast<int32_t>(call.integer(6));
+  const int32_t topK = static_cast<int32_t>(std::min<int64_t>(call.integer(6), width));
+  const double* draws = call.doubles(8, rows);
+  call.require(width > 0, 4, "a row needs a column");
   if (call.failed()) return;
-  const auto draws = info[8].As<Napi::Float64Array>();
-  if (static_cast<int64_t>(draws.ElementLength()) < rows) {
-    throwCoded(info.Env(), "NATIVE_BOUNDS", "sample needs one uniform draw a row");
-    return;
-  }
-  call.enqueue([=, uniform = std::vector<double>(draws.Data(), draws.Data() + rows)](ThreadPool& pool) {
+  call.enqueue([=, uniform = std::vector<double>(draws, draws + rows)](ThreadPool& pool) {
     cpu::sample(pool, out, logits, rows, width, temperature, topK, topP, uniform.data());
   });
 }
@@ -43,8 +42,9 @@ void gatherLogProbability(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(4), width = call.integer(5);
   float* out = call.floats(1, rows);
-  const float* logits = call.floats(2, rows * width);
+  const float* logits = call.floats(2, OpCall::product({rows, width}));
   const int32_t* ids = call.integers(3, rows);
+  call.require(width > 0, 5, "a row needs a column");
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) {
     std::vector<int32_t> inside(ids, ids + rows);

@@ -19,6 +19,14 @@ cpu::DType dtypeOf(const Napi::Value& value) {
 
 std::string megabytes(double bytes) { return std::to_string(static_cast<long long>(bytes / 1e6)) + " MB"; }
 
+// A number of bytes; -1 with a pending exception for anything else.
+double sizeOf(const Napi::Value& value) {
+  const double bytes = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (bytes >= 0 && bytes < 1e18) return bytes;
+  throwCoded(value.Env(), "OUT_OF_MEMORY", "memory needs a size from 0 to 1e18 bytes");
+  return -1;
+}
+
 // Checks that [offset, offset + bytes) lies inside the buffer.
 bool inside(const Buffer& buffer, double offset, double bytes) {
   return offset >= 0 && bytes >= 0 && offset + bytes <= static_cast<double>(buffer.bytes());
@@ -80,7 +88,8 @@ Stream* StreamObject::from(Napi::Value value) {
 
 // allocate(bytes, dtype): uninitialised memory from the arena
 Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
-  const double bytes = info[0].ToNumber().DoubleValue();
+  const double bytes = sizeOf(info[0]);
+  if (bytes < 0) return info.Env().Undefined();
   MappedMemory memory = stream_->arena().take(static_cast<size_t>(bytes));
   if (!memory) {
     throwCoded(info.Env(), "OUT_OF_MEMORY", "the system has no " + megabytes(bytes) + " left for a tensor");
@@ -92,7 +101,8 @@ Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
 
 // reserve(bytes, dtype): zeroed address space that takes memory only where it is written
 Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
-  const double bytes = info[0].ToNumber().DoubleValue();
+  const double bytes = sizeOf(info[0]);
+  if (bytes < 0) return info.Env().Undefined();
   MappedMemory memory = MappedMemory::anonymous(static_cast<size_t>(bytes));
   if (!memory) {
     throwCoded(info.Env(), "OUT_OF_MEMORY", "the system cannot reserve " + megabytes(bytes));
@@ -121,6 +131,10 @@ void StreamObject::write(const Napi::CallbackInfo& info) {
   Buffer* buffer = Buffer::from(info[0]);
   if (buffer == nullptr) return;
   const double offset = info[1].ToNumber().DoubleValue();
+  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+    throwCoded(info.Env(), "NATIVE_ARGUMENT", "a write takes a Uint8Array");
+    return;
+  }
   const auto source = info[2].As<Napi::Uint8Array>();
   if (!inside(*buffer, offset, static_cast<double>(source.ByteLength()))) {
     throwCoded(info.Env(), "NATIVE_BOUNDS", "a write must lie inside its buffer");

@@ -11,6 +11,8 @@ namespace {
 // Sizes are rounded so that a prompt of 700 tokens reuses the blocks of one of 690: to 4 KiB below 64 KiB,
 // above that to an eighth of the next lower power of two (at most 12.5 % is lost).
 size_t roundedSize(size_t bytes) {
+  // More than any address space has; rounding it up would overflow.
+  if (bytes > (size_t{1} << 60)) return bytes;
   size_t step = 4096;
   while (step * 16 <= bytes) step *= 2;
   return std::max(step, (bytes + step - 1) / step * step);

@@ -28,6 +28,7 @@ class Storage {
     }
   }
 
+  bool isOn(const Stream& stream) const { return stream_.get() == &stream; }
   uint8_t* data() const { return memory_.data(); }
   size_t bytes() const { return memory_.bytes(); }
 

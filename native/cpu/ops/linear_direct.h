@@ -89,7 +89,7 @@ void linearDirect(ThreadPool& pool, const DirectLinear& problem, int64_t rows, c
   // of 24, so that groups of 4, 6 and 8 outputs leave no rest. A second piece is worth a second thread, one
   // is not.
   const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
-  const int64_t grain = (262144 / rowBytes + 24) / 24 * 24;
+  const int64_t grain = (262144 / (rowBytes > 0 ? rowBytes : 1) + 24) / 24 * 24;
   ChunkQueue queue(problem.outFeatures, grain);
   const auto work = [&](int, int) {
     // A piece is taken before the last one is done, so that its first group can be fetched in time.

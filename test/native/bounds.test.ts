@@ -1,0 +1,187 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type NativeBuffer, native, nativeDType } from "../../src/native.js";
+import { Device } from "../../src/tensor/device.js";
+import * as ops from "../../src/tensor/ops/index.js";
+import { Tensor } from "../../src/tensor/tensor.js";
+import { codeOf } from "../support/codes.js";
+import { repositoryRoot } from "../support/shared.js";
+
+const addon = native();
+const { stream } = Device.cpu(2);
+
+function floats(...values: number[]): NativeBuffer {
+  const buffer = stream.allocate(4 * values.length, nativeDType.float32);
+  stream.write(buffer, 0, new Uint8Array(Float32Array.from(values).buffer));
+  return buffer;
+}
+
+function integers(...values: number[]): NativeBuffer {
+  const buffer = stream.allocate(4 * values.length, nativeDType.int32);
+  stream.write(buffer, 0, new Uint8Array(Int32Array.from(values).buffer));
+  return buffer;
+}
+
+/** Sizes of one token of one head in one page. */
+const sizes = {
+  tokens: 1,
+  heads: 1,
+  headDim: 2,
+  rotaryDims: 0,
+  sequenceCount: 1,
+  pagesPerSequence: 1,
+  pageTokens: 4,
+  pageCount: 1,
+};
+const pages = () => floats(...new Array(8).fill(1));
+const append = (changes: Partial<typeof sizes>) =>
+  addon.cacheAppend(
+    stream,
+    floats(1, 1),
+    floats(1, 1),
+    { ...sizes, ...changes },
+    integers(0),
+    integers(0),
+    pages(),
+    pages(),
+    integers(0),
+  );
+
+describe("no call of the addon leaves its buffers or ends the process, whatever it is given", () => {
+  const one = floats(1);
+  const big = 2 ** 32;
+  it.each<[string, () => unknown]>([
+    ["a count past the buffer", () => addon.add(stream, one, one, one, 2)],
+    ["a negative count", () => addon.add(stream, one, one, one, -1)],
+    ["a count that is no number", () => addon.add(stream, one, one, one, "x" as never)],
+    ["a count that is a symbol", () => addon.add(stream, one, one, one, Symbol("x") as never)],
+    ["sizes whose product overflows to 0", () => addon.softmax(stream, one, one, big, big)],
+    ["sizes whose product overflows", () => addon.linear(stream, one, one, one, null, big, big, big)],
+    ["negative sizes with a good product", () => addon.linear(stream, one, one, one, null, -1, -1, -1)],
+    ["heads and dimensions below 0", () => addon.splitHeads(stream, one, one, one, one, 1, -1, -1)],
+    [
+      "an odd number of rotated dimensions",
+      () => addon.rotary(stream, one, one, one, one, integers(0), 1, 1, 1, 1, 1),
+    ],
+    ["rows without columns", () => addon.argmax(stream, integers(0), one, 1, 0)],
+    ["draws in a list", () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, [0.5] as never)],
+    [
+      "draws of float32",
+      () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, Float32Array.of(0.5) as never),
+    ],
+    ["too few draws", () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, new Float64Array(0))],
+    ["no arguments", () => (addon.sample as () => void).call(addon, ...([stream] as never[]))],
+    ["pages of no positions", () => append({ pageTokens: 0 })],
+    ["no tokens in pages of no positions", () => append({ tokens: 0, pageTokens: 0 })],
+    ["heads of no dimensions", () => append({ headDim: 0 })],
+    ["more sequences than the table has", () => append({ sequenceCount: 2 })],
+    ["fewer than no sequences", () => append({ sequenceCount: -1, pagesPerSequence: -1 })],
+    ["heads past 32 bits", () => append({ heads: big + 1 })],
+    ["more rotated dimensions than a head has", () => append({ rotaryDims: 4 })],
+    ["a view past the end", () => one.view(0, 8, 0)],
+    ["a view from nowhere", () => one.view(Number.NaN, 4, 0)],
+    ["a write past the end", () => stream.write(one, 1, new Uint8Array(4))],
+    ["a read past the end", () => stream.readSync(one, 0, 8)],
+    ["a copy past the end", () => addon.copyBytes(stream, one, 0, one, 4, 4)],
+    ["a conversion past the end", () => addon.convert(stream, one, one, 2)],
+    ["a fill past the end", () => addon.fillNormal(stream, one, 2, 0, 1, 1)],
+  ])("%s", (_, call) => {
+    expect(codeOf(call)).toBe("NATIVE_BOUNDS");
+    stream.synchronize();
+  });
+
+  it.each<[string, () => unknown]>([
+    ["an object as a buffer", () => addon.add(stream, {} as never, {} as never, {} as never, 1)],
+    ["an object as a stream", () => addon.add({} as never, one, one, one, 1)],
+    ["a buffer as a stream", () => addon.add(one as never, one, one, one, 1)],
+    ["a list as bytes", () => stream.write(one, 0, [1] as never)],
+    ["a text as bytes", () => stream.write(one, 0, "abc" as never)],
+    ["a text as threads", () => new addon.Stream("x" as never)],
+  ])("%s", (_, call) => expect(codeOf(call)).toBe("NATIVE_ARGUMENT"));
+
+  it("sizes that no memory has", () => {
+    for (const bytes of [-8, Number.NaN, Infinity, 1e17, 1e30, "x" as never]) {
+      expect(codeOf(() => stream.allocate(bytes, 0))).toBe("OUT_OF_MEMORY");
+      expect(codeOf(() => stream.reserve(bytes, 0))).toBe("OUT_OF_MEMORY");
+    }
+  });
+
+  it("nothing to do is no error", () => {
+    const none = stream.allocate(0, nativeDType.float32);
+    addon.softmax(stream, none, none, 3, 0);
+    addon.layerNorm(stream, none, none, none, none, 3, 0, 1e-5);
+    addon.splitHeads(stream, none, none, none, none, 3, 4, 0);
+    addon.rotary(stream, none, none, none, none, integers(0), 1, 2, 0, 0, 5);
+    addon.linear(stream, none, one, none, null, 1, 1, 0);
+    stream.synchronize();
+  });
+});
+
+it("tensors of two devices cannot meet in an op", () => {
+  const here = Tensor.from(Device.cpu(1), Float32Array.of(1, 2));
+  const there = Tensor.from(Device.cpu(2), Float32Array.of(1, 2));
+  expect(codeOf(() => ops.add(here, there))).toBe("DEVICE_MISMATCH");
+  expect(codeOf(() => ops.add(there, here))).toBe("DEVICE_MISMATCH");
+  const weight = Tensor.from(Device.cpu(1), Float32Array.of(1, 2), [1, 2]);
+  expect(codeOf(() => ops.linear(there.reshape([1, 2]), weight))).toBe("DEVICE_MISMATCH");
+  expect(ops.add(here, here).dataSync()).toEqual(Float32Array.of(2, 4));
+});
+
+describe("the end of the process", () => {
+  /** Runs JavaScript in a process of its own, with the addon as `addon`. */
+  function run(code: string) {
+    const file = join(repositoryRoot, "build", "Release", "persimmon.node");
+    const program = `const addon = require(${JSON.stringify(file)});
+      const stream = new addon.Stream(2);
+      const x = stream.reserve(4e7, 0);
+      const work = () => { for (let i = 0; i < 100; i++) addon.reluSquared(stream, x, x, 1e7); };
+      ${code}`;
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["-e", program], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+    return { status, signal, stdout, stderr };
+  }
+  const clean = { status: 0, signal: null, stderr: "" };
+
+  it("does not wait for work that nobody reads", () => {
+    expect(run("work(); console.log('end');")).toEqual({ ...clean, stdout: "end\n" });
+  });
+
+  it("waits for a read that is under way", () => {
+    const code =
+      "addon.reluSquared(stream, x, x, 1e7); stream.read(x, 0, 4).then((bytes) => console.log(bytes.byteLength));";
+    expect(run(code)).toEqual({ ...clean, stdout: "4\n" });
+  });
+
+  it("process.exit() in the middle of work and reads is clean", () => {
+    expect(run("work(); stream.read(x, 0, 4); setTimeout(() => process.exit(0), 20);")).toEqual({
+      ...clean,
+      stdout: "",
+    });
+  });
+
+  it("an uncaught error in the middle of work is an ordinary one", () => {
+    const { status, signal, stderr } = run("work(); stream.read(x, 0, 4); throw new Error('on purpose');");
+    expect({ status, signal }).toEqual({ status: 1, signal: null });
+    expect(stderr).toContain("on purpose");
+  });
+
+  it("a worker with a stream of its own can be terminated in the middle of work", () => {
+    const code = `const { Worker } = require("node:worker_threads");
+      const file = ${JSON.stringify(join(repositoryRoot, "build", "Release", "persimmon.node"))};
+      const worker = new Worker(\`const addon = require(\${JSON.stringify(file)});
+        const stream = new addon.Stream(2);
+        const x = stream.reserve(4e7, 0);
+        for (let i = 0; i < 100; i++) addon.reluSquared(stream, x, x, 1e7);
+        stream.read(x, 0, 4);
+        require("node:worker_threads").parentPort.postMessage("busy");\`, { eval: true });
+      worker.on("message", () => worker.terminate().then(() => {
+        addon.reluSquared(stream, x, x, 10);
+        stream.synchronize();
+        console.log("alive");
+      }));`;
+    expect(run(code)).toEqual({ ...clean, stdout: "alive\n" });
+  });
+});
