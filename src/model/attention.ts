@@ -1,20 +1,32 @@
 import { LayerNorm } from "../nn/layer_norm.js";
+import type { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { isTapped, tap } from "../nn/tap.js";
 import * as ops from "../tensor/ops/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 
+// See DecoderLayer for why there is an interface.
+export interface Attention {
+  /** hidden → heads · 3 · headDim: q, k and v of a head side by side */
+  get queryKeyValue(): Linear;
+  set queryKeyValue(module: Module);
+  /** [tokens, heads, headDim] → the same; undefined in a model without QK-LayerNorm */
+  get qLayernorm(): LayerNorm | undefined;
+  set qLayernorm(module: Module | undefined);
+  /** as qLayernorm */
+  get kLayernorm(): LayerNorm | undefined;
+  set kLayernorm(module: Module | undefined);
+  /** heads · headDim → hidden */
+  get dense(): Linear;
+  set dense(module: Module);
+}
+
 /**
  * Multi-head attention with LayerNorm on queries and keys (per head, weights shared by the heads of a layer) and rotary
  * embedding of the first dimensions of each head.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets all properties of the interface
 export class Attention extends Module<[x: Tensor, cache: ops.LayerCache]> {
-  /** hidden → heads · 3 · headDim: q, k and v of a head side by side */
-  queryKeyValue: Module;
-  qLayernorm: Module | undefined;
-  kLayernorm: Module | undefined;
-  /** heads · headDim → hidden */
-  dense: Module;
   readonly heads: number;
   readonly rotary: ops.RotaryTables;
 
@@ -56,8 +68,8 @@ export class Attention extends Module<[x: Tensor, cache: ops.LayerCache]> {
    * or a norm was swapped for a module of another kind.
    */
   private fused(qkv: Tensor, cache: ops.LayerCache): Tensor | undefined {
-    const q = this.qLayernorm;
-    const k = this.kLayernorm;
+    const q: Module | undefined = this.qLayernorm;
+    const k: Module | undefined = this.kLayernorm;
     if (isTapped("pattern")) return undefined;
     let norms: Parameters<typeof ops.fusedAttention>[2];
     if (isPlainNorm(q) && isPlainNorm(k) && q.epsilon === k.epsilon) {

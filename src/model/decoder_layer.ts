@@ -1,18 +1,33 @@
+import type { LayerNorm } from "../nn/layer_norm.js";
 import { Module } from "../nn/module.js";
 import { tap } from "../nn/tap.js";
 import * as ops from "../tensor/ops/index.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { Attention } from "./attention.js";
+import type { MLP } from "./mlp.js";
+
+/** What takes the place of attention: normed hidden states and the cache in, hidden states out. */
+type AttentionRole = Module<[x: Tensor, cache: ops.LayerCache]>;
+
+// Interface and class are one type: an interface can say that a child is read as what the model was built with and
+// assigned as any module of its role. At run time a child is an ordinary property, which the constructor sets.
+export interface DecoderLayer {
+  get inputLayernorm(): LayerNorm;
+  set inputLayernorm(module: Module);
+  get selfAttn(): Attention;
+  set selfAttn(module: AttentionRole);
+  get postAttentionLayernorm(): LayerNorm;
+  set postAttentionLayernorm(module: Module);
+  get mlp(): MLP;
+  set mlp(module: Module);
+}
 
 /** One layer: attention and MLP, each on the LayerNorm of the residual stream and added back to it. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets all properties of the interface
 export class DecoderLayer extends Module<[x: Tensor, cache: ops.LayerCache]> {
-  inputLayernorm: Module;
-  selfAttn: Module<[x: Tensor, cache: ops.LayerCache]>;
-  postAttentionLayernorm: Module;
-  mlp: Module;
-
   constructor(parts: {
     inputLayernorm: Module;
-    selfAttn: Module<[x: Tensor, cache: ops.LayerCache]>;
+    selfAttn: AttentionRole;
     postAttentionLayernorm: Module;
     mlp: Module;
   }) {

@@ -1,3 +1,6 @@
+import type { Embedding } from "../nn/embedding.js";
+import type { LayerNorm } from "../nn/layer_norm.js";
+import type { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { tap } from "../nn/tap.js";
 import * as ops from "../tensor/ops/index.js";
@@ -14,18 +17,26 @@ export interface PersimmonParts {
   lmHead: Module;
 }
 
+// See DecoderLayer for why there is an interface.
+export interface Persimmon {
+  /** ids [tokens] → [tokens, hidden] */
+  get embedTokens(): Embedding;
+  set embedTokens(module: Module);
+  get finalLayernorm(): LayerNorm;
+  set finalLayernorm(module: Module);
+  /** [rows, hidden] → [rows, vocabulary] */
+  get lmHead(): Linear;
+  set lmHead(module: Module);
+}
+
 /**
  * Persimmon (Adept, September 2023): a decoder with sequential pre-norm layers, LayerNorm on queries and keys, rotary
  * embedding on half of each head, squared ReLU and an untied head.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets all properties of the interface
 export class Persimmon extends Module<[step: Step]> {
   readonly config: PersimmonConfig;
-  /** ids [tokens] → [tokens, hidden] */
-  embedTokens: Module;
   layers: DecoderLayer[];
-  finalLayernorm: Module;
-  /** [rows, hidden] → [rows, vocabulary] */
-  lmHead: Module;
 
   constructor(config: PersimmonConfig, parts: PersimmonParts) {
     super();

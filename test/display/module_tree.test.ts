@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type Displayable, jupyterDisplay } from "../../src/display/mime.js";
 import { display, loadModel, nn, ops, type Tensor } from "../../src/index.js";
 import { expectedTensors } from "../../src/model/config.js";
 import { sharedOrSkip } from "../support/shared.js";
@@ -22,7 +23,7 @@ sharedOrSkip("reference/head64", "the tree of modules", (directory) => {
     const last = model.config.numHiddenLayers - 1;
     expect(text.split("\n").filter((row) => row.includes("DecoderLayer"))).toHaveLength(1);
     expect(text).toContain(`layers.0-${last}`);
-    const bundle = await model[Symbol.for("Jupyter.display")]();
+    const bundle = await (model as unknown as Displayable)[jupyterDisplay]();
     expect(bundle["text/html"]).toContain(`<code>layers.0-${last}</code>`);
     // A path says more about a machine than a notebook should.
     expect(JSON.stringify(bundle)).not.toContain(directory);
