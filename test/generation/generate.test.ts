@@ -164,6 +164,11 @@ describe("the end", () => {
     expect(result.ids).toEqual(free.ids);
     const full = await small.generate(new Array(20).fill(270), { maxNewTokens: 3 }).done;
     expect(full).toEqual({ text: "", ids: [], finish: "length" });
+    // What a sequence holds already counts as well.
+    using kv = await small.prefill(new Array(15).fill(270));
+    const rest = await small.generate([271, 272], { kv, maxNewTokens: 100, stopAtEos: false }).done;
+    expect(rest.finish).toBe("length");
+    expect(rest.ids).toHaveLength(3);
   });
 
   it("any of several EOS ids ends it and stays among the ids, as in Hugging Face", async () => {

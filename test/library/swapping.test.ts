@@ -61,7 +61,13 @@ class Failing extends Module {
   }
 }
 
-class OwnNorm extends LayerNorm {}
+class OwnNorm extends LayerNorm {
+  calls = 0;
+  protected override forward(x: Tensor): Tensor {
+    this.calls++;
+    return super.forward(x);
+  }
+}
 
 describe("swapping a module is an assignment", () => {
   it("an MLP of ops that does the same gives the same bits, and its taps have the place's name", async () => {
@@ -121,6 +127,8 @@ describe("attention with swapped norms", () => {
       attention.qLayernorm = new OwnNorm(weight, bias, epsilon);
     }
     expectSameBits(await logits(), plain);
+    // The fused kernel would not have asked it.
+    for (const attention of norms(model)) expect((attention.qLayernorm as OwnNorm).calls).toBe(1);
     const all = allSites(model.config);
     const own = await model.runWithCache(ids, { names: all });
     const fused = await (await loadModel(directory)).runWithCache(ids, {

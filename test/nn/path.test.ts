@@ -42,6 +42,26 @@ describe("names of places", () => {
     expect(leaf.seen).toEqual(["a", "b.x", "b.y", "c", "a", "b.x", "b.y", "c"]);
   });
 
+  it("a place that is entered again begins its names again", () => {
+    const leaf = new Leaf();
+    class OnlyFirst extends Module {
+      x = leaf;
+      y = leaf;
+      protected override forward(value: Tensor): Tensor {
+        return this.x.call(value);
+      }
+    }
+    class Twice extends Module {
+      part = new OnlyFirst();
+      protected override forward(value: Tensor): Tensor {
+        return this.part.call(this.part.call(value));
+      }
+    }
+    const root = new Twice();
+    withNames(root, () => root.call(x));
+    expect(leaf.seen).toEqual(["part.x", "part.x"]);
+  });
+
   it("a module that refers back to its parent is not followed in a circle", () => {
     const root = tree({ leaf: new Leaf() });
     const child = Object.assign(new Leaf(), { parent: root });
