@@ -59,12 +59,18 @@ async function main() {
   }
   const running = !ended();
   child.kill("SIGTERM");
+  // npm itself ends at once; what matters is that the server does not stay behind.
   const stopDeadline = Date.now() + STOP_SECONDS * 1000;
-  while (!ended() && Date.now() < stopDeadline) {
+  let answers = true;
+  while ((answers || !ended()) && Date.now() < stopDeadline) {
     await sleep(100);
+    answers = await get("api").then(
+      () => true,
+      () => false,
+    );
   }
   if (running) {
-    check("SIGTERM ends it", ended(), `it still runs after ${STOP_SECONDS} s`);
+    check("SIGTERM ends it", ended() && !answers, `JupyterLab still answers after ${STOP_SECONDS} s`);
   }
 
   mkdirSync(resultDirectory, { recursive: true });

@@ -8,6 +8,7 @@ import { logDirectory, root } from "./paths.mjs";
 /** Lines of a failed command's output that are shown: some tools say what is wrong first, others last. */
 const HEAD_LINES = 15;
 const TAIL_LINES = 30;
+const ORPHAN_POLL_MILLISECONDS = 500;
 
 /**
  * Full path of a program on the PATH, or undefined.
@@ -102,6 +103,26 @@ export function runLogged(command, args, { log, failure, env }) {
 }
 
 /**
+ * Calls `act` when npm, which runs us through a shell, is gone: npm hands SIGTERM to that shell, which ends without
+ * handing it on, and JupyterLab would stay behind.
+ * @param {() => void} act
+ * @returns {NodeJS.Timeout | undefined}
+ */
+function onOrphaned(act) {
+  if (process.env.npm_lifecycle_event === undefined) {
+    return undefined;
+  }
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) {
+      clearInterval(watch);
+      act();
+    }
+  }, ORPHAN_POLL_MILLISECONDS);
+  return watch;
+}
+
+/**
  * Runs a command on this terminal and returns its exit code; Ctrl-C and SIGTERM reach it and are left to it.
  * @param {string} command
  * @param {string[]} args
@@ -116,12 +137,14 @@ export function runAttached(command, args, { env } = {}) {
     const forward = () => child.kill("SIGTERM");
     process.on("SIGINT", ignore);
     process.on("SIGTERM", forward);
+    const watch = onOrphaned(forward);
     child.on("error", (error) =>
       reject(new BootstrapError(`${command} could not be started: ${error.message}`)),
     );
     child.on("close", (code, signal) => {
       process.off("SIGINT", ignore);
       process.off("SIGTERM", forward);
+      clearInterval(watch);
       resolve(code ?? 128 + (signal === null ? 0 : system.signals[signal]));
     });
   });
