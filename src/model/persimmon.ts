@@ -22,6 +22,7 @@ export interface Persimmon {
   /** ids [tokens] → [tokens, hidden] */
   get embedTokens(): Embedding;
   set embedTokens(module: Module);
+  layers: DecoderLayer[];
   get finalLayernorm(): LayerNorm;
   set finalLayernorm(module: Module);
   /** [rows, hidden] → [rows, vocabulary] */
@@ -36,7 +37,6 @@ export interface Persimmon {
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor sets all properties of the interface
 export class Persimmon extends Module<[step: Step]> {
   readonly config: PersimmonConfig;
-  layers: DecoderLayer[];
 
   constructor(config: PersimmonConfig, parts: PersimmonParts) {
     super();
