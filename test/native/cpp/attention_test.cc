@@ -82,6 +82,8 @@ TEST(attentionOfSequencesThatSharePages) {
 TEST(attentionOfLongContexts) {
   // Beyond a chunk of values (512), so that sums of chunks are taken.
   checkCase({.heads = 1, .sequences = {{1021, 20}, {505, 16}}}, 84);
+  // Beyond a block of the softmax (4096).
+  checkCase({.heads = 1, .headDim = 16, .rotaryDims = 4, .sequences = {{4094, 5}}}, 87);
   checkCase({.heads = 1, .headDim = 20, .rotaryDims = 4, .pageTokens = 100, .sequences = {{700, 1}}}, 85);
 }
 

@@ -111,12 +111,17 @@ TEST(linearGivesTheSameBitsOnEveryInstructionSetWithFma) {
 
 TEST(linearKeepsInfinitiesInTheirRows) {
   Random random(7);
+  // 21 rows are packed, 6 are not; the infinity is the first input of its row, next to the last of the row
+  // before.
   const int64_t in = 33, out = 9;
   const StoredWeight weight(random, static_cast<size_t>(in * out), DType::kFloat32);
-  std::vector<float> x = random.normals(static_cast<size_t>(6 * in));
-  x[2 * in + 5] = HUGE_VALF;
-  forEachPool([&](ThreadPool& pool) {
-    const std::vector<float> y = run(pool, x, weight.weight(), kNone, 6, in, out);
-    for (int64_t i = 0; i < 6 * out; ++i) CHECK(std::isfinite(y[static_cast<size_t>(i)]) == (i / out != 2));
-  });
+  for (int64_t rows : {6, 21}) {
+    std::vector<float> x = random.normals(static_cast<size_t>(rows * in));
+    x[2 * in] = HUGE_VALF;
+    forEachPool([&](ThreadPool& pool) {
+      const std::vector<float> y = run(pool, x, weight.weight(), kNone, rows, in, out);
+      for (int64_t i = 0; i < rows * out; ++i)
+        CHECK(std::isfinite(y[static_cast<size_t>(i)]) == (i / out != 2));
+    });
+  }
 }
