@@ -161,13 +161,10 @@ export class LanguageModel extends Persimmon {
     const ids = this.encodePrompt(prompt, options.bos, sequence.length);
     const signal = interruptSignal(options.signal);
     try {
-      // `prefill` leaves the last token for the first step of a generation; here it has to go in as well.
-      const last = await prefill(this.#generator(), sequence, ids, signal);
+      const rest = await prefill(this.#generator(), sequence, ids, prefillChunk, signal);
       signal.throwIfAborted();
-      if (last !== undefined) {
-        using logits = forward(this, this.device, this.kv, [{ sequence, ids: [last], logits: "last" }]);
-        await logits.data();
-      }
+      using logits = forward(this, this.device, this.kv, [{ sequence, ids: rest, logits: "last" }]);
+      await logits.data();
       return sequence;
     } catch (error) {
       if (options.kv === undefined) sequence.release();

@@ -35,25 +35,27 @@ interface Running {
 export const prefillChunk = 512;
 
 /**
- * Puts all but the last token of a prompt into a sequence, a chunk at a time.
- * @returns the last token, or undefined when `signal` was aborted
+ * Puts the beginning of a prompt into a sequence, a chunk at a time, until at most `rest` tokens remain.
+ * @param rest from 1; the remaining tokens go into the step that needs their logits
+ * @returns the remaining tokens; more than `rest` when `signal` was aborted
  */
 export async function prefill(
   at: Pick<Generator, "model" | "device" | "kv">,
   sequence: KvSequence,
   prompt: readonly number[],
+  rest: number,
   signal?: AbortSignal,
-): Promise<number | undefined> {
-  const last = prompt.length - 1;
-  for (let start = 0; start < last; start += prefillChunk) {
-    if (signal?.aborted) return undefined;
-    const ids = prompt.slice(start, Math.min(start + prefillChunk, last));
+): Promise<readonly number[]> {
+  let start = 0;
+  while (prompt.length - start > rest && !signal?.aborted) {
+    const ids = prompt.slice(start, Math.min(start + prefillChunk, prompt.length - 1));
     using logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "last" }]);
     // Reading one number waits for the chunk, so that an interrupt finds at most one chunk under way.
     using first = scope(() => logits.reshape([logits.size]).rows(0, 1));
     await first.data();
+    start += ids.length;
   }
-  return prompt[last];
+  return prompt.slice(start);
 }
 
 /**
@@ -70,6 +72,8 @@ export async function generateBatch(
   signal: AbortSignal,
   emit: (prompt: number, token: Token) => void,
 ): Promise<Generation[]> {
+  // The first step takes the ends of all prompts together, as many tokens as one chunk has.
+  const rest = Math.max(1, Math.floor(prefillChunk / prompts.length));
   const running: Running[] = [];
   for (const [index, prompt] of prompts.entries()) {
     const writer = new TextWriter(
@@ -81,15 +85,12 @@ export async function generateBatch(
     );
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
-    const last =
-      writer.finish === undefined ? await prefill(at, sequences[index], prompt, signal) : undefined;
-    running.push({ sequence: sequences[index], next: last === undefined ? [] : [last], writer, random });
+    const next = writer.finish === undefined ? await prefill(at, sequences[index], prompt, rest, signal) : [];
+    running.push({ sequence: sequences[index], next, writer, random });
   }
-  const ended: Running[] = [];
   let active = running;
   while (true) {
     if (signal.aborted) for (const row of active) row.writer.end("interrupted");
-    ended.push(...active.filter((row) => row.writer.finish !== undefined));
     active = active.filter((row) => row.writer.finish === undefined);
     if (active.length === 0) break;
     const { ids, logprobs } = await step(at, active, sampling);
