@@ -30,7 +30,7 @@ MappedMemory MappedMemory::file(const std::string& path, std::string& error) {
     error = std::strerror(errno);
     return {};
   }
-  struct stat status {};
+  struct stat status{};
   if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) {
     error = "not a regular file with content";
     close(descriptor);

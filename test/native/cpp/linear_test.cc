@@ -46,7 +46,7 @@ void checkShape(int64_t rows, int64_t in, int64_t out, DType dtype, bool withBia
       CHECK_MESSAGE(distance(y, expected) < 3e-6 * std::sqrt(static_cast<double>(in)) + 1e-6,
                     shape + " is off by " + std::to_string(distance(y, expected)));
       // Each row alone gives the bits that it has among the others.
-      for (int64_t r = 0; r<rows; r += rows> 8 ? 7 : 1) {
+      for (int64_t r = 0; r < rows; r += rows > 8 ? 7 : 1) {
         const std::vector<float> row(x.begin() + r * in, x.begin() + (r + 1) * in);
         const std::vector<float> alone =
             run(pool, row, weight.weight(), withBias ? bias.weight() : kNone, 1, in, out);
