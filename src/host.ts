@@ -1,3 +1,5 @@
+import { PersimmonError } from "./errors.js";
+
 /**
  * The notebook around the library, if there is one. A Jupyter kernel places an object under `Symbol.for("Jupyter.host")`;
  * in plain Node there is none and everything here does without.
@@ -17,6 +19,14 @@ export interface JupyterHost {
 /** The host, or undefined outside of a notebook. */
 export function jupyterHost(): JupyterHost | undefined {
   return (globalThis as Record<symbol, unknown>)[Symbol.for("Jupyter.host")] as JupyterHost | undefined;
+}
+
+/** Throws `INTERRUPTED` once the signal is aborted; for work whose half a result is none. */
+export function throwIfInterrupted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new PersimmonError("INTERRUPTED", "interrupted before the end; nothing was changed, call again", {
+    cause: signal.reason,
+  });
 }
 
 /** A signal that is aborted when any of `signals` is, or when the user presses the notebook's stop button. */

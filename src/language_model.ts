@@ -1,9 +1,11 @@
+import { constants } from "node:buffer";
 import { modelBundle } from "./display/model.js";
 import { PersimmonError } from "./errors.js";
 import { type Generator, generateBatch, prefill, prefillChunk } from "./generation/generate.js";
 import { checkOptions, type GenerateOptions } from "./generation/options.js";
+import type { TextDecoderStream } from "./generation/text_writer.js";
 import { type Generation, TokenStream } from "./generation/token_stream.js";
-import { interruptSignal } from "./host.js";
+import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
 import type { ActivationCache } from "./research/activation_cache.js";
@@ -39,6 +41,9 @@ export interface LoadedParts {
   weightBytes: number;
   source: string;
 }
+
+/** Elements that a Float32Array may have. */
+const largestArray = constants.MAX_LENGTH / 4;
 
 /** KV capacity as a multiple of the longest context: forks and batches share the pages. Address space, not memory. */
 const kvContexts = 4;
@@ -103,6 +108,12 @@ export class LanguageModel extends Persimmon {
   async logits(prompt: Prompt, options: { bos?: boolean } = {}): Promise<Logits> {
     const ids = this.encodePrompt(prompt, options.bos);
     const { vocabSize } = this.config;
+    if (ids.length * vocabSize > largestArray) {
+      throw new PersimmonError(
+        "LOGITS_TOO_LARGE",
+        `${ids.length} tokens × ${vocabSize} logits do not fit into one array of ${largestArray} numbers: give a shorter text, or ask for logprobs`,
+      );
+    }
     const data = new Float32Array(ids.length * vocabSize);
     let at = 0;
     await this.forEachChunk(ids, async (logits) => {
@@ -140,7 +151,10 @@ export class LanguageModel extends Persimmon {
     });
   }
 
-  /** Generates continuations of several prompts in one batch; each is what `generate` gives for it alone. */
+  /**
+   * Generates continuations of several prompts in one batch; each is what `generate` gives for it alone (prompt number i
+   * with the seed `seed + i`).
+   */
   async generateBatch(
     prompts: readonly Prompt[],
     options: Omit<GenerateOptions, "kv"> = {},
@@ -162,7 +176,7 @@ export class LanguageModel extends Persimmon {
     const signal = interruptSignal(options.signal);
     try {
       const rest = await prefill(this.#generator(), sequence, ids, prefillChunk, signal);
-      signal.throwIfAborted();
+      throwIfInterrupted(signal);
       using logits = forward(this, this.device, this.kv, [{ sequence, ids: rest, logits: "last" }]);
       await logits.data();
       return sequence;
@@ -241,7 +255,7 @@ export class LanguageModel extends Persimmon {
     const signal = interruptSignal();
     using sequence = this.kv.createSequence();
     for (let start = 0; start < ids.length; start += prefillChunk) {
-      signal.throwIfAborted();
+      throwIfInterrupted(signal);
       const chunk = ids.slice(start, start + prefillChunk);
       using logits = forward(this, this.device, this.kv, [{ sequence, ids: chunk, logits: "all" }]);
       await use(logits);
@@ -264,7 +278,12 @@ export class LanguageModel extends Persimmon {
       decodeStream: (prompt) =>
         tokenizer === undefined
           ? { push: () => "", end: () => "" }
-          : tokenizer.decodeStream({ after: prompt }),
+          : knownIdsOnly(tokenizer, tokenizer.decodeStream({ after: prompt })),
     };
   }
+}
+
+/** Ids that the model has and the tokenizer lacks (padding rows of an embedding) have no text. */
+function knownIdsOnly(tokenizer: Tokenizer, stream: TextDecoderStream): TextDecoderStream {
+  return { push: (id) => (id < tokenizer.vocabSize ? stream.push(id) : ""), end: () => stream.end() };
 }

@@ -38,6 +38,7 @@ export async function loadModel(
   source: string = demoModelDirectory(),
   options: LoadOptions = {},
 ): Promise<LanguageModel> {
+  checkNames(options);
   const dtype = checkedDType(options.dtype ?? "auto");
   checkDevice(options.device ?? "auto");
   if (options.rope !== undefined && options.rope !== "hf") {
@@ -78,6 +79,24 @@ export async function loadModel(
     ),
     source,
   });
+}
+
+function checkNames(options: LoadOptions): void {
+  const known = [
+    "device",
+    "dtype",
+    "threads",
+    "maxLength",
+    "rope",
+    "onProgress",
+  ] satisfies (keyof LoadOptions)[];
+  for (const name of Object.keys(options)) {
+    if ((known as string[]).includes(name)) continue;
+    throw new PersimmonError(
+      "OPTION_UNKNOWN",
+      `loadModel has no option "${name}"; it has ${known.join(", ")}`,
+    );
+  }
 }
 
 /** A checkpoint without a tokenizer can still be run on token ids. */

@@ -1,6 +1,6 @@
 import { progress } from "../display/progress.js";
 import { PersimmonError } from "../errors.js";
-import { interruptSignal } from "../host.js";
+import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { forward } from "../runtime/forward.js";
 import type { Site } from "../runtime/sites.js";
@@ -70,7 +70,7 @@ export async function* mlpPass(
   for (const [text, ids] of texts.entries()) {
     using sequence = model.kv.createSequence();
     for (let start = 0; start < ids.length; start += chunkTokens) {
-      signal.throwIfAborted();
+      throwIfInterrupted(signal);
       const chunk = ids.slice(start, start + chunkTokens);
       const seen = new Map<string, Tensor>();
       const observer = {

@@ -108,7 +108,7 @@ function checkBudget(
     if (bytes > largest.bytes) largest = { site, bytes };
   }
   if (total > maxBytes) {
-    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+    const megabytes = (bytes: number) => `${Number((bytes / 1e6).toPrecision(3))} MB`;
     throw new PersimmonError(
       "CACHE_OVER_BUDGET",
       `the cache would take ${megabytes(total)} (${sites.length} sites, ${kept} positions), more than maxBytes of ${megabytes(maxBytes)}; the largest is ${largest.site} with ${megabytes(largest.bytes)}. Keep fewer positions or sites, or raise maxBytes.`,

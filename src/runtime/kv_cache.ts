@@ -59,7 +59,7 @@ export class KvCache {
     if (page === undefined) {
       throw new PersimmonError(
         "KV_CACHE_FULL",
-        `all ${this.pageCount * pageTokens} positions of the KV cache are in use: release sequences that are done with, or load the model with a larger maxLength`,
+        `all ${this.pageCount * pageTokens} positions of the KV cache are in use: release sequences that are done with, give fewer prompts at once, or load the model with a larger maxLength (a cache has four contexts)`,
       );
     }
     this.users[page] = 1;

@@ -107,6 +107,12 @@ describe("loading: each is one clear error, and the next call works", () => {
     );
   });
 
+  it("an option that there is not", async () => {
+    expect(await failure(good, { dtyp: "float32" })).toMatchInlineSnapshot(
+      `"OPTION_UNKNOWN: loadModel has no option "dtyp"; it has device, dtype, threads, maxLength, rope, onProgress"`,
+    );
+  });
+
   it("dtypes and devices that there are not", async () => {
     expect(await failure(good, { dtype: "int8" })).toMatchInlineSnapshot(
       `"DTYPE_UNSUPPORTED: dtype must be "auto", "float32" or "bfloat16" in this version, got "int8""`,
@@ -234,7 +240,7 @@ describe("prompts: each is one clear error in every method, and the next call wo
     const small = await loadModel(good, { maxLength: 32 });
     const rows = new Array(5).fill([1, 2, 3]);
     expect(await failureOf(small.generateBatch(rows))).toMatchInlineSnapshot(
-      `"KV_CACHE_FULL: all 128 positions of the KV cache are in use: release sequences that are done with, or load the model with a larger maxLength"`,
+      `"KV_CACHE_FULL: all 128 positions of the KV cache are in use: release sequences that are done with, give fewer prompts at once, or load the model with a larger maxLength (a cache has four contexts)"`,
     );
     expect(await small.generateBatch(rows.slice(0, 4), { maxNewTokens: 1 })).toHaveLength(4);
   });

@@ -126,7 +126,7 @@ sharedOrSkip("reference", "zeros of squared ReLU", (reference) => {
         { chunkTokens: 1 },
       );
       setTimeout(interrupt, 5);
-      await expect(running).rejects.toMatchObject({ name: "AbortError" });
+      await expect(running).rejects.toMatchObject({ code: "INTERRUPTED" });
       expect(sent.at(-1)?.bundle["text/plain"]).toContain("interrupted after");
     }));
 
