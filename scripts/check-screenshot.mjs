@@ -77,7 +77,7 @@ function contentHeight() {
  * @param {JupyterServer} server
  * @param {string} path
  * @param {string} picture
- * @returns {Promise<string | undefined>} what is wrong
+ * @returns {Promise<{ figures: number, message?: string }>} message: what is wrong
  */
 async function checkNotebook(browser, server, path, picture) {
   const expected = countFigures(path);
@@ -109,9 +109,12 @@ async function checkNotebook(browser, server, path, picture) {
     await page.waitForTimeout(500);
     await page.screenshot({ path: picture });
     if (found.dialogs.length > 0) {
-      return `JupyterLab shows a dialog: ${found.dialogs.join("; ")}`;
+      return { figures: expected, message: `JupyterLab shows a dialog: ${found.dialogs.join("; ")}` };
     }
-    return found.drawn === expected ? undefined : `${found.drawn} of ${expected} figures are drawn`;
+    if (found.drawn !== expected) {
+      return { figures: expected, message: `${found.drawn} of ${expected} figures are drawn` };
+    }
+    return { figures: expected };
   } finally {
     await page.close();
   }
@@ -157,10 +160,15 @@ async function main() {
     try {
       for (const name of names) {
         const picture = join(values.out, name.replace(/\.ipynb$/, ".png"));
-        const message = await checkNotebook(browser, server, join(values.notebooks, name), picture);
+        const { figures, message } = await checkNotebook(
+          browser,
+          server,
+          join(values.notebooks, name),
+          picture,
+        );
         results.push({ name, passed: message === undefined, message });
         process.stdout.write(
-          `${message === undefined ? "ok  " : "FAIL"}  ${name}  ${message ?? ""}  ${picture}\n`,
+          `${message === undefined ? "ok  " : "FAIL"}  ${name}  ${message ?? `${figures} figures drawn`}  ${picture}\n`,
         );
       }
     } finally {

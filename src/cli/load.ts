@@ -6,6 +6,7 @@ export async function loadFromOptions(options: ModelOptions): Promise<LanguageMo
   // Here and not at the top: `persimmon --help` needs no addon.
   const { loadModel } = await import("../index.js");
   const live = process.stderr.isTTY === true;
+  const shown = "";
   try {
     return await loadModel(options.model, {
       ...loadOptions(options),
