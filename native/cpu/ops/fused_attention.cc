@@ -1,6 +1,13 @@
 // Attention in two passes over the threads: (1) LayerNorm, rotation and append of every head of every token,
 // (2) scores, softmax and values per head and block of queries, the scores in the thread's scratch.
+//
 // Bytes per token in decode: 8 * heads * headDim * (position + 1), keys and values read once.
+// native_bench, 64 heads of 64, 2 threads of a 2-core Zen 5 server (EPYC), pure read 49 GB/s in the same
+// process:
+//   1 token after 127: 43 GB/s (80 %), after 2,047: 47 (95 %), after 16,383: 42 (87 %)
+//   prompts of 512 tokens: 11 ms (190 GFLOP/s); of 2,048: 149 ms (231 GFLOP/s, 47 % of peak)
+// With fewer (token, head) pairs than threads, threads idle: no model with under 16 heads is meant for a
+// large machine.
 #include "cpu/ops/attention_tasks.h"
 #include "cpu/ops/layer_norm.h"
 

@@ -77,6 +77,8 @@ PERSIMMON_INLINE bool anyGreater(Vec a, Vec b) {
              _mm256_or_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_GT_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_GT_OQ))) != 0;
 }
 
+PERSIMMON_INLINE Vec bitOr(Vec a, Vec b) { return {_mm256_or_ps(a.lo, b.lo), _mm256_or_ps(a.hi, b.hi)}; }
+
 PERSIMMON_INLINE __m256 shiftToExponent(__m256 a, int add) {
   const __m256i sum = _mm256_add_epi32(_mm256_castps_si256(a), _mm256_set1_epi32(add));
   return _mm256_castsi256_ps(_mm256_slli_epi32(sum, 23));

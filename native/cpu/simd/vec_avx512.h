@@ -52,6 +52,9 @@ PERSIMMON_INLINE Vec selectEqual(Vec a, Vec b, Vec yes, Vec no) {
 /** Whether a > b in any lane. */
 PERSIMMON_INLINE bool anyGreater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ) != 0; }
 
+/** The bits of either. */
+PERSIMMON_INLINE Vec bitOr(Vec a, Vec b) { return {_mm512_or_ps(a.v, b.v)}; }
+
 /** The bits of a as integers, plus `add`, shifted left by 23: a power of two from an exponent in the low
  * bits. */
 PERSIMMON_INLINE Vec shiftToExponent(Vec a, int add) {

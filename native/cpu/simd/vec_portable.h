@@ -113,6 +113,12 @@ PERSIMMON_INLINE bool anyGreater(Vec a, Vec b) {
   return (any[0] | any[1] | any[2] | any[3]) != 0;
 }
 
+PERSIMMON_INLINE Vec bitOr(Vec a, Vec b) {
+  return map([&](int i) {
+    return reinterpret_cast<Float4>(reinterpret_cast<Int4>(a.q[i]) | reinterpret_cast<Int4>(b.q[i]));
+  });
+}
+
 PERSIMMON_INLINE Vec shiftToExponent(Vec a, int add) {
   const uint32_t u = static_cast<uint32_t>(add);
   return map([&](int i) {

@@ -137,9 +137,13 @@ void benchRows(ThreadPool& pool) {
   benchTime("logSoftmax 262144", 50,
             [&] { cpu::logSoftmax(pool, out.data(), logits.data(), 1, vocabulary); });
   benchTime("argmax 262144", 50, [&] { cpu::argmax(pool, &id, logits.data(), 1, vocabulary); });
-  for (auto [k, p] : {std::pair<int32_t, float>{0, 0.0f}, {50, 0.0f}, {0, 0.9f}, {50, 0.9f}}) {
-    benchTime("sample 262144, topK " + std::to_string(k) + ", topP " + std::to_string(p), 20,
-              [&] { cpu::sample(pool, &id, logits.data(), 1, vocabulary, 0.05f, k, p, &uniform); });
+  using Filter = std::pair<int32_t, float>;
+  for (const Filter& filter : {Filter{0, 0.0f}, Filter{50, 0.0f}, Filter{0, 0.9f}, Filter{50, 0.9f}}) {
+    char name[64];
+    std::snprintf(name, sizeof name, "sample 262144, topK %d, topP %.1f", filter.first, filter.second);
+    benchTime(name, 20, [&] {
+      cpu::sample(pool, &id, logits.data(), 1, vocabulary, 0.05f, filter.first, filter.second, &uniform);
+    });
   }
   benchTime("layerNorm 1 x 4096", 500, [&] {
     cpu::layerNorm(pool, sum.data(), hidden.data(), {hidden.data(), cpu::DType::kFloat32},

@@ -24,8 +24,9 @@ std::vector<double> naiveLogSoftmax(const std::vector<float>& x, int64_t rows, i
 
 TEST(softmaxAndLogSoftmaxMatchANaiveLoop) {
   Random random(21);
-  for (auto [rows, width] :
+  for (auto [r, w] :
        {std::pair<int64_t, int64_t>{1, 1}, {3, 3}, {5, 17}, {70, 100}, {2, 4096}, {2, 4097}, {3, 50001}}) {
+    const int64_t rows = r, width = w;  // Clang 14 captures no structured bindings
     std::vector<float> x = random.normals(static_cast<size_t>(rows * width), 4);
     for (float& value : x) value += 300;
     const std::vector<double> logs = naiveLogSoftmax(x, rows, width);
