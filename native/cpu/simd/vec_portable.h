@@ -1,6 +1,6 @@
 // Vec on the vector extensions of GCC and Clang: four 128-bit vectors, which SSE2 and NEON have. On arm64
 // fma() is one instruction and results equal those of AVX2. On x64 without FMA it is a multiplication and an
-// addition, each rounded: calling the library's fmaf for every lane was 20 times slower. Included by vec.h
+// addition, each rounded: without the instruction, fmaf is a library call for each lane. Included by vec.h
 // only; vec_avx512.h documents the functions.
 #pragma once
 
