@@ -6,13 +6,14 @@ export async function loadFromOptions(options: ModelOptions): Promise<LanguageMo
   // Here and not at the top: `persimmon --help` needs no addon.
   const { loadModel } = await import("../index.js");
   const live = process.stderr.isTTY === true;
-  const shown = "";
+  let shown = "";
   try {
     return await loadModel(options.model, {
       ...loadOptions(options),
       onProgress: ({ stage, loaded, total }) => {
-        if (live)
-          process.stderr.write(`\r\x1b[K${stage} ${Math.floor((100 * loaded) / Math.max(1, total))} %`);
+        const text = `${stage} ${Math.floor((100 * loaded) / Math.max(1, total))} %`;
+        if (live && text !== shown) process.stderr.write(`\r\x1b[K${text}`);
+        shown = text;
       },
     });
   } finally {
