@@ -36,7 +36,7 @@ export async function ensureCmake() {
   } catch (error) {
     const message = missingToolMessage("cmake", "to build the native addon");
     throw new BootstrapError(
-      `${message}\nInstalling it with pip failed too: ${/** @type {Error} */ (error).message}`,
+      `${message}\nInstalling it with pip into .venv failed too. ${/** @type {Error} */ (error).message}`,
     );
   }
   const installed = inVenv("cmake");

@@ -37,7 +37,7 @@ export class BootstrapError extends Error {
 export function missingToolMessage(tool, purpose) {
   const packages = PACKAGES[tool];
   return [
-    `${DESCRIPTIONS[tool]} is needed ${purpose}, and was not found. Install it with one of:`,
+    `Needed ${purpose}, and not found: ${DESCRIPTIONS[tool]}. Install it with one of:`,
     `  Debian, Ubuntu:  sudo apt-get install ${packages.apt}`,
     `  Fedora, RHEL:    sudo dnf install ${packages.dnf}`,
     `  macOS:           ${packages.brew === undefined ? "xcode-select --install" : `brew install ${packages.brew}`}`,

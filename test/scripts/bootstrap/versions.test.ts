@@ -49,7 +49,7 @@ describe("messages", () => {
 
   it("a missing tool comes with one command for each package manager", () => {
     expect(missingToolMessage("cmake", "to build the native addon")).toMatchInlineSnapshot(`
-      "CMake 3.15 or newer is needed to build the native addon, and was not found. Install it with one of:
+      "Needed to build the native addon, and not found: CMake 3.15 or newer. Install it with one of:
         Debian, Ubuntu:  sudo apt-get install cmake
         Fedora, RHEL:    sudo dnf install cmake
         macOS:           brew install cmake
