@@ -28,19 +28,19 @@ export function reluSquared(x: Tensor): Tensor {
 
 /** Softmax over the last axis. */
 export function softmax(x: Tensor): Tensor {
-  expectFloat32("softmax", "x", x);
-  const [rows, width] = rowsAndWidth(x);
-  const out = Tensor.empty(x.device, x.shape);
-  if (x.size > 0) native().softmax(x.device.stream, out.buffer, x.buffer, rows, width);
-  return out;
+  return alongRows("softmax", x);
 }
 
 /** The logarithm of the softmax over the last axis. */
 export function logSoftmax(x: Tensor): Tensor {
-  expectFloat32("logSoftmax", "x", x);
+  return alongRows("logSoftmax", x);
+}
+
+function alongRows(op: "softmax" | "logSoftmax", x: Tensor): Tensor {
+  expectFloat32(op, "x", x);
   const [rows, width] = rowsAndWidth(x);
   const out = Tensor.empty(x.device, x.shape);
-  if (x.size > 0) native().logSoftmax(x.device.stream, out.buffer, x.buffer, rows, width);
+  if (x.size > 0) native()[op](x.device.stream, out.buffer, x.buffer, rows, width);
   return out;
 }
 
