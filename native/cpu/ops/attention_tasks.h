@@ -38,8 +38,8 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
   };
   int64_t work = 0;
   for (int64_t token = 0; token < shape.tokens; ++token) work += positions[token] + 1;
-  // Below this many multiply-adds a second thread costs more than it brings.
-  if (work * shape.heads * shape.headDim < 16384) {
+  // Below this many multiply-adds (about 15 microseconds) a second thread costs more than it brings.
+  if (work * shape.heads * shape.headDim < 131072) {
     for (int64_t index = 0; index < tasks; ++index) task(0, index);
     return;
   }
