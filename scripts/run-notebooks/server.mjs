@@ -62,6 +62,8 @@ export class JupyterServer {
     this.#child = spawn(jupyter, args, {
       cwd: root,
       env: {
+        // Cells run by a script are no inputs that a person would look for in the history.
+        PERSIMMON_KERNEL_HISTORY: "",
         ...process.env,
         ...jupyterEnvironment(prefix),
         JUPYTER_TOKEN: this.token,

@@ -49,6 +49,7 @@ const LAYERS: Record<string, string[]> = {
   runtime: ["model", "nn", "tensor", "native", "checkpoint"],
   generation: ["runtime", "model", "tensor"],
   display: ["nn", "tensor"],
+  research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model"],
 };
 
 describe("imports run one way", () => {
