@@ -102,6 +102,10 @@ const REPORTS = new Map([
 export async function summary(args) {
   const commands = args.map((arg) => {
     const [name, code] = arg.split("=");
+    if (!REPORTS.has(name)) {
+      // A command without a report is one check.
+      return { name, exitCode: Number(code), totals: countChecks([{ name, passed: code === "0" }]) };
+    }
     const checks = readReport(REPORTS.get(name) ?? "");
     let totals = checks === undefined ? undefined : countChecks(checks);
     const vitest = name === "npm test" ? readReport("vitest.json") : undefined;

@@ -8,8 +8,8 @@ log-probabilities of the prompt, greedy ids up to an EOS. Needs torch, transform
 scripts/reference/random_checkpoints.mjs compares the library with the results.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
@@ -150,13 +150,14 @@ def make(case, directory):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path, metavar="OUTPUT_DIRECTORY")
+    parser.add_argument("--fixtures", action="store_true", help="make only the smallest ones")
+    arguments = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
-    directory = Path(sys.argv[1])
     for item in CASES:
-        if item["fixture"] or "--fixtures" not in sys.argv[2:]:
-            make(item, directory)
+        if item["fixture"] or not arguments.fixtures:
+            make(item, arguments.directory)
 
 
 main()
