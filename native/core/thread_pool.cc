@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/aligned_buffer.h"
@@ -58,6 +60,8 @@ struct ThreadPool::State {
   std::condition_variable finished;
   std::chrono::microseconds spin{kSpin};
 
+  std::exception_ptr failure;
+
   std::vector<std::thread> threads;
   std::vector<AlignedBuffer> threadScratch;
   AlignedBuffer sharedScratch;
@@ -72,12 +76,22 @@ struct ThreadPool::State {
       }
       ++seen;
       if (stopping.load(std::memory_order_relaxed)) return;
-      task(context, part, parts);
+      attempt(part, parts);
       if (remaining.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         // The caller may sleep: taking the mutex orders this notification after its last look.
         std::lock_guard<std::mutex> lock(mutex);
         finished.notify_one();
       }
+    }
+  }
+
+  // A task that fails (no memory, mostly) does not end the process: the first failure is kept for the caller.
+  void attempt(int part, int parts) {
+    try {
+      task(context, part, parts);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(mutex);
+      if (failure == nullptr) failure = std::current_exception();
     }
   }
 
@@ -124,12 +138,14 @@ void ThreadPool::run(Task task, const void* context) {
   state.context = context;
   state.remaining.store(size_ - 1, std::memory_order_relaxed);
   state.publish();
-  task(context, 0, size_);
+  state.attempt(0, size_);
   const auto done = [&] { return state.remaining.load(std::memory_order_acquire) == 0; };
   if (!spinUntil(done, state.spin)) {
     std::unique_lock<std::mutex> lock(state.mutex);
     state.finished.wait(lock, done);
   }
+  // All threads are done: nobody else looks at `failure` now.
+  if (state.failure != nullptr) std::rethrow_exception(std::exchange(state.failure, nullptr));
 }
 
 void ThreadPool::reserveScratch(size_t shared, size_t perThread) {

@@ -23,8 +23,8 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. f must not
-   * throw. */
+  /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. What
+   * f throws is thrown here, the first if several threads fail. */
   template <class F>
   void parallel(const F& f) {
     run([](const void* context, int part, int parts) { (*static_cast<const F*>(context))(part, parts); }, &f);

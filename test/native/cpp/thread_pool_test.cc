@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <new>
 #include <thread>
 
 #include "check.h"
@@ -63,6 +64,30 @@ TEST(parallelChunksCoverEverythingOnce) {
         });
         for (auto& hit : hits) CHECK(hit == 1);
       }
+    }
+  }
+}
+
+TEST(threadPoolGivesFailuresOfItsThreadsToTheCaller) {
+  for (int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    for (int failing = 0; failing < threads; ++failing) {
+      std::atomic<int> finished{0};
+      bool thrown = false;
+      try {
+        pool.parallel([&](int part, int) {
+          if (part == failing) throw std::bad_alloc();
+          ++finished;
+        });
+      } catch (const std::bad_alloc&) {
+        thrown = true;
+      }
+      CHECK(thrown);
+      CHECK(finished == threads - 1);
+      // The next call is as if nothing had been.
+      std::atomic<int> calls{0};
+      pool.parallel([&](int, int) { ++calls; });
+      CHECK(calls == threads);
     }
   }
 }
