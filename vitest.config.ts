@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     environment: "node",
+    setupFiles: ["test/support/property_seed.ts"],
     // Processes, not threads: the addon and the kernel tests use signals, chdir and native threads of their own.
     pool: "forks",
     // The smallest supported machine has two cores; more workers there only make each test slower.

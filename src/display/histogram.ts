@@ -77,8 +77,8 @@ export function countInBins(values: Numbers, bins: number): Counted {
     if (value > high) high = value;
   }
   if (low > high) throw new PersimmonError("FIGURE_INVALID", "a histogram needs at least one finite value");
-  // Equal values still get a bin of some width around them.
-  if (low === high) {
+  // Equal values, and values so close that no number lies between the edges of a bin, still get bins of some width.
+  if (low + (high - low) / bins === low) {
     low -= 0.5;
     high += 0.5;
   }

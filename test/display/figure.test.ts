@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { countInBins } from "../../src/display/histogram.js";
 import { display, PersimmonError } from "../../src/index.js";
 
 const plotly = "application/vnd.plotly.v1+json";
@@ -99,6 +100,19 @@ describe("charts", () => {
         },
       ),
     );
+  });
+
+  it("a histogram of values too close to be told apart counts them too", () => {
+    // Found by the property above.
+    for (const values of [
+      [-5e-324, 0],
+      [7, 7],
+      [1, 1 + Number.EPSILON],
+    ]) {
+      const { edges, counts } = countInBins(values, 4);
+      expect(Array.from(counts).reduce((sum, count) => sum + count, 0)).toBe(2);
+      for (let bin = 0; bin < 4; bin++) expect(edges[bin + 1]).toBeGreaterThan(edges[bin]);
+    }
   });
 
   it("a heat map takes rows from row-major data", () => {
