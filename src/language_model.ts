@@ -232,7 +232,7 @@ export class LanguageModel extends Persimmon {
     return ids;
   }
 
-  async runBatch(
+  private async runBatch(
     prompts: readonly Prompt[],
     options: GenerateOptions,
     cancelled: AbortSignal | undefined,

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
+import { packageRoot } from "./package_root.js";
 import { buildModules, checkpointWeights, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
+import { bytesPerElement } from "./tensor/dtype.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 
 export interface LoadOptions {
@@ -24,9 +25,7 @@ export interface LoadOptions {
 
 /** The small trained model that comes with the package. */
 export function demoModelDirectory(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
-  return join(folder, "models", "demo");
+  return join(packageRoot, "models", "demo");
 }
 
 /**
@@ -74,7 +73,7 @@ export async function loadModel(
     eosTokenIds: checkpoint.generationConfig.eosTokenIds,
     maxLength,
     weightBytes: [...weights.values()].reduce(
-      (sum, tensor) => sum + tensor.size * (tensor.dtype === "float32" ? 4 : 2),
+      (sum, tensor) => sum + tensor.size * bytesPerElement[tensor.dtype],
       0,
     ),
     source,

@@ -2,11 +2,10 @@
  * The only file that loads the addon. Everything that C++ offers is declared and documented here. Arguments are checked
  * by the callers in `src/tensor/`; the addon itself only makes sure that no op leaves its buffers.
  */
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { PersimmonError } from "./errors.js";
+import { packageRoot } from "./package_root.js";
 
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
 export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3 } as const;
@@ -216,23 +215,12 @@ export interface NativeAddon {
   readBandwidth(stream: NativeStream, x: Buffer, out: Buffer): void;
 }
 
-/** The folder of package.json: this file lies in src/ or, compiled, in dist/src/. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) {
-    const parent = dirname(folder);
-    if (parent === folder) return folder;
-    folder = parent;
-  }
-  return folder;
-}
-
 let loaded: NativeAddon | undefined;
 
 /** The addon, loaded at the first call. Throws `ADDON_MISSING` when it was not built or does not fit this machine. */
 export function native(): NativeAddon {
   if (loaded === undefined) {
-    const file = join(packageRoot(), "build", "Release", "persimmon.node");
+    const file = join(packageRoot, "build", "Release", "persimmon.node");
     try {
       loaded = createRequire(import.meta.url)(file) as NativeAddon;
     } catch (cause) {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Command } from "commander";
-import { packageRoot } from "./package_root.js";
+import { packageRoot } from "../package_root.js";
 import { runNode } from "./run_node.js";
 
 /** `persimmon lab`: the same as `npm start`. */

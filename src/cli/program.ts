@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { packageRoot } from "../package_root.js";
 import { benchCommand } from "./bench.js";
 import { chatCommand } from "./chat.js";
 import { generateCommand } from "./generate.js";
 import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
 import { labCommand } from "./lab.js";
-import { packageRoot } from "./package_root.js";
 import { unavailableCommand } from "./unavailable.js";
 
 /** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */

@@ -40,7 +40,7 @@ function area(path: string): string {
  * here.
  */
 const LAYERS: Record<string, string[]> = {
-  native: [],
+  native: ["package_root"],
   checkpoint: ["model/config"],
   tokenizer: [],
   tensor: ["native"],

@@ -6,5 +6,7 @@ import { fileURLToPath } from "node:url";
 export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
 
 function findPackageRoot(folder: string): string {
-  return existsSync(join(folder, "package.json")) ? folder : findPackageRoot(dirname(folder));
+  const parent = dirname(folder);
+  // At the root of the file system there is nothing above: what is looked for below it is then reported as missing.
+  return parent === folder || existsSync(join(folder, "package.json")) ? folder : findPackageRoot(parent);
 }
