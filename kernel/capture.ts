@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /** The read ends of the pipes behind descriptors 1 and 2. */
@@ -13,13 +12,13 @@ export interface CapturedOutput {
  * Puts named pipes behind descriptors 1 and 2 of this process, so that what addons and child processes print can be
  * shown in the cell; no addon is needed for it. Must run before any thread starts and before process.stdout is opened.
  * Where it cannot be done (Windows, no mkfifo), such text goes where it always went.
+ *
+ * @param folder where the pipes can be made; their names are gone again afterwards
  */
-export function captureDescriptors(): CapturedOutput | undefined {
+export function captureDescriptors(folder: string): CapturedOutput | undefined {
   if (process.platform === "win32") return undefined;
-  let folder: string | undefined;
+  const paths = [join(folder, "stdout"), join(folder, "stderr")] as const;
   try {
-    folder = mkdtempSync(join(tmpdir(), "persimmon-kernel-"));
-    const paths = [join(folder, "stdout"), join(folder, "stderr")] as const;
     execFileSync("mkfifo", ["-m", "600", ...paths], { stdio: "ignore" });
     const readers = paths.map((path) => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
     // A new descriptor gets the lowest free number: the one just closed, as long as 0 is open.
@@ -35,6 +34,6 @@ export function captureDescriptors(): CapturedOutput | undefined {
   } catch {
     return undefined;
   } finally {
-    if (folder) rmSync(folder, { recursive: true, force: true });
+    for (const path of paths) rmSync(path, { force: true });
   }
 }

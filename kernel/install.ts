@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { userDataDirectory } from "./data_directory.js";
 import { RENDERER_NAME } from "./display/figure.js";
 import { KERNEL_NAME, kernelspec } from "./kernelspec.js";
+import { makeSnapshot, snapshotFile } from "./language/snapshot.js";
 import { packageRoot } from "./package_root.js";
 
 /** Where to install: for the user (the default), or under a prefix such as that of a Python environment. */
@@ -58,6 +59,8 @@ export async function installKernel(options: InstallOptions = {}): Promise<Insta
       { cause },
     );
   }
+  // Without it the kernel works all the same, and makes one when it first runs; so a failure is no error.
+  if (!snapshotFile(root)) await makeSnapshot(root);
   return places;
 }
 

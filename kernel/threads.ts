@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CompiledCell } from "./language/engine.js";
+import type { LanguageProcessData } from "./language/process_data.js";
 import type { Content } from "./protocol/message.js";
 import type { StreamName } from "./server/stream_batch.js";
 
@@ -71,14 +72,17 @@ export type ToServer =
   | { type: "commDone"; id: string }
   | { type: "interruptTaken"; number: number }
   | { type: "input"; prompt: string; password: boolean; parent: string; synchronous: boolean }
-  | { type: "cancelInput" };
+  | { type: "cancelInput" }
+  | { type: "languageExited" };
 
 /** What the server thread is started with. */
 export interface ServerData {
   connectionFile: string;
   shared: Int32Array;
-  /** To the language thread. */
-  languagePort: MessagePort;
+  /** What the language process has been started with. */
+  language: LanguageProcessData;
+  /** The kernel's own, for sockets; removed when it ends. */
+  temporaryFolder: string;
   /** Carries answers to synchronous prompts to the main thread. */
   promptPort: MessagePort;
   /** Read ends of the pipes behind descriptors 1 and 2, when they could be put in place. */

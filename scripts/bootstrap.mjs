@@ -11,6 +11,7 @@ import { ensureNodeModules } from "./bootstrap/node-modules.mjs";
 import { isNodeSupported, unsupportedNodeMessage } from "./bootstrap/node-version.mjs";
 import { root } from "./bootstrap/paths.mjs";
 import { runAttached } from "./bootstrap/run.mjs";
+import { ensureSnapshot } from "./bootstrap/snapshot.mjs";
 import { startLab } from "./bootstrap/start.mjs";
 import { summary } from "./bootstrap/summary.mjs";
 import { lint, test, testWithSanitizers } from "./bootstrap/test.mjs";
@@ -35,6 +36,7 @@ function build() {
     await ensureNodeModules();
     await ensureAddon();
     await ensureTypeScript();
+    await ensureSnapshot();
   });
 }
 

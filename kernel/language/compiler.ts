@@ -3,6 +3,7 @@ import type ts from "typescript";
 import { type CellSource, type Declaration, moduleOfCell } from "./cell_source.js";
 import { compileError, errorsOf } from "./diagnostics.js";
 import type { CompiledCell, CompileResult } from "./engine.js";
+import type { LibraryFiles } from "./library_files.js";
 import { importsOf, LocalModules } from "./local_modules.js";
 import { ROOT_CELL, Workspace } from "./workspace.js";
 
@@ -33,9 +34,10 @@ export class CellCompiler {
   /**
    * @param folder the notebook's folder
    * @param packageRoot the package that the kernel belongs to
+   * @param files what other compilers of this process have read already
    */
-  constructor(folder: string, packageRoot: string) {
-    this.workspace = new Workspace(folder, packageRoot);
+  constructor(folder: string, packageRoot: string, files: LibraryFiles) {
+    this.workspace = new Workspace(folder, packageRoot, files);
     this.localModules = new LocalModules(this.workspace);
   }
 
@@ -59,6 +61,13 @@ export class CellCompiler {
       this.#prune();
     }
     return result;
+  }
+
+  /** Compiles again what another compiler, which has died, had compiled; `count` of its requests were made. */
+  replay(cells: readonly { code: string; label: string }[], count: number): void {
+    for (const { code, label } of cells) this.compile(code, label);
+    // Names of scripts are not used twice: functions of the earlier ones are still alive.
+    this.#count = Math.max(this.#count, count);
   }
 
   /** Compiles one expression for its value. */

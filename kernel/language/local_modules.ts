@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import ts from "typescript";
 import type { ImportRequest, LocalModule } from "./engine.js";
@@ -43,20 +42,25 @@ export class LocalModules {
   collect(imports: readonly ImportRequest[]): LocalModule[] {
     const collected = new Map<string, LocalModule>();
     const visiting = new Set<string>();
-    const visit = (file: string): string => {
-      const known = collected.get(file);
-      if (known) return known.version;
-      if (visiting.has(file)) return ""; // a cycle: the file's own stamp already counts
+    const visit = (file: string): void => {
+      if (visiting.has(file)) return; // known already, or a cycle
       visiting.add(file);
-      const { stamp, module } = this.#compile(file);
-      const hash = createHash("sha1").update(stamp);
-      for (const { localFile } of module.imports) if (localFile) hash.update(visit(localFile));
-      const version = hash.digest("hex");
-      collected.set(file, { ...module, version });
-      return version;
+      const { module } = this.#compile(file);
+      for (const { localFile } of module.imports) if (localFile) visit(localFile);
+      collected.set(file, { ...module, version: this.#stampsBelow(file).join("\n") });
     };
     for (const { localFile } of imports) if (localFile) visit(localFile);
     return [...collected.values()];
+  }
+
+  /** The stamps of a file and of all that it imports, directly or not. */
+  #stampsBelow(file: string, found = new Map<string, string>()): string[] {
+    const { stamp, module } = this.#compile(file);
+    found.set(file, stamp);
+    for (const { localFile } of module.imports) {
+      if (localFile && !found.has(localFile)) this.#stampsBelow(localFile, found);
+    }
+    return [...found.values()];
   }
 
   #compile(file: string): { stamp: string; module: Omit<LocalModule, "version"> } {

@@ -1,24 +1,42 @@
-import type { MessagePort } from "node:worker_threads";
+import { createServer, type Server, type Socket } from "node:net";
 import type { CompileResult, Completeness, Completion, Inspection, LanguageEngine } from "./engine.js";
+import { JsonConnection } from "./json_connection.js";
 
-/** The language engine on its own thread, seen from another. */
+interface Waiting {
+  resolve(value: never): void;
+  reject(error: Error): void;
+}
+
+/**
+ * The language engine in its own process, seen from the server thread, which waits for it on a socket. Requests made
+ * before it has connected are kept. When it dies (a type that takes all memory), the request it was working on fails,
+ * and a new one is started that compiles the cells so far again.
+ */
 export class RemoteLanguage implements LanguageEngine {
-  readonly #port: MessagePort;
-  readonly #waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
+  readonly #restart: () => void;
+  readonly #server: Server;
+  readonly #waiting = new Map<number, Waiting>();
+  /** Cells to compile again when the process has to be replaced. */
+  readonly #cells: { code: string; label: string }[] = [];
+  #connection: JsonConnection | undefined;
+  #unsent: unknown[] = [];
   #count = 0;
+  #closed = false;
 
-  constructor(port: MessagePort) {
-    this.#port = port;
-    port.on("message", ({ id, value, error }: { id: number; value: never; error?: string }) => {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (error === undefined) waiting?.resolve(value);
-      else waiting?.reject(new Error(error));
-    });
+  /**
+   * @param socket the path to listen on
+   * @param restart starts a new process
+   */
+  constructor(socket: string, restart: () => void) {
+    this.#restart = restart;
+    this.#server = createServer((stream) => this.#connect(stream));
+    this.#server.listen(socket);
   }
 
-  compile(code: string, label: string): Promise<CompileResult> {
-    return this.#call("compile", code, label);
+  async compile(code: string, label: string): Promise<CompileResult> {
+    const result = await this.#call<CompileResult>("compile", code, label);
+    if (result.ok) this.#cells.push({ code, label });
+    return result;
   }
 
   compileExpression(code: string): Promise<CompileResult> {
@@ -37,9 +55,49 @@ export class RemoteLanguage implements LanguageEngine {
     return this.#call("isComplete", code);
   }
 
+  /** The first process ended before it had connected: perhaps its snapshot cannot be used. */
+  exited(): void {
+    if (!this.#connection && !this.#closed) this.#restart();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#server.close();
+  }
+
+  #connect(stream: Socket): void {
+    stream.on("error", () => {}); // "close" follows
+    stream.on("close", () => this.#lost());
+    this.#connection = new JsonConnection(stream, (message: { id: number; value: never; error?: string }) => {
+      const waiting = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if (message.error === undefined) waiting?.resolve(message.value);
+      else waiting?.reject(new Error(message.error));
+    });
+    for (const request of this.#unsent.splice(0)) this.#connection.send(request);
+  }
+
+  #lost(): void {
+    this.#connection = undefined;
+    if (this.#closed) return;
+    const error = new Error(
+      "The process that compiles cells has ended unexpectedly. It has been started again, and knows what earlier cells " +
+        "declared; run this cell again.",
+    );
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+    this.#restart();
+    if (this.#cells.length > 0) {
+      const cells = this.#cells;
+      this.#call("replay", cells, this.#count).catch(() => {});
+    }
+  }
+
   #call<T>(method: string, ...parameters: unknown[]): Promise<T> {
     const id = this.#count++;
-    this.#port.postMessage({ id, method, parameters });
+    const request = { id, method, parameters };
+    if (this.#connection) this.#connection.send(request);
+    else this.#unsent.push(request);
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 }

@@ -1,8 +1,9 @@
-import { createRequire } from "node:module";
+import { isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { GLOBALS_DECLARATION } from "./globals.js";
 import { instrumentation } from "./instrument.js";
+import type { LibraryFiles } from "./library_files.js";
 
 /** The name under which the cell being compiled is known: one fixed root halves the time of a compilation. */
 export const ROOT_CELL = "__cell__";
@@ -27,11 +28,12 @@ export class Workspace {
   constructor(
     folder: string,
     readonly packageRoot: string,
+    readonly files: LibraryFiles,
   ) {
     this.#folder = folder.replaceAll("\\", "/");
     this.#globalsFile = this.pathOf("__cell_globals.d");
     this.setCell(ROOT_CELL, "");
-    this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry());
+    this.service = ts.createLanguageService(this.#host(), files.registry);
   }
 
   get options(): ts.CompilerOptions {
@@ -53,6 +55,8 @@ export class Workspace {
 
   /** Resolves a module specifier as seen from a file of the notebook. */
   resolve(specifier: string, from: string): ts.ResolvedModuleFull | undefined {
+    // Node's own modules come first, so nothing on the disk is looked for; their types are ambient.
+    if (isBuiltin(specifier)) return undefined;
     const found = ts.resolveModuleName(specifier, from, this.#options, this.#resolutionHost).resolvedModule;
     if (found || !/^(persimmon-lab|tslab)(\/|$)/.test(specifier)) return found;
     const own = `${this.packageRoot.replaceAll("\\", "/")}/__kernel__.ts`;
@@ -93,7 +97,7 @@ export class Workspace {
   #host(): ts.LanguageServiceHost {
     const libFolder = dirname(ts.getDefaultLibFilePath(this.#options));
     const globals = ts.ScriptSnapshot.fromString(GLOBALS_DECLARATION);
-    const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
+    const { snapshots } = this.files;
     const version = (path: string) =>
       this.#cells.get(path)?.version.toString() ??
       ts.sys.getModifiedTime?.(path)?.getTime().toString() ??
@@ -146,14 +150,8 @@ export class Workspace {
   #typeRoots(): string[] {
     if (this.#roots) return this.#roots;
     const roots = ts.getEffectiveTypeRoots({}, { getCurrentDirectory: () => this.#folder }) ?? [];
-    for (const start of ["@types/node/package.json"]) {
-      try {
-        const found = createRequire(join(this.packageRoot, "package.json")).resolve(start);
-        roots.push(dirname(dirname(found)));
-      } catch {
-        // Without @types/node the globals of Node are unknown to the compiler; cells still run.
-      }
-    }
+    // Without @types/node the globals of Node are unknown to the compiler; cells still run.
+    roots.push(...(ts.getEffectiveTypeRoots({}, { getCurrentDirectory: () => this.packageRoot }) ?? []));
     this.#roots = roots;
     return roots;
   }

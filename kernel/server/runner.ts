@@ -15,6 +15,7 @@ export interface RunnerEvents {
   input(message: Extract<ToServer, { type: "input" }>): void;
   cancelInput(): void;
   interruptTaken(number: number): void;
+  languageExited(): void;
 }
 
 /** The main thread, spoken to over its port. */
@@ -39,6 +40,8 @@ export class MainThread implements CellRunner {
           return events.cancelInput();
         case "interruptTaken":
           return events.interruptTaken(message.number);
+        case "languageExited":
+          return events.languageExited();
         case "done":
           this.#done.get(message.id)?.(message.outcome);
           this.#done.delete(message.id);

@@ -1,7 +1,10 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { userDataDirectory } from "../data_directory.js";
 import { RemoteLanguage } from "../language/remote.js";
+import { makeSnapshot, snapshotFile } from "../language/snapshot.js";
+import { startLanguageProcess } from "../language/start_process.js";
 import { packageRoot } from "../package_root.js";
 import { readConnectionFile } from "../protocol/connection.js";
 import type { Message } from "../protocol/message.js";
@@ -23,7 +26,10 @@ import { Stdin } from "./stdin.js";
  * Entry of the server thread: all sockets and the whole protocol. User code runs on the main thread and the compiler on
  * a third, so heartbeat, control, completion and output go on whatever a cell does.
  */
-const { connectionFile, shared, languagePort, promptPort, nativeOutput } = workerData as ServerData;
+const MAKE_SNAPSHOT_AFTER_MS = 10_000;
+const data = workerData as ServerData;
+const { connectionFile, shared, promptPort, nativeOutput } = data;
+const language = new RemoteLanguage(data.language.socket, () => startLanguageProcess(data.language));
 const connection = readConnectionFile(connectionFile);
 const wire = new Wire(connection.key, connection.signature_scheme);
 const channels = new Channels(wire);
@@ -56,6 +62,7 @@ const main: MainThread = new MainThread(
     },
     cancelInput: () => stdin.cancel(),
     interruptTaken: (number) => interrupter.taken(number),
+    languageExited: () => language.exited(),
   },
 );
 const interrupter: Interrupter = new Interrupter(shared, (number) =>
@@ -65,7 +72,6 @@ const native =
   nativeOutput && new NativeOutput(nativeOutput, (name, text) => publisher.write(name, text, lastExecuted));
 publisher.beforeFlush = () => native?.drain();
 
-const language = new RemoteLanguage(languagePort);
 const history = new History(historyFile());
 const runner = {
   async run(request: Parameters<MainThread["run"]>[0]) {
@@ -101,6 +107,8 @@ const services: Services = {
     // The main thread may compute for ever: then the process is killed.
     setTimeout(() => process.kill(process.pid, "SIGKILL"), 500);
     native?.close();
+    language.close();
+    rmSync(data.temporaryFolder, { recursive: true, force: true });
     await channels.close();
     main.post({ type: "exit" });
   },
@@ -120,6 +128,10 @@ await channels.open(connection, {
   stdin: (message) => stdin.receive(message),
 });
 publisher.status("starting", "");
+if (!snapshotFile(data.language.packageRoot)) {
+  // For the next start; later, because this one has enough to do now.
+  setTimeout(() => void makeSnapshot(data.language.packageRoot, true), MAKE_SNAPSHOT_AFTER_MS).unref();
+}
 
 /** Where inputs are remembered; PERSIMMON_KERNEL_HISTORY names another file, or none when it is empty. */
 function historyFile(): string | undefined {

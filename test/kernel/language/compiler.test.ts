@@ -4,6 +4,7 @@ import { moduleOfCell } from "../../../kernel/language/cell_source.js";
 import { CellCompiler } from "../../../kernel/language/compiler.js";
 import { isComplete } from "../../../kernel/language/completeness.js";
 import { toModuleOffset, toSourceOffset } from "../../../kernel/language/insertions.js";
+import { LibraryFiles } from "../../../kernel/language/library_files.js";
 import { codePointOffset, utf16Offset } from "../../../kernel/language/positions.js";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -53,7 +54,7 @@ describe("moduleOfCell", () => {
 });
 
 describe("CellCompiler", () => {
-  const compiler = new CellCompiler(resolve(root, "test"), root);
+  const compiler = new CellCompiler(resolve(root, "test"), root, new LibraryFiles());
   const compiled = (source: string) => {
     const result = compiler.compile(source, "Cell 1");
     if (!result.ok) throw new Error(result.error.traceback.join("\n"));
