@@ -19,7 +19,9 @@ export const SHARED = {
   interruptNumber: 2,
   /** Set to one when the answer to a synchronous prompt lies in its port. */
   promptAnswered: 3,
-  words: 4,
+  /** The number of the latest interrupt that the main thread has handled. */
+  interruptTaken: 4,
+  words: 5,
 } as const;
 
 /** An error as a Jupyter client shows it. */
@@ -56,6 +58,7 @@ export type ToMain =
   | { type: "interrupt"; number: number }
   | { type: "comm"; id: string; kind: string; content: Content; metadata: Content; buffers: Uint8Array[] }
   | { type: "inputReply"; value?: string }
+  | { type: "wake" }
   | { type: "exit" };
 
 export type ToServer =

@@ -30,6 +30,18 @@ export class InterruptFlag {
     return number > this.#taken;
   }
 
+  /** Tells the server thread at once that nothing need be done any more to get this interrupt through. */
+  handled(number: number): void {
+    Atomics.store(this.shared, SHARED.interruptTaken, number);
+  }
+
+  /** Lowers a flag that was raised for code which has ended meanwhile: the cell that begins now is not meant. */
+  dropHandled(): void {
+    const { shared } = this;
+    if (Atomics.load(shared, SHARED.interruptTaken) === Atomics.load(shared, SHARED.interruptNumber))
+      this.take();
+  }
+
   /** Lowers the flag: all interrupts asked for so far have been answered. */
   take(): void {
     this.#taken = Atomics.load(this.shared, SHARED.interruptNumber);

@@ -108,6 +108,9 @@ export class Session {
         break;
       case "exit":
         this.#exit(0);
+        break;
+      case "wake":
+        break; // arriving is all that it is for
     }
   }
 
@@ -117,6 +120,7 @@ export class Session {
   }
 
   async #run({ id, cell, expressions, allowStdin }: CellRequest): Promise<CellOutcome> {
+    this.#flag.dropHandled();
     const task = new Task(id);
     const tasks = this.#tasks;
     tasks.foreground = tasks.current = task;
@@ -246,6 +250,7 @@ export class Session {
       if (foreground) this.#stopForeground?.();
       else setImmediate(() => this.#flag.take());
     }
+    this.#flag.handled(number);
     this.#send({ type: "interruptTaken", number });
   }
 

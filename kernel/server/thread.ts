@@ -65,9 +65,7 @@ const main: MainThread = new MainThread(
     languageExited: () => language.exited(),
   },
 );
-const interrupter: Interrupter = new Interrupter(shared, (number) =>
-  main.post({ type: "interrupt", number }),
-);
+const interrupter: Interrupter = new Interrupter(shared, (message) => main.post(message));
 const native =
   nativeOutput && new NativeOutput(nativeOutput, (name, text) => publisher.write(name, text, lastExecuted));
 publisher.beforeFlush = () => native?.drain();
@@ -76,6 +74,7 @@ const history = new History(historyFile());
 const runner = {
   async run(request: Parameters<MainThread["run"]>[0]) {
     lastExecuted = request.id;
+    await interrupter.settled();
     try {
       return await main.run(request);
     } finally {
@@ -100,7 +99,7 @@ const services: Services = {
   interrupt() {
     execution.interrupt();
     const interrupted = execution.current;
-    interrupter.interrupt(() => interrupted === undefined || execution.current !== interrupted);
+    interrupter.interrupt(interrupted === undefined ? undefined : () => execution.current !== interrupted);
   },
   async shutdown() {
     endDescendants();

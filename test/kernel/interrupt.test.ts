@@ -53,6 +53,21 @@ describe("interrupt", () => {
     expect(await kernel.evaluate("state + 1")).toBe("42");
   });
 
+  it("never stops the cell after the one that was meant, however late the interrupt comes", async () => {
+    for (let round = 0; round < 40; round++) {
+      // Blocks without a check in it, and ends by itself about when the server would send its signal (60 ms).
+      const block = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${40 + round})`;
+      const blocking = await kernel.submit(round % 2 ? block : `await 0; ${block}`, { stop_on_error: false });
+      const next = await kernel.submit("for (let i = 0; i < 1e6; i++); state", { stop_on_error: false });
+      const started = (m: { parentHeader: { msg_id?: string } }) => m.parentHeader.msg_id === blocking;
+      await kernel.wait(started);
+      void kernel.request("control", "interrupt_request", {});
+      const { reply } = await kernel.finished(blocking);
+      const after = (await kernel.finished(next)).reply;
+      expect([after.status, after.evalue], `round ${round}, ${reply.status}`).toEqual(["ok", undefined]);
+    }
+  });
+
   it("ends an async iteration with return(), so that its finally block runs", async () => {
     const { published, reply } = await interrupt(`
       async function* tokens() { try { for (;;) { await sleep(1); yield 1; } } finally { console.log("closed"); } }
