@@ -1,4 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
+import type { CrashWatchData } from "../crash/watch.js";
+import type { Header } from "../protocol/message.js";
 import type { CompileResult, Completeness, Completion, Inspection, LanguageEngine } from "./engine.js";
 import { JsonConnection } from "./json_connection.js";
 
@@ -13,21 +15,22 @@ interface Waiting {
  * and a new one is started that compiles the cells so far again.
  */
 export class RemoteLanguage implements LanguageEngine {
-  readonly #restart: () => void;
+  readonly #restart: (withSnapshot: boolean) => void;
   readonly #server: Server;
   readonly #waiting = new Map<number, Waiting>();
   /** Cells to compile again when the process has to be replaced. */
   readonly #cells: { code: string; label: string }[] = [];
   #connection: JsonConnection | undefined;
+  #watched: CrashWatchData | undefined;
   #unsent: unknown[] = [];
   #count = 0;
   #closed = false;
 
   /**
    * @param socket the path to listen on
-   * @param restart starts a new process
+   * @param restart starts a new process; without its snapshot when that may be why the one before ended
    */
-  constructor(socket: string, restart: () => void) {
+  constructor(socket: string, restart: (withSnapshot: boolean) => void) {
     this.#restart = restart;
     this.#server = createServer((stream) => this.#connect(stream));
     this.#server.listen(socket);
@@ -55,13 +58,26 @@ export class RemoteLanguage implements LanguageEngine {
     return this.#call("isComplete", code);
   }
 
-  /** The first process ended before it had connected: perhaps its snapshot cannot be used. */
-  exited(): void {
-    if (!this.#connection && !this.#closed) this.#restart();
+  /** Tells the process, which survives the kernel's crash, what to watch; see crash/watch.ts. */
+  watch(data: CrashWatchData): void {
+    this.#watched = data;
+    this.#tell("watch", data);
   }
 
+  /** The request whose cell runs now, or null when none does. */
+  running(header: Header | null): void {
+    this.#tell("running", header);
+  }
+
+  /** The first process ended before it had connected: perhaps its snapshot cannot be used. */
+  exited(): void {
+    if (!this.#connection && !this.#closed) this.#restart(false);
+  }
+
+  /** The kernel ends because it was asked to. */
   close(): void {
     this.#closed = true;
+    this.#tell("ending");
     this.#server.close();
   }
 
@@ -86,18 +102,26 @@ export class RemoteLanguage implements LanguageEngine {
     );
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
-    this.#restart();
+    this.#restart(true);
+    if (this.#watched) this.#tell("watch", this.#watched);
     if (this.#cells.length > 0) {
       const cells = this.#cells;
       this.#call("replay", cells, this.#count).catch(() => {});
     }
   }
 
-  #call<T>(method: string, ...parameters: unknown[]): Promise<T> {
-    const id = this.#count++;
-    const request = { id, method, parameters };
+  #tell(method: string, ...parameters: unknown[]): void {
+    this.#send({ method, parameters });
+  }
+
+  #send(request: unknown): void {
     if (this.#connection) this.#connection.send(request);
     else this.#unsent.push(request);
+  }
+
+  #call<T>(method: string, ...parameters: unknown[]): Promise<T> {
+    const id = this.#count++;
+    this.#send({ id, method, parameters });
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 }

@@ -1,4 +1,7 @@
 import type { Socket } from "node:net";
+import { dirname } from "node:path";
+import { CrashWatch, type CrashWatchData } from "../crash/watch.js";
+import type { Header } from "../protocol/message.js";
 import { CellCompiler } from "./compiler.js";
 import { isComplete } from "./completeness.js";
 import { complete } from "./completion.js";
@@ -21,12 +24,18 @@ export function serve(files: LibraryFiles): void {
   }
   const { socket, folder, packageRoot } = JSON.parse(variable) as LanguageProcessData;
   connect(socket, Date.now() + GIVE_UP_MS, (stream) => {
-    stream.on("close", () => process.exit(0));
-    stream.on("error", () => process.exit(0));
-    const methods = methodsOf(new CellCompiler(folder, packageRoot, files));
+    const watch = new CrashWatch();
+    stream.on("close", () => {
+      watch.kernelGone();
+      process.getBuiltinModule("node:fs").rmSync(dirname(socket), { recursive: true, force: true });
+      setImmediate(() => process.exit(0));
+    });
+    stream.on("error", () => {}); // "close" follows
+    const methods = methodsOf(new CellCompiler(folder, packageRoot, files), watch);
     const connection = new JsonConnection(stream, ({ id, method, parameters }: Request) => {
       try {
-        connection.send({ id, value: methods[method]!(...parameters) });
+        const value = methods[method]!(...parameters);
+        if (id !== undefined) connection.send({ id, value });
       } catch (error) {
         connection.send({
           id,
@@ -38,18 +47,25 @@ export function serve(files: LibraryFiles): void {
 }
 
 interface Request {
-  id: number;
+  /** Undefined when no answer is wanted. */
+  id?: number;
   method: string;
   parameters: never[];
 }
 
-function methodsOf(compiler: CellCompiler): Record<string, (...parameters: never[]) => unknown> {
+function methodsOf(
+  compiler: CellCompiler,
+  watch: CrashWatch,
+): Record<string, (...parameters: never[]) => unknown> {
   return {
     compile: (code: string, label: string) => compiler.compile(code, label),
     compileExpression: (code: string) => compiler.compileExpression(code),
     complete: (code: string, position: number) => complete(compiler, code, position),
     inspect: (code: string, position: number) => inspect(compiler, code, position),
     isComplete: (code: string) => isComplete(code),
+    watch: (data: CrashWatchData) => watch.watch(data),
+    running: (header: Header | null) => watch.running(header),
+    ending: () => watch.ending(),
     replay: (cells: { code: string; label: string }[], count: number) => compiler.replay(cells, count),
   };
 }

@@ -12,6 +12,8 @@ type Receiver = (message: Message) => void;
 // Nothing may be dropped however slow the reader is; a 1,000-message mark loses half of 100,000 messages.
 const NO_LIMIT = { sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 200 };
 
+const BIND_FOR_MS = 5000;
+
 /** All sockets of a kernel. They live on the server thread, so that user code never keeps them from answering. */
 export class Channels {
   readonly #wire: Wire;
@@ -36,11 +38,11 @@ export class Channels {
     receivers: Record<"shell" | "control" | "stdin", Receiver>,
   ): Promise<void> {
     await Promise.all([
-      this.#heartbeat.bind(addressOf(info, info.hb_port)),
-      this.#iopub.bind(addressOf(info, info.iopub_port)),
-      this.#stdin.bind(addressOf(info, info.stdin_port)),
-      this.#control.bind(addressOf(info, info.control_port)),
-      this.#shell.bind(addressOf(info, info.shell_port)),
+      bind(this.#heartbeat, addressOf(info, info.hb_port)),
+      bind(this.#iopub, addressOf(info, info.iopub_port)),
+      bind(this.#stdin, addressOf(info, info.stdin_port)),
+      bind(this.#control, addressOf(info, info.control_port)),
+      bind(this.#shell, addressOf(info, info.shell_port)),
     ]);
     void this.#echoHeartbeat();
     void this.#welcomeSubscribers();
@@ -93,6 +95,18 @@ export class Channels {
       }
     } catch {
       // The socket has been closed.
+    }
+  }
+}
+
+/** After a crash the kernel before this one may still hold a port for a moment; see crash/last_words.ts. */
+async function bind(socket: Router | XPublisher, address: string): Promise<void> {
+  for (const deadline = Date.now() + BIND_FOR_MS; ; ) {
+    try {
+      return await socket.bind(address);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }

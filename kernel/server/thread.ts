@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { userDataDirectory } from "../data_directory.js";
 import { RemoteLanguage } from "../language/remote.js";
@@ -29,7 +30,10 @@ import { Stdin } from "./stdin.js";
 const MAKE_SNAPSHOT_AFTER_MS = 10_000;
 const data = workerData as ServerData;
 const { connectionFile, shared, promptPort, nativeOutput } = data;
-const language = new RemoteLanguage(data.language.socket, () => startLanguageProcess(data.language));
+const language = new RemoteLanguage(data.language.socket, (withSnapshot) => {
+  const snapshot = withSnapshot ? snapshotFile(data.language.packageRoot) : undefined;
+  startLanguageProcess(data.language, snapshot);
+});
 const connection = readConnectionFile(connectionFile);
 const wire = new Wire(connection.key, connection.signature_scheme);
 const channels = new Channels(wire);
@@ -75,9 +79,11 @@ const runner = {
   async run(request: Parameters<MainThread["run"]>[0]) {
     lastExecuted = request.id;
     await interrupter.settled();
+    language.running(requests.get(request.id)?.header ?? null);
     try {
       return await main.run(request);
     } finally {
+      language.running(null);
       requests.delete(request.id);
     }
   },
@@ -127,6 +133,12 @@ await channels.open(connection, {
   stdin: (message) => stdin.receive(message),
 });
 publisher.status("starting", "");
+language.watch({
+  connectionFile: resolve(connectionFile),
+  kernelPid: process.pid,
+  stderrReader: nativeOutput?.stderr,
+  script: fileURLToPath(new URL("../crash/last_words.js", import.meta.url)),
+});
 if (!snapshotFile(data.language.packageRoot)) {
   // For the next start; later, because this one has enough to do now.
   setTimeout(() => void makeSnapshot(data.language.packageRoot, true), MAKE_SNAPSHOT_AFTER_MS).unref();
