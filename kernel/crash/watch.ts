@@ -15,11 +15,12 @@ export interface LastWordsData {
   connectionFile: string;
   /** The request whose cell was running. */
   header: Header;
-  /** What was written to descriptor 2 last and nobody had read. */
+  /** What was written to descriptor 2 last. */
   stderr: string;
 }
 
 const MAX_STDERR_BYTES = 64 * 1024;
+const MAX_STDERR_CHARACTERS = 4096;
 
 /**
  * Watches, from the language process, for the kernel's sudden end. A crash in native code takes all threads with it, so
@@ -29,6 +30,8 @@ export class CrashWatch {
   #data: CrashWatchData | undefined;
   #stderr: number | undefined;
   #running: Header | null = null;
+  /** The end of what the kernel has read from its descriptor 2 during this cell, and may not have sent any more. */
+  #printed = "";
   #isEnding = false;
 
   /** Begins to watch; opens the pipe now, because its other openings end with the kernel. */
@@ -47,6 +50,12 @@ export class CrashWatch {
   /** The request that runs now, or null when none does. */
   running(header: Header | null): void {
     this.#running = header;
+    this.#printed = "";
+  }
+
+  /** Native code has printed this on descriptor 2. */
+  printed(text: string): void {
+    this.#printed = (this.#printed + text).slice(-MAX_STDERR_CHARACTERS);
   }
 
   /** The kernel ends because it was asked to. */
@@ -58,7 +67,8 @@ export class CrashWatch {
   kernelGone(): void {
     if (!this.#data || this.#isEnding || !this.#running) return;
     const { connectionFile, script } = this.#data;
-    const lastWords: LastWordsData = { connectionFile, header: this.#running, stderr: this.#unreadStderr() };
+    const stderr = this.#printed + this.#unreadStderr();
+    const lastWords: LastWordsData = { connectionFile, header: this.#running, stderr };
     const { spawn } = process.getBuiltinModule("node:child_process");
     const child = spawn(process.execPath, [script], {
       detached: true,

@@ -69,6 +69,11 @@ export class RemoteLanguage implements LanguageEngine {
     this.#tell("running", header);
   }
 
+  /** Native code has printed this on descriptor 2; if it was its last, the process can still show it. */
+  printed(text: string): void {
+    this.#tell("printed", text);
+  }
+
   /** The first process ended before it had connected: perhaps its snapshot cannot be used. */
   exited(): void {
     if (!this.#connection && !this.#closed) this.#restart(false);

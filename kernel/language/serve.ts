@@ -65,6 +65,7 @@ function methodsOf(
     isComplete: (code: string) => isComplete(code),
     watch: (data: CrashWatchData) => watch.watch(data),
     running: (header: Header | null) => watch.running(header),
+    printed: (text: string) => watch.printed(text),
     ending: () => watch.ending(),
     replay: (cells: { code: string; label: string }[], count: number) => compiler.replay(cells, count),
   };

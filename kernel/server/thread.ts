@@ -71,7 +71,11 @@ const main: MainThread = new MainThread(
 );
 const interrupter: Interrupter = new Interrupter(shared, (message) => main.post(message));
 const native =
-  nativeOutput && new NativeOutput(nativeOutput, (name, text) => publisher.write(name, text, lastExecuted));
+  nativeOutput &&
+  new NativeOutput(nativeOutput, (name, text) => {
+    publisher.write(name, text, lastExecuted);
+    if (name === "stderr") language.printed(text);
+  });
 publisher.beforeFlush = () => native?.drain();
 
 const history = new History(historyFile());
