@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { PLOTLY_MIME_TYPE, RENDERER_NAME } from "../../kernel/display/figure.js";
+import { PLOTLY_MIME_TYPE } from "../../kernel/display/figure.js";
+import { RENDERER_NAME } from "../../kernel/display/figure_html.js";
 
 const folder = resolve(import.meta.dirname, "../../kernel/labextension");
 
