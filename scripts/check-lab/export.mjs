@@ -18,6 +18,7 @@ export async function checkExport({ browser, folder, pictures, jupyter }) {
     throw new Error(`nbconvert failed:\n${stderr}`);
   }
   const page = await browser.newPage({ viewport: { width: 1100, height: 1000 } });
+  /** @type {string[]} */
   const asked = [];
   try {
     await page.route(/^https?:/, (route) => {
