@@ -8,13 +8,14 @@ export const PLOTLY_VERSION = "4.1.2";
 export const RENDERER_NAME = "persimmon-lab-plotly";
 
 // A notebook holds a figure twice, since each output must stand alone: as JSON for renderers, and in HTML for pages that
-// have none. Above this size the second one is compressed, to half of that or less even where it holds random numbers, base64
-// included.
-const LARGEST_UNCOMPRESSED = 10_000;
+// have none. Above this size the second one is compressed: to a quarter or half of it, base64 included, in the figures of
+// notebooks/, and to 60 % where it holds random numbers.
+const LARGEST_UNCOMPRESSED = 4_000;
 
 /**
  * The fallback of a figure: a script that draws with the plotly of the page, else that of JupyterLab's extension, else
- * that of plotly's own delivery network. Where scripts do not run, and where no plotly can be had, the text stays.
+ * that of plotly's own delivery network; one copy for all figures of a page. AMD's `define`, where a page has it, would
+ * take plotly away from the window. Where scripts do not run, and where no plotly can be had, the text stays.
  */
 export function figureHtml(figure: object, text: string): string {
   const id = `figure-${randomUUID()}`;
@@ -23,7 +24,6 @@ export function figureHtml(figure: object, text: string): string {
     json.length > LARGEST_UNCOMPRESSED ? unpacking(json) : `Promise.resolve(${scriptJson(json)})`;
   return `<div id="${id}" style="min-height:100px">${escapeHtml(text)}</div><script>(function () {
   var figure = ${source};
-  // One copy for all figures of a page. AMD's define, where a page has it, would take plotly away from the window.
   var plotly = window.persimmonPlotly = window.persimmonPlotly || new Promise(function (resolve, reject) {
     if (window.Plotly) return resolve(window.Plotly);
     var page = document.getElementById("jupyter-config-data");
