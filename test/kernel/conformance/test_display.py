@@ -67,7 +67,7 @@ class Display(KernelTestCase):
         self.assertEqual(base64.b64decode(data["image/png"]), bytes([1, 2, 3]))
 
     def test_png_from_an_array_buffer(self):
-        data = self.data("display.png(new Uint8Array([1, 2, 3]).buffer as any)")
+        data = self.data("display.png(new Uint8Array([1, 2, 3]).buffer)")
         self.assertEqual(base64.b64decode(data["image/png"]), bytes([1, 2, 3]))
 
     def test_png_from_base64_and_from_a_data_url(self):
