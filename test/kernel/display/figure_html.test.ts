@@ -45,6 +45,39 @@ describe("figureHtml", () => {
     expect(await drawnBy(html)).toEqual(figure);
   });
 
+  it("loads plotly once for all figures: from the server's extension, else from the network, past AMD's define", async () => {
+    const define = () => {};
+    const asked: string[] = [];
+    const drawn: unknown[] = [];
+    const page: Record<string, unknown> = { define };
+    const head = {
+      appendChild(script: { src: string; onload: () => void; onerror: () => void }) {
+        expect(page.define).toBeUndefined();
+        asked.push(script.src);
+        if (asked.length === 1) return queueMicrotask(script.onerror);
+        page.Plotly = { newPlot: (_: unknown, figure: unknown) => drawn.push(figure) };
+        queueMicrotask(script.onload);
+      },
+    };
+    const document = {
+      head,
+      body: { getAttribute: () => "/user/ada/" },
+      createElement: () => ({}),
+      getElementById: (id: string) => (id.startsWith("figure-") ? {} : null),
+    };
+    const context = createContext({ window: page, document, console });
+    for (const title of ["one", "two"]) {
+      runInContext(scriptOf(figureHtml({ data: [], layout: { title } }, "")), context);
+    }
+    for (let i = 0; i < 1000 && drawn.length < 2; i++) await setImmediate();
+    expect(asked).toEqual([
+      "/user/ada/lab/extensions/persimmon-lab-plotly/static/plotly.min.js",
+      `https://cdn.plot.ly/plotly-${PLOTLY_VERSION}.min.js`,
+    ]);
+    expect(drawn).toHaveLength(2);
+    expect(page.define).toBe(define);
+  });
+
   it("names the plotly that is installed", () => {
     expect(createRequire(import.meta.url)("plotly.js-dist-min/package.json").version).toBe(PLOTLY_VERSION);
   });
