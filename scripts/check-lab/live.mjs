@@ -128,6 +128,10 @@ export async function checkUntrusted(context) {
   writeFileSync(join(context.folder, "untrusted.ipynb"), JSON.stringify(saved));
   await withNotebook(context, "untrusted.ipynb", async (page) => {
     await until("both figures to be drawn", async () => (await page.evaluate(drawnFigures)).drawn === 2);
+    // A figure, not a picture of one: it answers the pointer.
+    const figure = page.locator(".js-plotly-plot").first();
+    await figure.locator(".nsewdrag").first().hover();
+    await until("a label beside the pointer", async () => (await figure.locator(".hovertext").count()) > 0);
     await page.waitForSelector(".jp-OutputArea b");
     const ran = await page.evaluate(() => /** @type {any} */ (globalThis).scriptOfOutputRan);
     expect(ran === undefined, "the notebook was trusted: a script of its outputs ran");
