@@ -52,6 +52,21 @@ describe("a figure", () => {
     expect(data[0].y).toEqual([1, null, null, -2]);
   });
 
+  it.each([
+    ["no object", () => display.figure(3 as never)],
+    ["a list as layout", () => display.figure([], [] as never)],
+    ["a function inside", () => display.figure([{ y: () => 1 }])],
+    ["an object inside itself", () => display.figure([circular()])],
+    ["texts for numbers", () => display.line(["a"] as never)],
+    ["other lengths", () => display.line({ x: [1], y: [1, 2] })],
+    ["other lengths of bars", () => display.bar({ labels: ["a"], values: [1, 2] })],
+    ["no numbers", () => display.histogram([])],
+    ["no bins", () => display.histogram([1], { bins: 0 })],
+    ["rows of several lengths", () => display.heatmap([[1], [1, 2]])],
+    ["a shape that does not fit", () => display.heatmap({ data: [1, 2, 3], shape: [2, 2] })],
+    ["an absurd size", () => display.line([1], { width: -5 })],
+  ])("refuses %s", (_, f) => expect(codeOf(f)).toBe("FIGURE_INVALID"));
+
   it("refuses a heat map that would stall the page", () => {
     expect(codeOf(() => display.heatmap({ data: new Float32Array(500_000), shape: [500, 1000] }))).toBe(
       "FIGURE_TOO_LARGE",
