@@ -3,7 +3,7 @@ import { copyFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { userDataDirectory } from "./data_directory.js";
-import { RENDERER_NAME } from "./display/figure.js";
+import { RENDERER_NAME } from "./display/figure_html.js";
 import { KERNEL_NAME, kernelspec } from "./kernelspec.js";
 import { makeSnapshot, snapshotFile } from "./language/snapshot.js";
 import { packageRoot } from "./package_root.js";

@@ -1,40 +1,19 @@
 #!/usr/bin/env node
 // Opens the executed notebooks in JupyterLab with a headless Chromium, checks that each of their figures is drawn, and
 // keeps a picture of each notebook in build/screenshots. Exit code 3: there is no Chromium.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
 import { privateJupyterPrefix, root } from "./bootstrap/paths.mjs";
-import { which } from "./bootstrap/run.mjs";
+import { launchBrowser, NO_BROWSER } from "./browser.mjs";
 import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 import { JupyterServer } from "./run-notebooks/server.mjs";
 
 const PLOTLY = "application/vnd.plotly.v1+json";
-const NO_BROWSER = 3;
 const START_MILLISECONDS = 120_000;
 const DRAW_MILLISECONDS = 60_000;
 const WIDTH = 1500;
 const LARGEST_HEIGHT = 12_000;
-
-const BROWSER_FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-/** @returns {string | undefined} */
-function findChromium() {
-  const named = process.env.CHROMIUM_PATH;
-  if (named !== undefined && existsSync(named)) {
-    return named;
-  }
-  return ["chromium", "chromium-browser", "google-chrome"].map((name) => which(name)).find((path) => path);
-}
 
 /**
  * @param {string} path a notebook
@@ -129,18 +108,15 @@ async function main() {
       prefix: { type: "string", default: privateJupyterPrefix },
     },
   });
-  const executablePath = findChromium();
-  if (executablePath === undefined) {
-    process.stderr.write(
-      "SKIPPED: no chromium on the PATH; `sudo apt-get install chromium` or set CHROMIUM_PATH\n",
-    );
-    return NO_BROWSER;
-  }
   const names = readdirSync(values.notebooks)
     .filter((name) => name.endsWith(".ipynb"))
     .sort();
   if (names.length === 0) {
     throw new Error(`no executed notebooks in ${values.notebooks}; run \`npm run notebooks\` first`);
+  }
+  const browser = await launchBrowser();
+  if (browser === undefined) {
+    return NO_BROWSER;
   }
   mkdirSync(values.out, { recursive: true });
   const server = await JupyterServer.start({
@@ -156,25 +132,21 @@ async function main() {
   /** @type {{ name: string, passed: boolean, message?: string }[]} */
   const results = [];
   try {
-    const browser = await chromium.launch({ executablePath, headless: true, args: BROWSER_FLAGS });
-    try {
-      for (const name of names) {
-        const picture = join(values.out, name.replace(/\.ipynb$/, ".png"));
-        const { figures, message } = await checkNotebook(
-          browser,
-          server,
-          join(values.notebooks, name),
-          picture,
-        );
-        results.push({ name, passed: message === undefined, message });
-        process.stdout.write(
-          `${message === undefined ? "ok  " : "FAIL"}  ${name}  ${message ?? `${figures} figures drawn`}  ${picture}\n`,
-        );
-      }
-    } finally {
-      await browser.close();
+    for (const name of names) {
+      const picture = join(values.out, name.replace(/\.ipynb$/, ".png"));
+      const { figures, message } = await checkNotebook(
+        browser,
+        server,
+        join(values.notebooks, name),
+        picture,
+      );
+      results.push({ name, passed: message === undefined, message });
+      process.stdout.write(
+        `${message === undefined ? "ok  " : "FAIL"}  ${name}  ${message ?? `${figures} figures drawn`}  ${picture}\n`,
+      );
     }
   } finally {
+    await browser.close();
     await server.stop();
   }
   const reports = join(root, "build", "test-results");

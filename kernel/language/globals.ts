@@ -13,8 +13,9 @@ interface JupyterDisplayOptions {
 }
 interface JupyterDisplay {
   /**
-   * Shows a value: an object with a Symbol.for("Jupyter.display") method, a plotly figure, a danfojs table, an array of
-   * records, or anything else as text.
+   * Shows a value: an object with a Symbol.for("Jupyter.display") method, a figure of plotly or vega, an element such as
+   * Observable Plot makes, a data frame of danfojs or polars, an array of records, the bytes of a PNG, JPEG or GIF
+   * picture, or anything else as text.
    */
   (value: unknown, options?: JupyterDisplayOptions): void;
   /** Shows HTML. */
@@ -28,11 +29,11 @@ interface JupyterDisplay {
   /** Shows plain text. */
   text(text: string): void;
   /** Shows a PNG picture: its bytes, or base64. */
-  png(bytes: Uint8Array | string): void;
+  png(bytes: Uint8Array | ArrayBuffer | string): void;
   /** Shows a JPEG picture: its bytes, or base64. */
-  jpeg(bytes: Uint8Array | string): void;
+  jpeg(bytes: Uint8Array | ArrayBuffer | string): void;
   /** Shows a GIF picture: its bytes, or base64. */
-  gif(bytes: Uint8Array | string): void;
+  gif(bytes: Uint8Array | ArrayBuffer | string): void;
   /** Shows JSON as a tree. */
   json(value: unknown): void;
   /** Runs JavaScript in the page. */

@@ -1,4 +1,5 @@
 import { createDisplay, type DisplaySink } from "../display/display.js";
+import { withFigureHtml } from "../display/figure.js";
 import type { Comms } from "./comms.js";
 import type { Input } from "./input.js";
 
@@ -34,7 +35,7 @@ export function installGlobals(
       bundle: Record<string, unknown>,
       options: { id?: string; update?: boolean; metadata?: Record<string, unknown> } = {},
     ): void {
-      display(bundle, { ...options, raw: true });
+      display(withFigureHtml(bundle), { ...options, raw: true });
     },
     clearOutput: (options: { wait?: boolean } = {}) => sink.clear(options.wait ?? false),
     get signal() {

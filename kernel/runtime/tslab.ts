@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import type { Display, display, newDisplay, versions } from "tslab";
-import { encodeData } from "../display/bundle.js";
 import type { DisplaySink } from "../display/display.js";
+import { encodeData } from "../display/encode.js";
 
 /** What the module tslab exports. */
 export interface Tslab {

@@ -1,3 +1,4 @@
+import { coloured } from "../display/traceback.js";
 import type { CompileResult, LanguageEngine } from "../language/engine.js";
 import type { Message } from "../protocol/message.js";
 import type { CellOutcome, CellRequest, ErrorContent } from "../threads.js";
@@ -82,11 +83,12 @@ export class Execution {
     const outcome = await this.#outcomeOf(request, code, `Cell ${execution_count}`);
     this.publisher.flush();
     if (outcome.status === "error") {
-      if (!silent) this.publisher.publish("error", { ...outcome.error }, id);
+      const error = { ...outcome.error, traceback: coloured(outcome.error.traceback) };
+      if (!silent) this.publisher.publish("error", error, id);
       const content = {
         status: "error",
         execution_count,
-        ...outcome.error,
+        ...error,
         user_expressions: {},
         payload: [],
       };

@@ -5,6 +5,7 @@ import { Figure, figure, type Layout, type Trace } from "./figure.js";
 import { heatmap } from "./heatmap.js";
 import { histogram } from "./histogram.js";
 import { line } from "./line.js";
+import "./module.js";
 import { bundleOf, isDisplayable, jupyterDisplay, type MimeBundle } from "./mime.js";
 import { moduleTree } from "./module_tree.js";
 import { progress } from "./progress.js";

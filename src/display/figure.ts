@@ -1,5 +1,4 @@
 import { PersimmonError } from "../errors.js";
-import { figureHtml } from "./figure_html.js";
 import { jupyterDisplay, type MimeBundle } from "./mime.js";
 import { margin, size, template } from "./style.js";
 
@@ -27,10 +26,10 @@ export class Figure {
     this.config = plain({ ...config, ...settings }, "config") as Record<string, unknown>;
   }
 
+  /** How a notebook shows it. The kernel adds HTML for pages without a renderer of figures, as to every figure. */
   [jupyterDisplay](): MimeBundle {
-    const { data, layout } = this;
-    const figure = { data, layout, config: this.config };
-    return { [plotlyMimeType]: figure, "text/html": figureHtml(figure), "text/plain": String(this) };
+    const { data, layout, config } = this;
+    return { [plotlyMimeType]: { data, layout, config }, "text/plain": String(this) };
   }
 
   /** One line, for those who see text only. */

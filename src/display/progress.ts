@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
 import { PersimmonError } from "../errors.js";
 import { interruptSignal, jupyterHost } from "../host.js";
 import { escapeHtml } from "./html.js";
@@ -80,6 +81,11 @@ export class Progress {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** How Node prints it: the line of a terminal. */
+  [inspect.custom](): string {
+    return this.line();
   }
 
   private end(state: State): void {

@@ -50,6 +50,12 @@ export class TokenStream implements AsyncIterable<Token> {
     this.controller.abort();
   }
 
+  /** How Node prints it: reading tokens for that would take them from who wants them. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const state = this.ended ? "ended" : "running";
+    return `TokenStream, ${state}, ${this.queue.length} tokens to read; for await reads them, await stream.done gives the text`;
+  }
+
   private wakeAll(): void {
     for (const wake of this.waiting.splice(0)) wake();
   }

@@ -48,6 +48,12 @@ export class KvCache {
     return 2 * this.shape.layers * this.shape.heads * this.shape.headDim * 4;
   }
 
+  /** How Node prints it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const used = this.pageCount - this.freePages.length;
+    return `KvCache, ${used} of ${this.pageCount} pages in use, ${pageTokens} positions each, ${this.bytesPerToken} bytes a position`;
+  }
+
   /** An empty sequence. */
   createSequence(): KvSequence {
     return new KvSequence(this);

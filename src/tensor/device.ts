@@ -41,6 +41,11 @@ export class Device {
     return this.stream.statistics();
   }
 
+  /** How Node prints it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `Device ${this.kind}, ${this.threads} ${this.threads === 1 ? "thread" : "threads"}`;
+  }
+
   /** The instruction set of the kernels in use, such as "avx512-bf16". */
   get instructionSet(): string {
     return native().instructionSet();

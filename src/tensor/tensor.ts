@@ -149,6 +149,11 @@ export class Tensor {
     return preview(this);
   }
 
+  /** How Node prints it, also within other objects. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `Tensor [${this.shape.join(", ")}] ${this.dtype}${this.released ? ", released" : ""}`;
+  }
+
   private get byteLength(): number {
     return this.size * bytesPerElement[this.dtype];
   }

@@ -91,6 +91,11 @@ export class Tokenizer {
     }
   }
 
+  /** How Node prints it: not the vocabulary. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `Tokenizer of ${this.vocabSize} pieces, bosId ${this.bosId}, endOfTextId ${this.endOfTextId}`;
+  }
+
   /**
    * Cuts text into pieces. Lone surrogates, which UTF-8 cannot hold, count as U+FFFD. Text that spells a
    * control piece (`<s>`) is only text; user-defined pieces match.

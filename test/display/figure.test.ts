@@ -30,12 +30,12 @@ function codeOf(f: () => unknown): string | undefined {
 }
 
 describe("a figure", () => {
-  it("is a bundle for plotly, as HTML and as text", () => {
+  it("is a bundle for plotly, and text", () => {
     const figure = display.figure([{ type: "scatter", y: Float32Array.of(1, 2) }], {
       title: { text: "Two" },
     });
     const bundle = bundleOf(figure);
-    expect(Object.keys(bundle)).toEqual([plotly, "text/html", "text/plain"]);
+    expect(Object.keys(bundle)).toEqual([plotly, "text/plain"]);
     expect(bundle["text/plain"]).toBe('Figure "Two" (scatter)');
     expect((bundle[plotly] as { data: unknown }).data).toEqual([{ type: "scatter", y: [1, 2] }]);
     expectPlainJson(bundle[plotly]);
@@ -50,12 +50,6 @@ describe("a figure", () => {
   it("holds null where a number is not finite", () => {
     const { data } = display.line([1, Number.NaN, Number.POSITIVE_INFINITY, -2]);
     expect(data[0].y).toEqual([1, null, null, -2]);
-  });
-
-  it("cannot be left by a text that ends a script", () => {
-    const html = bundleOf(display.figure([{ name: "</script><b>" }]))["text/html"] as string;
-    expect(html.match(/<\/script>/g)).toHaveLength(1);
-    expect(html).toContain("\\u003c/script>\\u003cb>");
   });
 
   it.each([

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createContext, runInContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { PLOTLY_MIME_TYPE, RENDERER_NAME } from "../../kernel/display/figure.js";
+import { PLOTLY_MIME_TYPE } from "../../kernel/display/figure.js";
+import { RENDERER_NAME } from "../../kernel/display/figure_html.js";
 
 const folder = resolve(import.meta.dirname, "../../kernel/labextension");
 
@@ -12,7 +13,7 @@ function page() {
   const drawn: unknown[] = [];
   const newScript = { src: "", onload: () => {} };
   const Plotly = {
-    react: async (_: unknown, ...figure: unknown[]) => void drawn.push(figure),
+    react: async (_: unknown, figure: unknown) => void drawn.push(figure),
     relayout() {},
     purge() {},
   };
@@ -57,7 +58,12 @@ describe("the renderer of figures", () => {
     }
     expect(loaded).toEqual([`http://host/lab/extensions/${RENDERER_NAME}/static/plotly.min.js`]);
     expect(drawn).toHaveLength(2);
-    expect(drawn[0]).toMatchObject([figure.data, { height: 300 }, { displaylogo: false }]);
+    expect(drawn[0]).toMatchObject({
+      data: figure.data,
+      layout: { height: 300 },
+      config: { displaylogo: false },
+      frames: [],
+    });
   });
 
   it("is described for JupyterLab by its package.json", () => {

@@ -67,8 +67,13 @@
           // Copies: plotly writes into what it is given, and the notebook would save that.
           const copy = (value) => JSON.parse(JSON.stringify(value));
           const options = { responsive: false, displaylogo: false, ...config };
-          await Plotly.react(this.node, copy(data), { autosize: true, ...copy(layout), height }, options);
-          if (frames) await Plotly.addFrames(this.node, copy(frames));
+          // react, not newPlot: an update of the output changes the figure in place, frames included.
+          await Plotly.react(this.node, {
+            data: copy(data),
+            layout: { autosize: true, ...copy(layout), height },
+            config: options,
+            frames: copy(frames ?? []),
+          });
           this.drawn = layout.width === undefined;
           this.fit();
         } catch (error) {
