@@ -36,6 +36,8 @@ export function moduleOfCell(
   names: ReadonlyMap<string, string>,
   keep: "used" | "all" = "used",
 ): CellSource {
+  // A script's first line, `#!/usr/bin/env node`, is a comment; the replacement keeps every offset.
+  if (source.startsWith("#!")) return moduleOfCell(`//${source.slice(2)}`, names, keep);
   const wrapped = wrapObjectLiteral(source);
   const file = ts.createSourceFile("cell.ts", source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const insertions: Insertion[] = [];
@@ -80,6 +82,8 @@ function exportStatement(
     if (statement.exportClause && ts.isNamedExports(statement.exportClause)) {
       for (const element of statement.exportClause.elements)
         declared.set(element.name.text, { assignable: false, kind: "variable" });
+    } else if (statement.exportClause && ts.isNamespaceExport(statement.exportClause)) {
+      declared.set(statement.exportClause.name.text, { assignable: false, kind: "module" });
     }
     return;
   }

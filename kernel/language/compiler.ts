@@ -2,8 +2,10 @@ import { dirname } from "node:path";
 import type ts from "typescript";
 import { type CellSource, type Declaration, moduleOfCell } from "./cell_source.js";
 import { compileError, errorsOf } from "./diagnostics.js";
-import type { CompiledCell, CompileResult } from "./engine.js";
-import { importsOf, LocalModules } from "./local_modules.js";
+import type { CompiledCell, CompileResult, LocalModule } from "./engine.js";
+import { importsOf } from "./imports.js";
+import { LocalModules, LocalSyntaxError } from "./local_modules.js";
+import { magicError } from "./magics.js";
 import { ROOT_CELL, Workspace } from "./workspace.js";
 
 /*
@@ -70,17 +72,28 @@ export class CellCompiler {
   #emit(cell: CellSource, label: string): CompileResult {
     const { workspace } = this;
     const path = workspace.pathOf(ROOT_CELL);
+    workspace.project.refresh();
     workspace.setCell(ROOT_CELL, cell.text);
     const isAssignable = (name: string) => this.declarations.get(name)?.assignable ?? false;
     const syntactic = workspace.service.getSyntacticDiagnostics(path) as ts.Diagnostic[];
     let errors = errorsOf(syntactic, isAssignable);
     // Meaning is checked only when the text parses: what follows a syntax error is noise.
     if (errors.length === 0) errors = errorsOf(workspace.service.getSemanticDiagnostics(path), isAssignable);
-    if (errors.length > 0) return { ok: false, error: compileError(errors, cell, label) };
+    if (errors.length > 0) {
+      const error = magicError(cell.source, label) ?? compileError(errors, cell, label, dirname(path));
+      return { ok: false, error };
+    }
     const output = workspace.service.getEmitOutput(path);
     const code = output.outputFiles.find((file) => file.name.endsWith(".js"))?.text ?? "";
     const map = output.outputFiles.find((file) => file.name.endsWith(".map"))?.text ?? "";
-    const imports = importsOf(cell.source, path, workspace);
+    const imports = importsOf(workspace.service.getProgram()!.getSourceFile(path)!, code, path, workspace);
+    let localModules: LocalModule[];
+    try {
+      localModules = this.localModules.collect(imports);
+    } catch (error) {
+      if (error instanceof LocalSyntaxError) return error.result;
+      throw error;
+    }
     const compiled: CompiledCell = {
       file: `${dirname(path)}/__cell_${++this.#count}.ts`,
       label,
@@ -89,7 +102,8 @@ export class CellCompiler {
       source: cell.source,
       insertions: cell.insertions,
       imports,
-      localModules: this.localModules.collect(imports),
+      localModules,
+      warnings: workspace.project.takeProblems(),
     };
     return { ok: true, cell: compiled };
   }

@@ -1,33 +1,19 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import ts from "typescript";
-import type { ImportRequest, LocalModule } from "./engine.js";
+import { compileError } from "./diagnostics.js";
+import type { CompileResult, ImportRequest, LocalModule } from "./engine.js";
+import { importsOf } from "./imports.js";
 import { instrumentation } from "./instrument.js";
 import type { Workspace } from "./workspace.js";
 
-/** The module specifiers of a source text: imports, dynamic imports of a literal, `require` of a literal. */
-export function importsOf(text: string, file: string, workspace: Workspace): ImportRequest[] {
-  const specifiers = new Set(
-    ts.preProcessFile(text, true, true).importedFiles.map((entry) => entry.fileName),
-  );
-  return [...specifiers].map((specifier) => {
-    const resolved = workspace.resolve(specifier, file);
-    return resolved && isLocalTypeScript(resolved)
-      ? { specifier, localFile: resolved.resolvedFileName }
-      : { specifier };
-  });
-}
+type Compiled = Omit<LocalModule, "version">;
 
-function isLocalTypeScript({
-  resolvedFileName: file,
-  isExternalLibraryImport,
-}: ts.ResolvedModuleFull): boolean {
-  return (
-    /\.(ts|tsx|mts|cts)$/.test(file) &&
-    !/\.d\.(ts|mts|cts)$/.test(file) &&
-    !isExternalLibraryImport &&
-    !file.includes("/node_modules/")
-  );
+/** A local file does not parse. */
+export class LocalSyntaxError extends Error {
+  constructor(readonly result: Extract<CompileResult, { ok: false }>) {
+    super(result.error.evalue);
+  }
 }
 
 /**
@@ -35,11 +21,14 @@ function isLocalTypeScript({
  * when it has changed, and gets a new version when a file that it imports has changed.
  */
 export class LocalModules {
-  readonly #compiled = new Map<string, { stamp: string; module: Omit<LocalModule, "version"> }>();
+  readonly #compiled = new Map<string, { stamp: string; module: Compiled }>();
 
   constructor(readonly workspace: Workspace) {}
 
-  /** The files behind these imports, dependencies first. */
+  /**
+   * The files behind these imports, dependencies first.
+   * @throws LocalSyntaxError
+   */
   collect(imports: readonly ImportRequest[]): LocalModule[] {
     const collected = new Map<string, LocalModule>();
     const visiting = new Set<string>();
@@ -50,7 +39,9 @@ export class LocalModules {
       visiting.add(file);
       const { stamp, module } = this.#compile(file);
       const hash = createHash("sha1").update(stamp);
-      for (const { localFile } of module.imports) if (localFile) hash.update(visit(localFile));
+      // What an import stands for can change although this file does not: a file that appears, an alias.
+      const files = module.imports.map(({ localFile }) => localFile ?? "");
+      for (const localFile of files) if (localFile) hash.update(localFile + visit(localFile));
       const version = hash.digest("hex");
       collected.set(file, { ...module, version });
       return version;
@@ -59,26 +50,41 @@ export class LocalModules {
     return [...collected.values()];
   }
 
-  #compile(file: string): { stamp: string; module: Omit<LocalModule, "version"> } {
+  #compile(file: string): { stamp: string; module: Compiled } {
     const { mtimeMs, size } = statSync(file);
-    const stamp = `${file}:${mtimeMs}:${size}`;
+    const stamp = `${file}:${mtimeMs}:${size}:${this.workspace.optionsVersion}`;
     const known = this.#compiled.get(file);
-    if (known?.stamp === stamp) return known;
+    if (known?.stamp === stamp) {
+      known.module.imports = this.#importsOf(known.module);
+      return known;
+    }
     const source = readFileSync(file, "utf8");
     const output = ts.transpileModule(source, {
       fileName: file,
-      compilerOptions: { ...this.workspace.options, types: undefined, lib: undefined },
+      reportDiagnostics: true,
+      compilerOptions: { ...this.workspace.options, types: undefined, lib: undefined, paths: undefined },
       transformers: instrumentation(() => false),
     });
-    const module = {
+    const errors = (output.diagnostics ?? []).filter((diagnostic) => diagnostic.file);
+    if (errors.length > 0) {
+      const cell = { source, text: source, insertions: [], declared: new Map() };
+      throw new LocalSyntaxError({ ok: false, error: compileError(errors, cell, file, file) });
+    }
+    const module: Compiled = {
       file,
       source,
       code: output.outputText.replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
       map: output.sourceMapText ?? "",
-      imports: importsOf(source, file, this.workspace),
+      imports: [],
     };
+    module.imports = this.#importsOf(module);
     const entry = { stamp, module };
     this.#compiled.set(file, entry);
     return entry;
+  }
+
+  #importsOf({ file, source, code }: Compiled): ImportRequest[] {
+    const parsed = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
+    return importsOf(parsed, code, file, this.workspace);
   }
 }

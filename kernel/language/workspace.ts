@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import ts from "typescript";
 import { GLOBALS_DECLARATION } from "./globals.js";
 import { instrumentation } from "./instrument.js";
+import { ProjectOptions } from "./project_options.js";
 
 /** The name under which the cell being compiled is known: one fixed root halves the time of a compilation. */
 export const ROOT_CELL = "__cell__";
@@ -15,6 +16,7 @@ const IS_CELL = /(^|[\\/])__cell_[^\\/]*\.ts$/;
  */
 export class Workspace {
   readonly service: ts.LanguageService;
+  readonly project: ProjectOptions;
   readonly #folder: string;
   readonly #cells = new Map<string, { text: string; version: number; snapshot: ts.IScriptSnapshot }>();
   readonly #globalsFile: string;
@@ -29,13 +31,19 @@ export class Workspace {
     readonly packageRoot: string,
   ) {
     this.#folder = folder.replaceAll("\\", "/");
+    this.project = new ProjectOptions(this.#folder);
     this.#globalsFile = this.pathOf("__cell_globals.d");
     this.setCell(ROOT_CELL, "");
     this.service = ts.createLanguageService(this.#host(), ts.createDocumentRegistry());
   }
 
   get options(): ts.CompilerOptions {
-    return this.#options;
+    return this.project.options;
+  }
+
+  /** Changes with the options. */
+  get optionsVersion(): number {
+    return this.project.version;
   }
 
   pathOf(module: string): string {
@@ -53,32 +61,11 @@ export class Workspace {
 
   /** Resolves a module specifier as seen from a file of the notebook. */
   resolve(specifier: string, from: string): ts.ResolvedModuleFull | undefined {
-    const found = ts.resolveModuleName(specifier, from, this.#options, this.#resolutionHost).resolvedModule;
+    const found = ts.resolveModuleName(specifier, from, this.options, this.#resolutionHost).resolvedModule;
     if (found || !/^(persimmon-lab|tslab)(\/|$)/.test(specifier)) return found;
     const own = `${this.packageRoot.replaceAll("\\", "/")}/__kernel__.ts`;
-    return ts.resolveModuleName(specifier, own, this.#options, this.#resolutionHost).resolvedModule;
+    return ts.resolveModuleName(specifier, own, this.options, this.#resolutionHost).resolvedModule;
   }
-
-  readonly #options: ts.CompilerOptions = {
-    target: ts.ScriptTarget.ES2022,
-    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts", "lib.esnext.decorators.d.ts"],
-    module: ts.ModuleKind.CommonJS,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-    moduleDetection: ts.ModuleDetectionKind.Force,
-    allowImportingTsExtensions: true,
-    rewriteRelativeImportExtensions: false,
-    resolveJsonModule: true,
-    esModuleInterop: true,
-    preserveConstEnums: true,
-    strict: false,
-    allowUnreachableCode: true,
-    allowUnusedLabels: true,
-    skipLibCheck: true,
-    sourceMap: true,
-    newLine: ts.NewLineKind.LineFeed,
-    types: ["node"],
-    allowJs: false,
-  };
 
   readonly #resolutionHost: ts.ModuleResolutionHost = {
     fileExists: (path) => this.#cells.has(path) || ts.sys.fileExists(path),
@@ -90,8 +77,10 @@ export class Workspace {
     useCaseSensitiveFileNames: ts.sys.useCaseSensitiveFileNames,
   };
 
-  #host(): ts.LanguageServiceHost {
-    const libFolder = dirname(ts.getDefaultLibFilePath(this.#options));
+  #host(): ts.LanguageServiceHost & { hasInvalidatedResolutions(path: string): boolean } {
+    // Files with imports that were not found: a package may have been installed since.
+    const unresolved = new Set<string>();
+    const libFolder = dirname(ts.getDefaultLibFilePath(this.options));
     const globals = ts.ScriptSnapshot.fromString(GLOBALS_DECLARATION);
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
     const version = (path: string) =>
@@ -109,7 +98,7 @@ export class Workspace {
       return read;
     };
     return {
-      getCompilationSettings: () => ({ ...this.#options, typeRoots: this.#typeRoots() }),
+      getCompilationSettings: () => this.#settings(),
       getScriptFileNames: () => [this.#globalsFile, this.pathOf(ROOT_CELL)],
       getScriptVersion: (path) => (path === this.#globalsFile ? "1" : versionOf(path)),
       getScriptSnapshot: (path) => {
@@ -135,26 +124,36 @@ export class Workspace {
       readFile: (path, encoding) => this.#cells.get(path)?.text ?? ts.sys.readFile(path, encoding),
       fileExists: (path) => path === this.#globalsFile || this.#cells.has(path) || ts.sys.fileExists(path),
       getCustomTransformers: () => instrumentation((name) => IS_CELL.test(name)),
-      resolveModuleNameLiterals: (literals, containingFile) =>
-        literals.map((literal) => ({ resolvedModule: this.resolve(literal.text, containingFile) })),
+      resolveModuleNameLiterals: (literals, containingFile) => {
+        unresolved.delete(containingFile);
+        return literals.map(({ text }) => {
+          const resolvedModule = this.resolve(text, containingFile);
+          if (!resolvedModule) unresolved.add(containingFile);
+          return { resolvedModule };
+        });
+      },
+      hasInvalidatedResolutions: (path) => unresolved.has(path) && !path.includes("/node_modules/"),
     };
   }
 
-  #roots: string[] | undefined;
+  #cachedSettings: { version: number; settings: ts.CompilerOptions } | undefined;
+
+  #settings(): ts.CompilerOptions {
+    const { version } = this.project;
+    if (this.#cachedSettings?.version !== version) {
+      this.#cachedSettings = { version, settings: { ...this.options, typeRoots: this.#typeRoots() } };
+    }
+    return this.#cachedSettings.settings;
+  }
 
   /** Where `@types` packages lie: beside the notebook, or else beside the kernel. */
   #typeRoots(): string[] {
-    if (this.#roots) return this.#roots;
-    const roots = ts.getEffectiveTypeRoots({}, { getCurrentDirectory: () => this.#folder }) ?? [];
-    for (const start of ["@types/node/package.json"]) {
-      try {
-        const found = createRequire(join(this.packageRoot, "package.json")).resolve(start);
-        roots.push(dirname(dirname(found)));
-      } catch {
-        // Without @types/node the globals of Node are unknown to the compiler; cells still run.
-      }
+    const roots = ts.getEffectiveTypeRoots(this.options, { getCurrentDirectory: () => this.#folder }) ?? [];
+    try {
+      const require = createRequire(join(this.packageRoot, "package.json"));
+      return [...roots, dirname(dirname(require.resolve("@types/node/package.json")))];
+    } catch {
+      return roots; // Without @types/node the globals of Node are unknown to the compiler; cells still run.
     }
-    this.#roots = roots;
-    return roots;
   }
 }
