@@ -30,6 +30,8 @@ export class CellCompiler {
   readonly declarations = new Map<string, Declaration>();
   /** Module of a cell to the modules that its types rest on. */
   readonly #dependencies = new Map<string, string[]>();
+  /** Module of a cell to what it adds to the types of all cells. */
+  readonly #globals = new Map<string, ReadonlySet<string>>();
   #count = 0;
 
   /**
@@ -48,10 +50,22 @@ export class CellCompiler {
    */
   compile(source: string, label: string): CompileResult {
     const cell = moduleOfCell(source, this.names);
+    const before = this.workspace.globalCells;
+    // A global declared anew replaces that of the earlier cell.
+    const replaced = (module: string) =>
+      [...cell.globals].some((name) => this.#globals.get(module)?.has(name));
+    if (cell.globals.size > 0) this.workspace.globalCells = before.filter((module) => !replaced(module));
     const result = this.#emit(cell, label);
-    if (!result.ok) return result;
+    if (!result.ok) {
+      this.workspace.globalCells = before;
+      return result;
+    }
     const module = `__cell_${this.#count}`;
-    if (cell.declared.size > 0) {
+    if (cell.globals.size > 0) {
+      this.workspace.globalCells = [...this.workspace.globalCells, module];
+      this.#globals.set(module, cell.globals);
+    }
+    if (cell.declared.size > 0 || cell.globals.size > 0) {
       this.workspace.setCell(module, cell.text);
       this.#dependencies.set(module, cellModulesIn(cell));
       for (const [name, declaration] of cell.declared) {
@@ -117,9 +131,11 @@ export class CellCompiler {
       for (const dependency of this.#dependencies.get(module) ?? []) visit(dependency);
     };
     for (const module of this.names.values()) visit(module);
+    for (const module of this.workspace.globalCells) visit(module);
     for (const module of [...this.#dependencies.keys()]) {
       if (alive.has(module)) continue;
       this.#dependencies.delete(module);
+      this.#globals.delete(module);
       this.workspace.removeCell(module);
     }
   }

@@ -44,7 +44,7 @@ export function errorsOf(diagnostics: readonly ts.Diagnostic[], isAssignable: Is
 /** All errors of a cell as one Jupyter error, with the lines that they point at. */
 export function compileError(
   errors: readonly ts.Diagnostic[],
-  cell: CellSource,
+  cell: Pick<CellSource, "source" | "insertions">,
   label: string,
   folder: string,
 ): ErrorContent {

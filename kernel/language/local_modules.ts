@@ -67,7 +67,7 @@ export class LocalModules {
     });
     const errors = (output.diagnostics ?? []).filter((diagnostic) => diagnostic.file);
     if (errors.length > 0) {
-      const cell = { source, text: source, insertions: [], declared: new Map() };
+      const cell = { source, text: source, insertions: [] };
       throw new LocalSyntaxError({ ok: false, error: compileError(errors, cell, file, file) });
     }
     const module: Compiled = {

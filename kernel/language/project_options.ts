@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import ts from "typescript";
+import { EMITTED_LIBRARIES, librariesOfNode } from "./libraries.js";
 
 /** What a notebook needs whatever its tsconfig.json says. */
 const FIXED: ts.CompilerOptions = {
@@ -19,8 +20,12 @@ const FIXED: ts.CompilerOptions = {
   sourceMap: true,
   newLine: ts.NewLineKind.LineFeed,
 };
-const LIBRARIES = ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts", "lib.esnext.decorators.d.ts"];
-const DEFAULTS: ts.CompilerOptions = { strict: false, lib: LIBRARIES, types: ["node"], allowJs: false };
+const DEFAULTS: ts.CompilerOptions = {
+  strict: false,
+  lib: librariesOfNode(),
+  types: ["node"],
+  allowJs: false,
+};
 
 /** Options of tsconfig.json that mean something to a notebook: how code is checked and where modules lie. */
 const HONOURED = [
@@ -115,7 +120,7 @@ export class ProjectOptions {
       if (parsed.options[name] !== undefined) Object.assign(honoured, { [name]: parsed.options[name] });
     }
     const { lib, target, types } = parsed.options;
-    if (lib) honoured.lib = [...new Set([...lib, ...LIBRARIES.slice(1)])];
+    if (lib) honoured.lib = [...new Set([...lib, ...EMITTED_LIBRARIES])];
     if (types && !types.includes("node")) honoured.types = ["node", ...types];
     // Fields of classes are assigned, not defined, by what older targets emit; code may rest on it.
     if (target !== undefined && target < ts.ScriptTarget.ES2022) honoured.useDefineForClassFields ??= false;

@@ -17,6 +17,8 @@ const IS_CELL = /(^|[\\/])__cell_[^\\/]*\.ts$/;
 export class Workspace {
   readonly service: ts.LanguageService;
   readonly project: ProjectOptions;
+  /** Cells whose types hold everywhere, because of a `declare global` or the like. */
+  globalCells: readonly string[] = [];
   readonly #folder: string;
   readonly #cells = new Map<string, { text: string; version: number; snapshot: ts.IScriptSnapshot }>();
   readonly #globalsFile: string;
@@ -99,7 +101,11 @@ export class Workspace {
     };
     return {
       getCompilationSettings: () => this.#settings(),
-      getScriptFileNames: () => [this.#globalsFile, this.pathOf(ROOT_CELL)],
+      getScriptFileNames: () => [
+        this.#globalsFile,
+        this.pathOf(ROOT_CELL),
+        ...this.globalCells.map((module) => this.pathOf(module)),
+      ],
       getScriptVersion: (path) => (path === this.#globalsFile ? "1" : versionOf(path)),
       getScriptSnapshot: (path) => {
         if (path === this.#globalsFile) return globals;
