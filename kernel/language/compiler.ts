@@ -55,7 +55,7 @@ export class CellCompiler {
     const replaced = (module: string) =>
       [...cell.globals].some((name) => this.#globals.get(module)?.has(name));
     if (cell.globals.size > 0) this.workspace.globalCells = before.filter((module) => !replaced(module));
-    const result = this.#emit(cell, label);
+    const { result, types } = this.#emit(cell, label);
     if (!result.ok) {
       this.workspace.globalCells = before;
       return result;
@@ -66,8 +66,11 @@ export class CellCompiler {
       this.#globals.set(module, cell.globals);
     }
     if (cell.declared.size > 0 || cell.globals.size > 0) {
-      this.workspace.setCell(module, cell.text);
-      this.#dependencies.set(module, cellModulesIn(cell));
+      // Later cells see the types that were found, not the code: inferring them anew for each cell would take longer
+      // with every cell, and a chain of some hundred cells would overflow the checker's stack.
+      const text = types ?? cell.text;
+      this.workspace.setCell(module, text);
+      this.#dependencies.set(module, cellModulesIn(text));
       for (const [name, declaration] of cell.declared) {
         this.names.set(name, module);
         this.declarations.set(name, declaration);
@@ -80,10 +83,11 @@ export class CellCompiler {
   /** Compiles one expression for its value. */
   compileExpression(source: string): CompileResult {
     const text = `(${source}\n)`;
-    return this.#emit(moduleOfCell(text, this.names), "Expression");
+    return this.#emit(moduleOfCell(text, this.names), "Expression").result;
   }
 
-  #emit(cell: CellSource, label: string): CompileResult {
+  /** The compiled cell, and the declarations of its types when they can be written down. */
+  #emit(cell: CellSource, label: string): { result: CompileResult; types?: string } {
     const { workspace } = this;
     const path = workspace.pathOf(ROOT_CELL);
     workspace.project.refresh();
@@ -95,7 +99,7 @@ export class CellCompiler {
     if (errors.length === 0) errors = errorsOf(workspace.service.getSemanticDiagnostics(path), isAssignable);
     if (errors.length > 0) {
       const error = magicError(cell.source, label) ?? compileError(errors, cell, label, dirname(path));
-      return { ok: false, error };
+      return { result: { ok: false, error } };
     }
     const output = workspace.service.getEmitOutput(path);
     const code = output.outputFiles.find((file) => file.name.endsWith(".js"))?.text ?? "";
@@ -105,7 +109,7 @@ export class CellCompiler {
     try {
       localModules = this.localModules.collect(imports);
     } catch (error) {
-      if (error instanceof LocalSyntaxError) return error.result;
+      if (error instanceof LocalSyntaxError) return { result: error.result };
       throw error;
     }
     const compiled: CompiledCell = {
@@ -119,7 +123,8 @@ export class CellCompiler {
       localModules,
       warnings: workspace.project.takeProblems(),
     };
-    return { ok: true, cell: compiled };
+    const types = output.outputFiles.find((file) => file.name.endsWith(".d.ts"))?.text;
+    return { result: { ok: true, cell: compiled }, ...(types !== undefined && { types }) };
   }
 
   /** Forgets cells that no name and no other cell's types lead to, so that memory follows what is alive. */
@@ -141,7 +146,6 @@ export class CellCompiler {
   }
 }
 
-function cellModulesIn(cell: CellSource): string[] {
-  const prefix = cell.insertions[0]?.offset === 0 ? cell.insertions[0].text : "";
-  return [...prefix.matchAll(/from "\.\/(__cell_\d+)"/g)].map((match) => match[1]!);
+function cellModulesIn(text: string): string[] {
+  return [...new Set([...text.matchAll(/["']\.\/(__cell_\d+)["']/g)].map((match) => match[1]!))];
 }

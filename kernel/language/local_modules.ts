@@ -62,7 +62,13 @@ export class LocalModules {
     const output = ts.transpileModule(source, {
       fileName: file,
       reportDiagnostics: true,
-      compilerOptions: { ...this.workspace.options, types: undefined, lib: undefined, paths: undefined },
+      compilerOptions: {
+        ...this.workspace.options,
+        types: undefined,
+        lib: undefined,
+        paths: undefined,
+        declaration: false,
+      },
       transformers: instrumentation(() => false),
     });
     const errors = (output.diagnostics ?? []).filter((diagnostic) => diagnostic.file);

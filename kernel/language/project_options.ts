@@ -18,6 +18,8 @@ const FIXED: ts.CompilerOptions = {
   allowUnusedLabels: true,
   skipLibCheck: true,
   sourceMap: true,
+  // Later cells are checked against the declarations of earlier ones.
+  declaration: true,
   newLine: ts.NewLineKind.LineFeed,
 };
 const DEFAULTS: ts.CompilerOptions = {

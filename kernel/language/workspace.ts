@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import ts from "typescript";
 import { GLOBALS_DECLARATION } from "./globals.js";
@@ -8,7 +8,15 @@ import { ProjectOptions } from "./project_options.js";
 /** The name under which the cell being compiled is known: one fixed root halves the time of a compilation. */
 export const ROOT_CELL = "__cell__";
 
+const IS_CELL_SPECIFIER = /^\.\/__cell_\d+$/;
 const IS_CELL = /(^|[\\/])__cell_[^\\/]*\.ts$/;
+
+/** Parts of the host that TypeScript asks for and does not declare. */
+interface InternalHost {
+  hasInvalidatedResolutions(path: string): boolean;
+  /** Only the package.json files in it are used; without it each is read again for every file of a package. */
+  getModuleResolutionCache(): ts.ModuleResolutionCache;
+}
 
 /**
  * The TypeScript project that a notebook is: virtual modules, one for each cell, in the notebook's folder, with the
@@ -63,11 +71,33 @@ export class Workspace {
 
   /** Resolves a module specifier as seen from a file of the notebook. */
   resolve(specifier: string, from: string): ts.ResolvedModuleFull | undefined {
+    if (isBuiltin(specifier)) return undefined; // declared by @types/node
+    if (IS_CELL_SPECIFIER.test(specifier)) return this.#cellModule(specifier);
+    const inPackage = from.includes("/node_modules/");
+    const key = `${dirname(from)}\0${specifier}`;
+    const known = inPackage ? this.#resolvedInPackages.get(key) : undefined;
+    if (known) return known;
+    const found = this.#resolve(specifier, from);
+    // Only what was found is kept: a package may be installed while the kernel runs.
+    if (found && inPackage) this.#resolvedInPackages.set(key, found);
+    return found;
+  }
+
+  #resolve(specifier: string, from: string): ts.ResolvedModuleFull | undefined {
     const found = ts.resolveModuleName(specifier, from, this.options, this.#resolutionHost).resolvedModule;
     if (found || !/^(persimmon-lab|tslab)(\/|$)/.test(specifier)) return found;
     const own = `${this.packageRoot.replaceAll("\\", "/")}/__kernel__.ts`;
     return ts.resolveModuleName(specifier, own, this.options, this.#resolutionHost).resolvedModule;
   }
+
+  #cellModule(specifier: string): ts.ResolvedModuleFull | undefined {
+    const resolvedFileName = this.pathOf(specifier.slice(2));
+    if (!this.#cells.has(resolvedFileName)) return undefined;
+    return { resolvedFileName, extension: ts.Extension.Ts, isExternalLibraryImport: false };
+  }
+
+  // Resolving the imports of @types/node again for each program took two thirds of a cell's compilation.
+  readonly #resolvedInPackages = new Map<string, ts.ResolvedModuleFull>();
 
   readonly #resolutionHost: ts.ModuleResolutionHost = {
     fileExists: (path) => this.#cells.has(path) || ts.sys.fileExists(path),
@@ -79,7 +109,7 @@ export class Workspace {
     useCaseSensitiveFileNames: ts.sys.useCaseSensitiveFileNames,
   };
 
-  #host(): ts.LanguageServiceHost & { hasInvalidatedResolutions(path: string): boolean } {
+  #host(): ts.LanguageServiceHost & InternalHost {
     // Files with imports that were not found: a package may have been installed since.
     const unresolved = new Set<string>();
     const libFolder = dirname(ts.getDefaultLibFilePath(this.options));
@@ -99,6 +129,7 @@ export class Workspace {
       cachedVersion.set(path, read);
       return read;
     };
+    const packageFiles = ts.createModuleResolutionCache(this.#folder, (name) => name);
     return {
       getCompilationSettings: () => this.#settings(),
       getScriptFileNames: () => [
@@ -138,6 +169,7 @@ export class Workspace {
           return { resolvedModule };
         });
       },
+      getModuleResolutionCache: () => packageFiles,
       hasInvalidatedResolutions: (path) => unresolved.has(path) && !path.includes("/node_modules/"),
     };
   }
