@@ -33,15 +33,11 @@ export type NameLookup = (name: string) => string | undefined;
  * prefix on line 1, and names that the cell imports are exported again by a suffix on the last line. Lines stay where
  * they are, and TypeScript itself then gives live bindings (`exports.x`), types, JSDoc and redeclaration across cells.
  *
- * @param names all names known so far with the module of each; undefined in `used` keeps them all (for completion)
+ * @param names all names known so far with the module of each; those that the cell mentions are imported
  */
-export function moduleOfCell(
-  source: string,
-  names: ReadonlyMap<string, string>,
-  keep: "used" | "all" = "used",
-): CellSource {
+export function moduleOfCell(source: string, names: ReadonlyMap<string, string>): CellSource {
   // A script's first line, `#!/usr/bin/env node`, is a comment; the replacement keeps every offset.
-  if (source.startsWith("#!")) return moduleOfCell(`//${source.slice(2)}`, names, keep);
+  if (source.startsWith("#!")) return moduleOfCell(`//${source.slice(2)}`, names);
   const wrapped = objectLiteralIn(source);
   const file = ts.createSourceFile("cell.ts", source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const insertions: Insertion[] = [];
@@ -60,7 +56,7 @@ export function moduleOfCell(
       }
     }
   }
-  const prefix = importPrefix(source, names, declared, keep);
+  const prefix = importPrefix(source, names, declared);
   if (prefix) insertions.unshift({ offset: 0, text: prefix });
   if (reexported.length > 0) {
     // A line comment at the end would swallow the suffix, so a new line (behind all others) is taken.
@@ -163,12 +159,11 @@ function importPrefix(
   source: string,
   names: ReadonlyMap<string, string>,
   declared: CellSource["declared"],
-  keep: "used" | "all",
 ): string {
-  const used = keep === "all" ? undefined : identifiersOf(source);
+  const used = identifiersOf(source);
   const byModule = new Map<string, string[]>();
   for (const [name, module] of names) {
-    if (declared.has(name) || (used && !used.has(name))) continue;
+    if (declared.has(name) || !used.has(name)) continue;
     const list = byModule.get(module);
     if (list) list.push(name);
     else byModule.set(module, [name]);

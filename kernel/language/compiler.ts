@@ -28,6 +28,8 @@ export class CellCompiler {
   readonly names = new Map<string, string>();
   /** What each name stands for. */
   readonly declarations = new Map<string, Declaration>();
+  /** Module of a cell to what the user wrote. */
+  readonly sources = new Map<string, string>();
   /** Module of a cell to the modules that its types rest on. */
   readonly #dependencies = new Map<string, string[]>();
   /** Module of a cell to what it adds to the types of all cells. */
@@ -71,6 +73,7 @@ export class CellCompiler {
       const text = types ?? cell.text;
       this.workspace.setCell(module, text);
       this.#dependencies.set(module, cellModulesIn(text));
+      this.sources.set(module, source);
       for (const [name, declaration] of cell.declared) {
         this.names.set(name, module);
         this.declarations.set(name, declaration);
@@ -141,6 +144,7 @@ export class CellCompiler {
       if (alive.has(module)) continue;
       this.#dependencies.delete(module);
       this.#globals.delete(module);
+      this.sources.delete(module);
       this.workspace.removeCell(module);
     }
   }

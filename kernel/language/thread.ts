@@ -16,7 +16,7 @@ const methods: Record<string, (...parameters: never[]) => unknown> = {
   compile: (code: string, label: string) => compiler.compile(code, label),
   compileExpression: (code: string) => compiler.compileExpression(code),
   complete: (code: string, position: number) => complete(compiler, code, position),
-  inspect: (code: string, position: number) => inspect(compiler, code, position),
+  inspect: (code: string, position: number, detail: number) => inspect(compiler, code, position, detail),
   isComplete: (code: string) => isComplete(code),
 };
 
