@@ -32,6 +32,16 @@ const SHOWN_ELSEWHERE = new Set(["name", "message", "stack", "cause", "errors", 
 
 /** An exception as Jupyter shows it: name, message, stack in the cell's own lines, causes, and the offending line. */
 export function errorContent(error: unknown, sources: ErrorSources): ErrorContent {
+  try {
+    return contentOf(error, sources);
+  } catch {
+    // Whatever a thrown object does when it is looked at, the cell must end.
+    const evalue = "The thrown value cannot be shown: looking at it throws.";
+    return { ename: "UncaughtValue", evalue, traceback: [`Uncaught: ${evalue}`] };
+  }
+}
+
+function contentOf(error: unknown, sources: ErrorSources): ErrorContent {
   if (isInterrupt(error)) {
     const evalue = "The execution was interrupted.";
     return { ename: "KeyboardInterrupt", evalue, traceback: [`KeyboardInterrupt: ${evalue}`] };
@@ -134,6 +144,6 @@ function safeInspect(value: unknown): string {
   try {
     return inspect(value, { depth: 4 });
   } catch {
-    return Object.prototype.toString.call(value);
+    return "[value that cannot be inspected]";
   }
 }

@@ -10,11 +10,11 @@ export class KeyboardInterrupt extends Error {
 
 /** Whether an error means that the user stopped the code: ours, or that of a script broken by SIGINT. */
 export function isInterrupt(error: unknown): boolean {
-  if (error instanceof KeyboardInterrupt) return true;
   try {
+    if (error instanceof KeyboardInterrupt) return true;
     return (error as { code?: unknown } | null | undefined)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
   } catch {
-    return false; // a getter that throws
+    return false; // a getter or the trap of a Proxy threw
   }
 }
 
