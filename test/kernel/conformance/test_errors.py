@@ -13,7 +13,8 @@ class Errors(FolderTestCase):
         "node_modules/bad/package.json": '{"name":"bad","main":"index.js"}',
         "node_modules/bad/index.js": "module.exports = 1;\nlet a = ;\n",
         "node_modules/deep/package.json": '{"name":"deep","main":"index.js"}',
-        "node_modules/deep/index.js": "module.exports = function down(n) { if (n === 0) throw new Error('deep'); down(n - 1) }",
+        "node_modules/deep/index.js": "module.exports = function down(n) { if (n === 0) throw new "
+                                      "Error('deep'); down(n - 1) }",
     }
 
     def place(self, traceback):
@@ -24,7 +25,8 @@ class Errors(FolderTestCase):
         return int(line), int(column)
 
     def test_an_exception_has_name_message_place_and_line(self):
-        name, value, text = self.error_of("const a = 1;\nfunction thrower() {\n  throw new TypeError('wrong');\n}\nthrower()")
+        name, value, text = self.error_of("const a = 1;\nfunction thrower() {\n  throw new "
+                                          "TypeError('wrong');\n}\nthrower()")
         self.assertEqual((name, value), ("TypeError", "wrong"))
         self.assertTrue(text.startswith("TypeError: wrong"))
         self.assertEqual(self.place(text), (3, 9))
@@ -49,7 +51,8 @@ class Errors(FolderTestCase):
         self.assertIn(":3:9 - error TS1109", text)
 
     def test_a_rejection_made_by_node_has_the_lines_that_awaited(self):
-        self.run_cell("import { readFile } from 'node:fs/promises'\nasync function load(path: string) {\n  return await readFile(path);\n}")
+        self.run_cell("import { readFile } from 'node:fs/promises'\nasync function load(path: string) {\n  "
+                      "return await readFile(path);\n}")
         name, _, text = self.error_of("1;\nawait load('/nowhere/at/all')")
         self.assertEqual(name, "Error")
         self.assertRegex(text, r"at async load \(Cell \d+:3:10\)")
@@ -61,14 +64,21 @@ class Errors(FolderTestCase):
         self.assertEqual(self.place(text), (2, 3))
 
     def test_a_rejection_made_in_a_callback_without_a_stack_has_the_line_that_awaited(self):
-        code = "async function wait() {\n  await new Promise((_, reject) => AbortSignal.timeout(5).addEventListener('abort', function () { reject(this.reason) }));\n}\nawait wait()"
+        code = (
+            "async function wait() {\n  await new Promise((_, reject) => "
+            "AbortSignal.timeout(5).addEventListener('abort', function () { reject(this.reason) "
+            "}));\n}\nawait wait()"
+        )
         name, _, text = self.error_of(code)
         self.assertEqual(name, "TimeoutError")
         self.assertEqual(self.place(text), (2, 3))
         self.assertRegex(text, r"Cell \d+:4:1")
 
     def test_an_error_without_a_stack_in_a_for_await(self):
-        code = "async function* g() { yield 1; const e = new Error('x'); e.stack = undefined; throw e }\nfor await (const v of g()) v"
+        code = (
+            "async function* g() { yield 1; const e = new Error('x'); e.stack = undefined; throw e "
+            "}\nfor await (const v of g()) v"
+        )
         _, value, text = self.error_of(code)
         self.assertEqual(value, "x")
         self.assertRegex(text, r"Cell \d+:2:23")
@@ -90,10 +100,12 @@ class Errors(FolderTestCase):
                 self.assertEqual(self.place(self.error_of(code)[2])[0], line)
 
     def test_causes_and_aggregates_are_shown(self):
-        text = self.error_of("throw new Error('outer', { cause: new TypeError('inner', { cause: 'root' }) })")[2]
+        text = self.error_of("throw new Error('outer', { cause: new TypeError('inner', { cause: 'root' }) "
+                             "})")[2]
         for part in ("Error: outer", "[cause]: TypeError: inner", "[cause]: 'root'"):
             self.assertIn(part, text)
-        text = self.error_of("await Promise.any([Promise.reject(new Error('one')), Promise.reject(new Error('two'))])")[2]
+        text = self.error_of("await Promise.any([Promise.reject(new Error('one')), Promise.reject(new "
+                             "Error('two'))])")[2]
         for part in ("AggregateError", "Error: one", "Error: two"):
             self.assertIn(part, text)
 
@@ -107,7 +119,8 @@ class Errors(FolderTestCase):
         self.assertIn("detail: { a: 1 }", text)
 
     def test_classes_of_errors_give_their_names(self):
-        self.assertEqual(self.error_of("class HttpError extends Error {}\nthrow new HttpError('404')")[0], "HttpError")
+        self.assertEqual(self.error_of("class HttpError extends Error {}\nthrow new HttpError('404')")[0],
+                         "HttpError")
         name = self.error_of("class Named extends Error { name = 'Custom' }\nthrow new Named('x')")[0]
         self.assertEqual(name, "Custom")
         self.assertEqual(self.error_of("AbortSignal.abort().throwIfAborted()")[0], "AbortError")
@@ -124,7 +137,8 @@ class Errors(FolderTestCase):
                     "{ enumerable: true, get() { throw new Error('getter') } }); throw odd")
             with self.subTest(property=property):
                 self.error_of(code)
-        self.error_of("throw new Proxy({}, { get() { throw new Error('trap') }, getPrototypeOf() { throw new Error('trap') } })")
+        self.error_of("throw new Proxy({}, { get() { throw new Error('trap') }, getPrototypeOf() { throw "
+                      "new Error('trap') } })")
         self.assertEqual(self.evaluate("1 + 1"), "2")
 
     def test_a_very_long_message_is_shortened(self):
@@ -133,7 +147,8 @@ class Errors(FolderTestCase):
         self.assertIn("more characters", text)
 
     def test_a_stack_overflow_is_an_error_and_the_kernel_goes_on(self):
-        name, value, text = self.error_of("function again(n: number): number {\n  return again(n + 1) + 1 }\nagain(0)")
+        name, value, text = self.error_of("function again(n: number): number {\n  return again(n + 1) + 1 "
+                                          "}\nagain(0)")
         self.assertEqual((name, value), ("RangeError", "Maximum call stack size exceeded"))
         self.assertLess(text.count("at again"), 10)
         self.assertEqual(self.evaluate("1 + 1"), "2")
@@ -167,7 +182,8 @@ class Errors(FolderTestCase):
         self.assertIn("broken.json is not valid JSON", value)
 
     def test_a_missing_package_says_how_to_install_it_and_where(self):
-        for code in ("import x from 'not-here/sub'", "require('not-here')", "let n = 'not-here'; await import(n)"):
+        for code in ("import x from 'not-here/sub'", "require('not-here')",
+                     "let n = 'not-here'; await import(n)"):
             with self.subTest(code=code):
                 text = self.error_of(code)[2]
                 self.assertIn("npm install not-here", text)
@@ -182,7 +198,8 @@ class Errors(FolderTestCase):
         self.assertEqual(self.place(self.error_of("const a = 1;\r\nthrow new Error('crlf')")[2]), (2, 7))
         self.assertEqual(self.place(self.error_of("/* 🍣 */ throw new Error('wide')")[2]), (1, 16))
         self.assertEqual(self.place(self.error_of("\ufeffthrow new Error('bom')")[2])[0], 1)
-        self.assertEqual(self.place(self.error_of("#!/usr/bin/env node\nthrow new Error('script')")[2]), (2, 7))
+        self.assertEqual(self.place(self.error_of("#!/usr/bin/env node\nthrow new Error('script')")[2]), (2,
+                                                                                                          7))
 
     def test_lines_of_other_kernels_say_how_it_is_done_here(self):
         for code, advice in (
@@ -234,7 +251,8 @@ class Errors(FolderTestCase):
             message = self.client.get_iopub_msg(timeout=60)
             if message["msg_type"] == "stream":
                 late.append(message)
-            if message["parent_header"].get("msg_id") == second and message["content"].get("execution_state") == "idle":
+            state = message["content"].get("execution_state")
+            if message["parent_header"].get("msg_id") == second and state == "idle":
                 break
         self.reply_to(second, self.client.get_shell_msg)
         self.assertEqual([m["parent_header"]["msg_id"] for m in late], [first.msg_id])
@@ -242,6 +260,8 @@ class Errors(FolderTestCase):
 
     def test_a_traceback_is_plain_lines_that_json_can_carry(self):
         execution = self.run_cell("throw new Error('line one\\nline two')")
-        self.assertTrue(all(isinstance(line, str) and "\n" not in line for line in execution.content["traceback"]))
+        for line in execution.content["traceback"]:
+            self.assertIsInstance(line, str)
+            self.assertNotIn("\n", line)
         json.dumps(execution.content["traceback"])
         self.assertEqual(execution.content["evalue"], "line one\nline two")

@@ -1,4 +1,4 @@
-"""What cells import: packages of both kinds, local files, JSON, modules of Node; also what changes meanwhile."""
+"""What cells import: packages of both kinds, local files, JSON, modules of Node."""
 
 from folder import FolderTestCase
 
