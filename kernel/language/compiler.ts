@@ -99,7 +99,7 @@ export class CellCompiler {
     const syntactic = workspace.service.getSyntacticDiagnostics(path) as ts.Diagnostic[];
     let errors = errorsOf(syntactic, isAssignable);
     // Meaning is checked only when the text parses: what follows a syntax error is noise.
-    if (errors.length === 0) errors = errorsOf(workspace.service.getSemanticDiagnostics(path), isAssignable);
+    if (errors.length === 0) errors = errorsOf(semanticDiagnostics(workspace, path), isAssignable);
     if (errors.length > 0) {
       const error = magicError(cell.source, label) ?? compileError(errors, cell, label, dirname(path));
       return { result: { ok: false, error } };
@@ -152,4 +152,10 @@ export class CellCompiler {
 
 function cellModulesIn(text: string): string[] {
   return [...new Set([...text.matchAll(/["']\.\/(__cell_\d+)["']/g)].map((match) => match[1]!))];
+}
+
+/** The service's own method would add what keeps a type from being written to a declaration file. */
+function semanticDiagnostics(workspace: Workspace, path: string): readonly ts.Diagnostic[] {
+  const program = workspace.service.getProgram()!;
+  return program.getSemanticDiagnostics(program.getSourceFile(path));
 }

@@ -140,6 +140,14 @@ class TypeScript(FolderTestCase):
             self.evaluate(f"const chain{i} = {{ n: chain{i - 1}.n + 1, before: chain{i - 1} }}")
         self.assertEqual(self.evaluate("chain39.before.before.n"), "37")
 
+    def test_types_that_no_declaration_file_can_hold(self):
+        self.evaluate("class Open { private p = 1; q = 2 } const anonymous = class { private z = 1; y = 3 }")
+        self.evaluate("function local() { class Local { a = 4; #h = 5 } return new Local() }")
+        self.evaluate("const held = local(); const key = Symbol(); const tagged = Object.assign(() => 1, { tag: 6 })")
+        text = self.evaluate("[new Open().q, new anonymous().y, held.a, local().a, tagged.tag, typeof key].join()")
+        self.assertEqual(text, "'2,3,4,4,6,symbol'")
+        self.assertEqual(self.run_cell("held.noSuchMember").content["ename"], "TypeScriptError")
+
     def test_a_redeclared_name_leaves_what_was_built_from_the_old_one(self):
         self.evaluate("const base = 1; const derived = { base }")
         self.evaluate("const base = 'text'")
