@@ -1,6 +1,8 @@
 import ts from "typescript";
+import { globalNames, hoistedNames, namesOfPattern } from "./declared_names.js";
 import type { Insertion } from "./engine.js";
 import { applyInsertions } from "./insertions.js";
+import { objectLiteralIn } from "./object_literal.js";
 
 /** The user's source with the insertions that make it a module of the notebook. */
 export interface CellSource {
@@ -11,6 +13,8 @@ export interface CellSource {
   insertions: Insertion[];
   /** The names that later cells may use. */
   declared: Map<string, Declaration>;
+  /** What it adds to the types of all cells: names in `declare global`, modules that it augments. */
+  globals: Set<string>;
 }
 
 /** What a cell declares under a name. */
@@ -29,14 +33,12 @@ export type NameLookup = (name: string) => string | undefined;
  * prefix on line 1, and names that the cell imports are exported again by a suffix on the last line. Lines stay where
  * they are, and TypeScript itself then gives live bindings (`exports.x`), types, JSDoc and redeclaration across cells.
  *
- * @param names all names known so far with the module of each; undefined in `used` keeps them all (for completion)
+ * @param names all names known so far with the module of each; those that the cell mentions are imported
  */
-export function moduleOfCell(
-  source: string,
-  names: ReadonlyMap<string, string>,
-  keep: "used" | "all" = "used",
-): CellSource {
-  const wrapped = wrapObjectLiteral(source);
+export function moduleOfCell(source: string, names: ReadonlyMap<string, string>): CellSource {
+  // A script's first line, `#!/usr/bin/env node`, is a comment; the replacement keeps every offset.
+  if (source.startsWith("#!")) return moduleOfCell(`//${source.slice(2)}`, names);
+  const wrapped = objectLiteralIn(source);
   const file = ts.createSourceFile("cell.ts", source, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const insertions: Insertion[] = [];
   const declared: CellSource["declared"] = new Map();
@@ -47,15 +49,21 @@ export function moduleOfCell(
     const exported = exportedByName(file);
     for (const statement of file.statements) {
       exportStatement(statement, file, exported, insertions, declared, reexported);
+      for (const name of hoistedNames(statement)) {
+        if (declared.has(name) || exported.has(name)) continue;
+        declared.set(name, { assignable: true, kind: "variable" });
+        reexported.push(name);
+      }
     }
   }
-  const prefix = importPrefix(source, names, declared, keep);
+  const prefix = importPrefix(source, names, declared);
   if (prefix) insertions.unshift({ offset: 0, text: prefix });
   if (reexported.length > 0) {
     // A line comment at the end would swallow the suffix, so a new line (behind all others) is taken.
     insertions.push({ offset: source.length, text: `\nexport { ${reexported.join(", ")} };` });
   }
-  return { source, text: applyInsertions(source, insertions), insertions, declared };
+  const globals = globalNames(file);
+  return { source, text: applyInsertions(source, insertions), insertions, declared, globals };
 }
 
 function exportStatement(
@@ -80,6 +88,8 @@ function exportStatement(
     if (statement.exportClause && ts.isNamedExports(statement.exportClause)) {
       for (const element of statement.exportClause.elements)
         declared.set(element.name.text, { assignable: false, kind: "variable" });
+    } else if (statement.exportClause && ts.isNamespaceExport(statement.exportClause)) {
+      declared.set(statement.exportClause.name.text, { assignable: false, kind: "module" });
     }
     return;
   }
@@ -145,23 +155,15 @@ function declaredNames(statement: ts.Statement): string[] {
   return [];
 }
 
-function namesOfPattern(name: ts.BindingName): string[] {
-  if (ts.isIdentifier(name)) return name.text ? [name.text] : [];
-  return name.elements.flatMap((element) =>
-    ts.isBindingElement(element) ? namesOfPattern(element.name) : [],
-  );
-}
-
 function importPrefix(
   source: string,
   names: ReadonlyMap<string, string>,
   declared: CellSource["declared"],
-  keep: "used" | "all",
 ): string {
-  const used = keep === "all" ? undefined : identifiersOf(source);
+  const used = identifiersOf(source);
   const byModule = new Map<string, string[]>();
   for (const [name, module] of names) {
-    if (declared.has(name) || (used && !used.has(name))) continue;
+    if (declared.has(name) || !used.has(name)) continue;
     const list = byModule.get(module);
     if (list) list.push(name);
     else byModule.set(module, [name]);
@@ -172,30 +174,4 @@ function importPrefix(
 /** Every word of the source that could be an identifier. Too many do no harm: TypeScript drops unused imports. */
 function identifiersOf(source: string): Set<string> {
   return new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
-}
-
-/**
- * A cell that is one object literal, `{ a: 1 }`, would parse as a block. Like Node's own prompt, it is taken as an
- * expression when it parses as one.
- */
-function wrapObjectLiteral(source: string): { start: number; end: number } | undefined {
-  const trimmed = source.trim();
-  if (!trimmed.startsWith("{") || !trimmed.endsWith("}")) return undefined;
-  const file = ts.createSourceFile(
-    "cell.ts",
-    `(${trimmed})`,
-    ts.ScriptTarget.Latest,
-    false,
-    ts.ScriptKind.TS,
-  );
-  const errors = (file as unknown as { parseDiagnostics: unknown[] }).parseDiagnostics;
-  const [statement] = file.statements;
-  if (errors.length > 0 || file.statements.length !== 1 || !ts.isExpressionStatement(statement!))
-    return undefined;
-  const inner = ts.isParenthesizedExpression(statement.expression)
-    ? statement.expression.expression
-    : undefined;
-  if (!inner || !ts.isObjectLiteralExpression(inner)) return undefined;
-  const start = source.indexOf("{");
-  return { start, end: start + trimmed.length };
 }

@@ -2,9 +2,11 @@ import { dirname } from "node:path";
 import type ts from "typescript";
 import { type CellSource, type Declaration, moduleOfCell } from "./cell_source.js";
 import { compileError, errorsOf } from "./diagnostics.js";
-import type { CompiledCell, CompileResult } from "./engine.js";
+import type { CompiledCell, CompileResult, LocalModule } from "./engine.js";
+import { importsOf } from "./imports.js";
 import type { LibraryFiles } from "./library_files.js";
-import { importsOf, LocalModules } from "./local_modules.js";
+import { LocalModules, LocalSyntaxError } from "./local_modules.js";
+import { magicError } from "./magics.js";
 import { ROOT_CELL, Workspace } from "./workspace.js";
 
 /*
@@ -27,8 +29,12 @@ export class CellCompiler {
   readonly names = new Map<string, string>();
   /** What each name stands for. */
   readonly declarations = new Map<string, Declaration>();
+  /** Module of a cell to what the user wrote. */
+  readonly sources = new Map<string, string>();
   /** Module of a cell to the modules that its types rest on. */
   readonly #dependencies = new Map<string, string[]>();
+  /** Module of a cell to what it adds to the types of all cells. */
+  readonly #globals = new Map<string, ReadonlySet<string>>();
   #count = 0;
 
   /**
@@ -48,12 +54,28 @@ export class CellCompiler {
    */
   compile(source: string, label: string): CompileResult {
     const cell = moduleOfCell(source, this.names);
-    const result = this.#emit(cell, label);
-    if (!result.ok) return result;
+    const before = this.workspace.globalCells;
+    // A global declared anew replaces that of the earlier cell.
+    const replaced = (module: string) =>
+      [...cell.globals].some((name) => this.#globals.get(module)?.has(name));
+    if (cell.globals.size > 0) this.workspace.globalCells = before.filter((module) => !replaced(module));
+    const { result, types } = this.#emit(cell, label);
+    if (!result.ok) {
+      this.workspace.globalCells = before;
+      return result;
+    }
     const module = `__cell_${this.#count}`;
-    if (cell.declared.size > 0) {
-      this.workspace.setCell(module, cell.text);
-      this.#dependencies.set(module, cellModulesIn(cell));
+    if (cell.globals.size > 0) {
+      this.workspace.globalCells = [...this.workspace.globalCells, module];
+      this.#globals.set(module, cell.globals);
+    }
+    if (cell.declared.size > 0 || cell.globals.size > 0) {
+      // Later cells see the types that were found, not the code: inferring them anew for each cell would take longer
+      // with every cell, and a chain of some hundred cells would overflow the checker's stack.
+      const text = types ?? cell.text;
+      this.workspace.setCell(module, text);
+      this.#dependencies.set(module, cellModulesIn(text));
+      this.sources.set(module, source);
       for (const [name, declaration] of cell.declared) {
         this.names.set(name, module);
         this.declarations.set(name, declaration);
@@ -73,23 +95,35 @@ export class CellCompiler {
   /** Compiles one expression for its value. */
   compileExpression(source: string): CompileResult {
     const text = `(${source}\n)`;
-    return this.#emit(moduleOfCell(text, this.names), "Expression");
+    return this.#emit(moduleOfCell(text, this.names), "Expression").result;
   }
 
-  #emit(cell: CellSource, label: string): CompileResult {
+  /** The compiled cell, and the declarations of its types when they can be written down. */
+  #emit(cell: CellSource, label: string): { result: CompileResult; types?: string } {
     const { workspace } = this;
     const path = workspace.pathOf(ROOT_CELL);
+    workspace.project.refresh();
     workspace.setCell(ROOT_CELL, cell.text);
     const isAssignable = (name: string) => this.declarations.get(name)?.assignable ?? false;
     const syntactic = workspace.service.getSyntacticDiagnostics(path) as ts.Diagnostic[];
     let errors = errorsOf(syntactic, isAssignable);
     // Meaning is checked only when the text parses: what follows a syntax error is noise.
-    if (errors.length === 0) errors = errorsOf(workspace.service.getSemanticDiagnostics(path), isAssignable);
-    if (errors.length > 0) return { ok: false, error: compileError(errors, cell, label) };
+    if (errors.length === 0) errors = errorsOf(semanticDiagnostics(workspace, path), isAssignable);
+    if (errors.length > 0) {
+      const error = magicError(cell.source, label) ?? compileError(errors, cell, label, dirname(path));
+      return { result: { ok: false, error } };
+    }
     const output = workspace.service.getEmitOutput(path);
     const code = output.outputFiles.find((file) => file.name.endsWith(".js"))?.text ?? "";
     const map = output.outputFiles.find((file) => file.name.endsWith(".map"))?.text ?? "";
-    const imports = importsOf(cell.source, path, workspace);
+    const imports = importsOf(workspace.service.getProgram()!.getSourceFile(path)!, code, path, workspace);
+    let localModules: LocalModule[];
+    try {
+      localModules = this.localModules.collect(imports);
+    } catch (error) {
+      if (error instanceof LocalSyntaxError) return { result: error.result };
+      throw error;
+    }
     const compiled: CompiledCell = {
       file: `${dirname(path)}/__cell_${++this.#count}.ts`,
       label,
@@ -98,9 +132,11 @@ export class CellCompiler {
       source: cell.source,
       insertions: cell.insertions,
       imports,
-      localModules: this.localModules.collect(imports),
+      localModules,
+      warnings: workspace.project.takeProblems(),
     };
-    return { ok: true, cell: compiled };
+    const types = output.outputFiles.find((file) => file.name.endsWith(".d.ts"))?.text;
+    return { result: { ok: true, cell: compiled }, ...(types !== undefined && { types }) };
   }
 
   /** Forgets cells that no name and no other cell's types lead to, so that memory follows what is alive. */
@@ -112,15 +148,23 @@ export class CellCompiler {
       for (const dependency of this.#dependencies.get(module) ?? []) visit(dependency);
     };
     for (const module of this.names.values()) visit(module);
+    for (const module of this.workspace.globalCells) visit(module);
     for (const module of [...this.#dependencies.keys()]) {
       if (alive.has(module)) continue;
       this.#dependencies.delete(module);
+      this.#globals.delete(module);
+      this.sources.delete(module);
       this.workspace.removeCell(module);
     }
   }
 }
 
-function cellModulesIn(cell: CellSource): string[] {
-  const prefix = cell.insertions[0]?.offset === 0 ? cell.insertions[0].text : "";
-  return [...prefix.matchAll(/from "\.\/(__cell_\d+)"/g)].map((match) => match[1]!);
+function cellModulesIn(text: string): string[] {
+  return [...new Set([...text.matchAll(/["']\.\/(__cell_\d+)["']/g)].map((match) => match[1]!))];
+}
+
+/** The service's own method would add what keeps a type from being written to a declaration file. */
+function semanticDiagnostics(workspace: Workspace, path: string): readonly ts.Diagnostic[] {
+  const program = workspace.service.getProgram()!;
+  return program.getSemanticDiagnostics(program.getSourceFile(path));
 }

@@ -9,11 +9,19 @@ import { ROOT_CELL } from "./workspace.js";
 // A menu longer than this helps nobody, and its message costs time.
 const MAX_MATCHES = 1000;
 const IDENTIFIER_BEFORE = /[\p{ID_Continue}$\u200c\u200d]*$/u;
+// TypeScript's order of entries: what is declared nearby has 10 to 14.
+const GLOBALS_RANK = 15;
+const TYPES_ONLY = new Set(["interface", "type"]);
+
+interface Match {
+  name: string;
+  type: string;
+}
 
 /** What could stand at the cursor: members, names of this and earlier cells, globals, keywords, module paths. */
 export function complete(compiler: CellCompiler, code: string, position: number): Completion {
   const cursor = utf16Offset(code, position);
-  const cell = moduleOfCell(code, compiler.names, "all");
+  const cell = moduleOfCell(code, compiler.names);
   const { workspace } = compiler;
   const path = workspace.pathOf(ROOT_CELL);
   workspace.setCell(ROOT_CELL, cell.text);
@@ -31,31 +39,73 @@ export function complete(compiler: CellCompiler, code: string, position: number)
     start = Math.min(cursor, toSourceOffset(span.start, cell.insertions));
     end = Math.max(cursor, toSourceOffset(span.start + span.length, cell.insertions));
   }
-  const typed = code.slice(start, cursor).toLowerCase();
-  const entries = (found?.entries ?? [])
-    .filter((entry) => entry.kind !== ts.ScriptElementKind.warning && !entry.name.startsWith("__cell_"))
-    .filter((entry) => entry.name.toLowerCase().startsWith(typed))
-    .sort((a, b) => rank(a) - rank(b))
-    .slice(0, MAX_MATCHES);
-  // Names of earlier cells are imports to the compiler; what they stand for is known from their declaration.
-  const declared = (entry: ts.CompletionEntry) =>
-    entry.kind === ts.ScriptElementKind.alias ? compiler.declarations.get(entry.name)?.kind : undefined;
+  const typed = code.slice(start, cursor);
+  const matches = found ? matchesOf(found, compiler, typed) : [];
   const from = codePointOffset(code, start);
   const to = codePointOffset(code, end);
   return {
-    matches: entries.map((entry) => entry.name),
+    matches: matches.map(({ name }) => name),
     cursor_start: from,
     cursor_end: to,
     metadata: {
       // JupyterLab shows the kind of each match from this.
-      _jupyter_types_experimental: entries.map((entry) => ({
-        text: entry.name,
-        type: declared(entry) ?? typeOf(entry.kind),
+      _jupyter_types_experimental: matches.map(({ name, type }) => ({
+        text: name,
+        type,
         start: from,
         end: to,
       })),
     },
   };
+}
+
+function matchesOf(found: ts.CompletionInfo, compiler: CellCompiler, typed: string): Match[] {
+  const matches = new Map<string, Match>();
+  const add = (name: string, type: string) => {
+    if (!matches.has(name)) matches.set(name, { name, type });
+  };
+  const entries = found.entries
+    .filter((entry) => entry.kind !== ts.ScriptElementKind.warning && !entry.name.startsWith("__cell_"))
+    .filter((entry) => entry.name.toLowerCase().startsWith(typed.toLowerCase()))
+    .sort((a, b) => rank(a) - rank(b));
+  const [near, far] = [entries.filter(isNear), entries.filter((entry) => !isNear(entry))];
+  const kindOf = (entry: ts.CompletionEntry) =>
+    // Names of earlier cells are imports to the compiler; what they stand for is known from their declaration.
+    (entry.kind === ts.ScriptElementKind.alias && compiler.declarations.get(entry.name)?.kind) ||
+    typeOf(entry.kind);
+  for (const entry of near) add(entry.name, kindOf(entry));
+  for (const [name, type] of namesOfEarlierCells(found, compiler)) {
+    if (name.toLowerCase().startsWith(typed.toLowerCase())) add(name, type);
+  }
+  for (const entry of far) add(entry.name, kindOf(entry));
+  // What begins as it was typed comes before what differs in capitals.
+  const all = [...matches.values()];
+  const exact = all.filter(({ name }) => name.startsWith(typed));
+  return [...exact, ...all.filter(({ name }) => !name.startsWith(typed))].slice(0, MAX_MATCHES);
+}
+
+/** Declared in the cell, rather than a global or a keyword. */
+function isNear(entry: ts.CompletionEntry): boolean {
+  return rank(entry) < GLOBALS_RANK;
+}
+
+/**
+ * Names that earlier cells declared. The compiler is told of those that the cell uses; telling it of all would make
+ * each completion take longer with every cell.
+ */
+function namesOfEarlierCells(
+  found: ts.CompletionInfo,
+  compiler: CellCompiler,
+): [name: string, type: string][] {
+  // Globals that are nothing but a value or a type tell what may stand here.
+  const offered = new Set(found.entries.map(({ name }) => name));
+  const values = offered.has("parseInt");
+  const types = offered.has("Partial");
+  if (!values && !types) return [];
+  return [...compiler.declarations]
+    .filter(([, { kind }]) => (TYPES_ONLY.has(kind) ? types : values || kind === "class" || kind === "enum"))
+    .map(([name, { kind }]): [string, string] => [name, kind])
+    .reverse();
 }
 
 /** The order of TypeScript's own sortText, but what cells declared comes before globals of the same rank. */
@@ -89,7 +139,13 @@ function typeOf(kind: ts.ScriptElementKind): string {
     case ts.ScriptElementKind.keyword:
       return "keyword";
     case ts.ScriptElementKind.constElement:
+    case ts.ScriptElementKind.enumMemberElement:
       return "constant";
+    case ts.ScriptElementKind.string:
+      return "text";
+    case ts.ScriptElementKind.scriptElement:
+    case ts.ScriptElementKind.directory:
+      return "path";
     default:
       return "variable";
   }

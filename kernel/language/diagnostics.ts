@@ -1,11 +1,14 @@
 import ts from "typescript";
 import type { ErrorContent } from "../threads.js";
 import type { CellSource } from "./cell_source.js";
+import { excerpt } from "./excerpt.js";
 import { toSourceOffset } from "./insertions.js";
+import { installAdvice } from "./install_advice.js";
 
 // Rules of modules that do not hold in a notebook, where every cell runs as an async function:
 const IGNORED = new Set([
   1309, // top-level await in a CommonJS module
+  1324, // import() with a second argument and the module option
   1343, // import.meta in a CommonJS module
   1375, // top-level await in a file that is not a module
   1378, // top-level await and the module option
@@ -23,6 +26,7 @@ const IGNORED = new Set([
   5097, // import of a path that ends in .ts
 ]);
 const ASSIGNMENT_TO_IMPORT = 2632;
+const MODULE_NOT_FOUND = 2307;
 
 /** Says whether the name that an assignment targets was declared with `let` or `var` by an earlier cell. */
 export type IsAssignable = (name: string) => boolean;
@@ -40,8 +44,9 @@ export function errorsOf(diagnostics: readonly ts.Diagnostic[], isAssignable: Is
 /** All errors of a cell as one Jupyter error, with the lines that they point at. */
 export function compileError(
   errors: readonly ts.Diagnostic[],
-  cell: CellSource,
+  cell: Pick<CellSource, "source" | "insertions">,
   label: string,
+  folder: string,
 ): ErrorContent {
   const lines = cell.source.split("\n");
   const blocks: string[] = [];
@@ -54,13 +59,13 @@ export function compileError(
     const column = before.at(-1)!.length;
     const text = lines[line - 1] ?? "";
     const underlined = Math.max(1, Math.min(end - start, text.length - column));
-    const head = `${label}:${line}:${column + 1} - error TS${error.code}: ${messageOf(error)}`;
+    const missing = error.code === MODULE_NOT_FOUND ? /'([^']*)'/.exec(messageOf(error))?.[1] : undefined;
+    const install = missing === undefined ? undefined : installAdvice(missing, folder);
+    const advice = install ? `\n${install}` : "";
+    const head = `${label}:${line}:${column + 1} - error TS${error.code}: ${messageOf(error)}${advice}`;
     if (seen.has(head)) continue;
     seen.add(head);
-    const number = String(line);
-    const gutter = " ".repeat(number.length);
-    const indent = text.slice(0, column).replace(/[^\t]/g, " ");
-    blocks.push(`${head}\n\n${number} | ${text}\n${gutter} | ${indent}${"~".repeat(underlined)}`);
+    blocks.push(`${head}\n\n${excerpt(text, line, column + 1, "~".repeat(underlined))}`);
   }
   const heads = [...seen];
   return {

@@ -35,16 +35,25 @@ export interface CompiledCell {
   map: string;
   source: string;
   insertions: Insertion[];
-  /** Modules to load before the cell runs. */
+  /** The modules that it asks for. */
   imports: ImportRequest[];
   /** Local TypeScript files, directly or indirectly imported, dependencies first. */
   localModules: LocalModule[];
+  /** What the reader should know although the cell compiled, such as a mistake in tsconfig.json. */
+  warnings: string[];
 }
 
-/** A module specifier, with the file when it is a local TypeScript file. */
+/** A module that code asks for. */
 export interface ImportRequest {
   specifier: string;
+  /** The file, when it is local TypeScript. */
   localFile?: string;
+  /** The file, when it is another one that a path alias of tsconfig.json stands for. */
+  file?: string;
+  /** How it is asked for: a declaration is loaded before the code runs, the others when the code gets there. */
+  kind: "declaration" | "import" | "require";
+  /** Where the specifier stands in the text that was compiled. */
+  offset: number;
 }
 
 /** A local TypeScript file, compiled. */

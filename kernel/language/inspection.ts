@@ -1,28 +1,43 @@
 import ts from "typescript";
 import { moduleOfCell } from "./cell_source.js";
 import type { CellCompiler } from "./compiler.js";
+import { definitionAt } from "./definition.js";
 import type { Inspection } from "./engine.js";
 import { toModuleOffset } from "./insertions.js";
 import { utf16Offset } from "./positions.js";
 import { ROOT_CELL } from "./workspace.js";
 
+const WORD = /[\p{ID_Continue}$]/u;
+const TYPES = new Set(["interface", "type"]);
+// What the compiler says of a name that it does not know.
+const UNKNOWN = "any";
+
 /** Type and documentation of the name at the cursor, or of the function whose parentheses enclose it. */
-export function inspect(compiler: CellCompiler, code: string, position: number): Inspection {
+export function inspect(compiler: CellCompiler, code: string, position: number, detail = 0): Inspection {
   const cursor = utf16Offset(code, position);
-  const cell = moduleOfCell(code, compiler.names, "all");
+  const cell = moduleOfCell(code, compiler.names);
   const { workspace } = compiler;
   const path = workspace.pathOf(ROOT_CELL);
   workspace.setCell(ROOT_CELL, cell.text);
   for (const at of [cursor, cursor - 1]) {
-    if (at < 0 || !/[\p{ID_Continue}$]/u.test(code[at] ?? "")) continue;
-    const info = workspace.service.getQuickInfoAtPosition(path, toModuleOffset(at, cell.insertions));
-    if (info) {
-      return describe(ts.displayPartsToString(info.displayParts), info.documentation, info.tags);
+    if (at < 0 || !WORD.test(code[at] ?? "")) continue;
+    const offset = toModuleOffset(at, cell.insertions);
+    const info = workspace.service.getQuickInfoAtPosition(path, offset);
+    const signature = ts.displayPartsToString(info?.displayParts);
+    if (info && signature !== UNKNOWN) {
+      const source = detail > 0 ? definitionAt(compiler, offset) : undefined;
+      return describe(signature, info.documentation, info.tags, source);
     }
+    const name = wordAt(code, at);
+    // A type alone on its line stands where only a value could.
+    if (info && TYPES.has(compiler.declarations.get(name)?.kind ?? "") && code !== `let _: ${name}`)
+      return inspect(compiler, `let _: ${name}`, 7, detail);
+    return { found: false };
   }
+  const inside = code[cursor - 1] === ")" ? cursor - 1 : cursor;
   const help = workspace.service.getSignatureHelpItems(
     path,
-    toModuleOffset(cursor, cell.insertions),
+    toModuleOffset(inside, cell.insertions),
     undefined,
   );
   const item = help?.items[help.selectedItemIndex];
@@ -35,17 +50,27 @@ export function inspect(compiler: CellCompiler, code: string, position: number):
   return describe(signature, item.documentation, item.tags);
 }
 
+function wordAt(code: string, at: number): string {
+  let start = at;
+  while (start > 0 && WORD.test(code[start - 1]!)) start--;
+  let end = at;
+  while (end < code.length && WORD.test(code[end]!)) end++;
+  return code.slice(start, end);
+}
+
 function describe(
   signature: string,
   documentation: readonly ts.SymbolDisplayPart[] | undefined,
   tags: readonly ts.JSDocTagInfo[] | undefined,
+  source?: string,
 ): Inspection {
   // Names of earlier cells are imports to the compiler; the reader need not know.
   const clean = signature.replace(/^\(alias\) /, "").replace(/\nimport \S+$/, "");
   const text = ts.displayPartsToString(documentation as ts.SymbolDisplayPart[]);
   const notes = (tags ?? []).map((tag) => `@${tag.name} ${ts.displayPartsToString(tag.text)}`.trim());
-  const plain = [clean, text, notes.join("\n")].filter(Boolean).join("\n\n");
+  const plain = [clean, text, notes.join("\n"), source].filter(Boolean).join("\n\n");
   const list = notes.map((note) => `- ${note}`).join("\n");
-  const markdown = [`\`\`\`typescript\n${clean}\n\`\`\``, text, list].filter(Boolean).join("\n\n");
+  const code = source && `\`\`\`typescript\n${source}\n\`\`\``;
+  const markdown = [`\`\`\`typescript\n${clean}\n\`\`\``, text, list, code].filter(Boolean).join("\n\n");
   return { found: true, data: { "text/plain": plain, "text/markdown": markdown } };
 }

@@ -3,10 +3,11 @@ import ts from "typescript";
 /**
  * What the compiler adds to the code of a cell, so that it can be stopped and its output keeps its place:
  *
- * - `await x` becomes `__k.r(await __k.a(x))`: an interrupt rejects the waiting await, code of a stopped cell does not
+ * - `await x` becomes `__k.r(await __k.a(x, 17))`, 17 being its place in the text: an interrupt rejects the waiting
+ *   await, code of a stopped cell does not
  *   go on, and output after the await belongs to the cell that began it (without async_hooks, with which Node 20
  *   aborts when an execution is terminated).
- * - `for await (… of x)` iterates `__k.i(x)`, which calls `return()` of the iterator on an interrupt.
+ * - `for await (… of x)` iterates `__k.i(x, 17)`, which calls `return()` of the iterator on an interrupt.
  * - loop bodies and function bodies begin with `if (__k.f[1]) __k.stop()`, about a nanosecond.
  * - `import(x)` becomes `__k.import(x)`, which loads ES modules and local TypeScript; `import.meta` is `__k.meta`.
  * - the last expression of a cell becomes `__k.v(expression)`, its result.
@@ -31,6 +32,7 @@ function instrumentFile(
     factory.createPropertyAccessExpression(factory.createIdentifier("__k"), name);
   const call = (name: string, ...parameters: ts.Expression[]) =>
     factory.createCallExpression(hook(name), undefined, parameters);
+  const placeOf = (node: ts.Node) => factory.createNumericLiteral(node.getStart(file));
   const check = () =>
     factory.createIfStatement(
       factory.createElementAccessExpression(hook("f"), 1),
@@ -53,11 +55,13 @@ function instrumentFile(
   const visit = (node: ts.Node): ts.Node => {
     const visited = ts.visitEachChild(node, visit, context);
     if (ts.isAwaitExpression(visited)) {
-      const waiting = factory.updateAwaitExpression(visited, call("a", visited.expression));
+      const waiting = factory.updateAwaitExpression(visited, call("a", visited.expression, placeOf(node)));
       return ts.setTextRange(call("r", waiting), node);
     }
     if (ts.isForOfStatement(visited)) {
-      const iterated = visited.awaitModifier ? call("i", visited.expression) : visited.expression;
+      const iterated = visited.awaitModifier
+        ? call("i", visited.expression, placeOf((node as ts.ForOfStatement).expression))
+        : visited.expression;
       const { awaitModifier, initializer, statement } = visited;
       return factory.updateForOfStatement(
         visited,

@@ -6,5 +6,7 @@ import ts from "typescript";
  */
 export class LibraryFiles {
   readonly registry = ts.createDocumentRegistry();
+  /** Resolving the imports of @types/node again for each program took two thirds of a cell's compilation. */
+  readonly resolvedInPackages = new Map<string, ts.ResolvedModuleFull>();
   readonly snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot }>();
 }

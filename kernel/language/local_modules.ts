@@ -1,32 +1,18 @@
 import { readFileSync, statSync } from "node:fs";
 import ts from "typescript";
-import type { ImportRequest, LocalModule } from "./engine.js";
+import { compileError } from "./diagnostics.js";
+import type { CompileResult, ImportRequest, LocalModule } from "./engine.js";
+import { importsOf } from "./imports.js";
 import { instrumentation } from "./instrument.js";
 import type { Workspace } from "./workspace.js";
 
-/** The module specifiers of a source text: imports, dynamic imports of a literal, `require` of a literal. */
-export function importsOf(text: string, file: string, workspace: Workspace): ImportRequest[] {
-  const specifiers = new Set(
-    ts.preProcessFile(text, true, true).importedFiles.map((entry) => entry.fileName),
-  );
-  return [...specifiers].map((specifier) => {
-    const resolved = workspace.resolve(specifier, file);
-    return resolved && isLocalTypeScript(resolved)
-      ? { specifier, localFile: resolved.resolvedFileName }
-      : { specifier };
-  });
-}
+type Compiled = Omit<LocalModule, "version">;
 
-function isLocalTypeScript({
-  resolvedFileName: file,
-  isExternalLibraryImport,
-}: ts.ResolvedModuleFull): boolean {
-  return (
-    /\.(ts|tsx|mts|cts)$/.test(file) &&
-    !/\.d\.(ts|mts|cts)$/.test(file) &&
-    !isExternalLibraryImport &&
-    !file.includes("/node_modules/")
-  );
+/** A local file does not parse. */
+export class LocalSyntaxError extends Error {
+  constructor(readonly result: Extract<CompileResult, { ok: false }>) {
+    super(result.error.evalue);
+  }
 }
 
 /**
@@ -34,11 +20,14 @@ function isLocalTypeScript({
  * when it has changed, and gets a new version when a file that it imports has changed.
  */
 export class LocalModules {
-  readonly #compiled = new Map<string, { stamp: string; module: Omit<LocalModule, "version"> }>();
+  readonly #compiled = new Map<string, { stamp: string; module: Compiled }>();
 
   constructor(readonly workspace: Workspace) {}
 
-  /** The files behind these imports, dependencies first. */
+  /**
+   * The files behind these imports, dependencies first.
+   * @throws LocalSyntaxError
+   */
   collect(imports: readonly ImportRequest[]): LocalModule[] {
     const collected = new Map<string, LocalModule>();
     const visiting = new Set<string>();
@@ -53,7 +42,7 @@ export class LocalModules {
     return [...collected.values()];
   }
 
-  /** The stamps of a file and of all that it imports, directly or not. */
+  /** The stamps of a file and of all that it imports, directly or not: an import may also lead to another file now. */
   #stampsBelow(file: string, found = new Map<string, string>()): string[] {
     const { stamp, module } = this.#compile(file);
     found.set(file, stamp);
@@ -63,26 +52,47 @@ export class LocalModules {
     return [...found.values()];
   }
 
-  #compile(file: string): { stamp: string; module: Omit<LocalModule, "version"> } {
+  #compile(file: string): { stamp: string; module: Compiled } {
     const { mtimeMs, size } = statSync(file);
-    const stamp = `${file}:${mtimeMs}:${size}`;
+    const stamp = `${file}:${mtimeMs}:${size}:${this.workspace.optionsVersion}`;
     const known = this.#compiled.get(file);
-    if (known?.stamp === stamp) return known;
+    if (known?.stamp === stamp) {
+      known.module.imports = this.#importsOf(known.module);
+      return known;
+    }
     const source = readFileSync(file, "utf8");
     const output = ts.transpileModule(source, {
       fileName: file,
-      compilerOptions: { ...this.workspace.options, types: undefined, lib: undefined },
+      reportDiagnostics: true,
+      compilerOptions: {
+        ...this.workspace.options,
+        types: undefined,
+        lib: undefined,
+        paths: undefined,
+        declaration: false,
+      },
       transformers: instrumentation(() => false),
     });
-    const module = {
+    const errors = (output.diagnostics ?? []).filter((diagnostic) => diagnostic.file);
+    if (errors.length > 0) {
+      const cell = { source, text: source, insertions: [] };
+      throw new LocalSyntaxError({ ok: false, error: compileError(errors, cell, file, file) });
+    }
+    const module: Compiled = {
       file,
       source,
       code: output.outputText.replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
       map: output.sourceMapText ?? "",
-      imports: importsOf(source, file, this.workspace),
+      imports: [],
     };
+    module.imports = this.#importsOf(module);
     const entry = { stamp, module };
     this.#compiled.set(file, entry);
     return entry;
+  }
+
+  #importsOf({ file, source, code }: Compiled): ImportRequest[] {
+    const parsed = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
+    return importsOf(parsed, code, file, this.workspace);
   }
 }

@@ -61,7 +61,7 @@ function methodsOf(
     compile: (code: string, label: string) => compiler.compile(code, label),
     compileExpression: (code: string) => compiler.compileExpression(code),
     complete: (code: string, position: number) => complete(compiler, code, position),
-    inspect: (code: string, position: number) => inspect(compiler, code, position),
+    inspect: (code: string, position: number, detail: number) => inspect(compiler, code, position, detail),
     isComplete: (code: string) => isComplete(code),
     watch: (data: CrashWatchData) => watch.watch(data),
     running: (header: Header | null) => watch.running(header),

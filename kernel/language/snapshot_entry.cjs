@@ -21,7 +21,7 @@ const { CellCompiler } = load(path.join(folder, "compiler.js"));
 const { serve } = load(path.join(folder, "serve.js"));
 
 const files = new LibraryFiles();
-const compiler = new CellCompiler(root, root, files);
+const compiler = new CellCompiler(path.join(root, "kernel"), root, files);
 compiler.compile(
   "const numbers: number[] = [1, 2];\nfor (const n of numbers) console.log(`${n}`);",
   "Cell 1",

@@ -28,7 +28,7 @@ export class Guard {
     this.#call.next = work;
     Atomics.add(this.#shared, SHARED.guardDepth, 1);
     try {
-      return this.#script.runInThisContext({ breakOnSigint: true }) as T;
+      return this.#script.runInThisContext({ breakOnSigint: true, displayErrors: false }) as T;
     } finally {
       Atomics.sub(this.#shared, SHARED.guardDepth, 1);
     }

@@ -14,12 +14,15 @@ import type {
   ToMain,
   ToServer,
 } from "../threads.js";
+import { Awaits } from "./awaits.js";
 import { Comms } from "./comms.js";
 import { errorContent, SystemExit } from "./errors.js";
+import { stackOf } from "./frames.js";
 import { installGlobals } from "./globals.js";
 import { Guard } from "./guard.js";
 import { Input } from "./input.js";
 import { InterruptFlag, isInterrupt, KeyboardInterrupt } from "./interrupts.js";
+import { LocalFiles } from "./local_files.js";
 import { Modules } from "./modules.js";
 import { redirectOutput } from "./output.js";
 import { Scripts } from "./stack.js";
@@ -38,6 +41,7 @@ export class Session {
   readonly #guard: Guard;
   readonly #tasks = new Tasks();
   readonly #scripts = new Scripts();
+  readonly #awaits = new Awaits(this.#scripts);
   readonly #modules: Modules;
   readonly #input: Input;
   readonly #comms: Comms;
@@ -74,8 +78,9 @@ export class Session {
       async (module, { exports, require, module: cjsModule }) => {
         const { file, code, map, source } = module;
         this.#scripts.register(file, { label: file, map, source, insertions: [] });
-        await this.#evaluate(file, code, exports, require as NodeJS.Require, cjsModule);
+        await this.#evaluate(file, code, exports, require, cjsModule);
       },
+      new LocalFiles(),
     );
     this.#hooks = this.#createHooks(shared);
     redirectOutput((name, text) => send({ type: "stream", name, text, parent: this.#tasks.parent }));
@@ -116,6 +121,8 @@ export class Session {
 
   async #execute(request: CellRequest): Promise<void> {
     const outcome = await this.#run(request);
+    // Node tells of rejections that nobody handles when the microtasks are through; that belongs before the cell's end.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     this.#send({ type: "done", id: request.id, outcome });
   }
 
@@ -169,7 +176,12 @@ export class Session {
     this.#scripts.register(file, { label, map, source, insertions, parent: task.parent });
     const folder = dirname(file);
     this.#result = undefined;
-    await this.#modules.preload(cell.imports, cell.localModules, folder);
+    for (const warning of cell.warnings) {
+      this.#send({ type: "stream", name: "stderr", text: `${warning}\n`, parent: task.parent });
+    }
+    await this.#modules.preload(cell.imports, cell.localModules, folder, (error, { offset }) =>
+      this.#awaits.record(error, task, this.#scripts.get(file)!, offset),
+    );
     this.#tasks.current = task;
     if (task.dead) throw new KeyboardInterrupt();
     await this.#evaluate(file, code, this.#store, this.#modules.requireFor(folder), { exports: this.#store });
@@ -197,8 +209,20 @@ export class Session {
     return this.#guard.run(() => {
       const script = new Script(`${WRAPPER}${code}\n})`, { filename: file, columnOffset: -WRAPPER.length });
       const body = script.runInThisContext() as (...parameters: unknown[]) => Promise<void>;
-      return body.call(undefined, exports, require, module, file, dirname(file), this.#hooks);
+      return body.call(undefined, exports, require, module, file, dirname(file), this.#hooksOf(file));
     });
+  }
+
+  /** The hooks for the code of one script, which tells by an offset where it awaits. */
+  #hooksOf(file: string): Record<string, unknown> {
+    const script = this.#scripts.get(file)!;
+    const record = (offset: number) => (error: unknown, task: Task) =>
+      this.#awaits.record(error, task, script, offset);
+    return {
+      ...this.#hooks,
+      a: (value: unknown, offset: number) => this.#tasks.before(value, record(offset)),
+      i: (iterable: never, offset: number) => this.#tasks.iterate(iterable, record(offset)),
+    };
   }
 
   /** What compiled code calls as `__k`; see language/instrument.ts. */
@@ -206,9 +230,7 @@ export class Session {
     const tasks = this.#tasks;
     return {
       f: shared,
-      a: (value: unknown) => tasks.before(value),
       r: (resumed: never) => tasks.after(resumed),
-      i: (iterable: never) => tasks.iterate(iterable),
       v: (value: unknown) => {
         this.#result = { value };
       },
@@ -299,12 +321,15 @@ export class Session {
   }
 
   #parentOf(error: unknown): string {
-    const label = /[( ](Cell \d+):\d+:\d+\)?$/m.exec(String((error as Error)?.stack ?? ""))?.[1];
+    const label = /[( ](Cell \d+):\d+:\d+\)?$/m.exec(stackOf(error))?.[1];
     const script = label === undefined ? undefined : this.#scripts.byLabel(label);
-    return script?.parent ?? this.#tasks.parent;
+    return script?.parent ?? this.#awaits.parentOf(error) ?? this.#tasks.parent;
   }
 
   #describe(error: unknown): ErrorContent {
-    return errorContent(error, (label, line) => this.#scripts.byLabel(label)?.source.split("\n")[line - 1]);
+    return errorContent(error, {
+      line: (label, line) => this.#scripts.byLabel(label)?.source.split("\n")[line - 1],
+      awaits: (error) => this.#awaits.of(error),
+    });
   }
 }

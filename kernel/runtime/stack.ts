@@ -20,6 +20,10 @@ export interface Place {
   column: number;
 }
 
+// Scripts of the kernel that are no files of it.
+const HIDDEN = /^node:internal\/guard$|^node:vm$|[\\/]__import__\.js$/;
+const STACK_TRACE_LIMIT = 40;
+
 /** All scripts that the kernel compiled, by file name, and the stack traces that show them. */
 export class Scripts {
   readonly #scripts = new Map<string, ScriptSource & { decoded?: SourceMap }>();
@@ -34,6 +38,17 @@ export class Scripts {
   /** The latest script of this label. */
   byLabel(label: string): ScriptSource | undefined {
     return this.#labels.get(label);
+  }
+
+  /** The script compiled under this file name. */
+  get(file: string): ScriptSource | undefined {
+    return this.#scripts.get(file);
+  }
+
+  /** Line and column, from 1, of an offset in the text that a script was compiled from. */
+  placeOf(script: ScriptSource, offset: number): { line: number; column: number } {
+    const before = script.source.slice(0, toSourceOffset(offset, script.insertions)).split("\n");
+    return { line: before.length, column: before.at(-1)!.length + 1 };
   }
 
   /** Where a place of the compiled code is in the user's source. Lines and columns count from 1. */
@@ -52,6 +67,8 @@ export class Scripts {
 
   /** Makes `error.stack` of every error show cells by label, line and column, without the kernel's own frames. */
   install(): void {
+    // Node keeps 10 frames; an error from deep inside a package would not reach the line of the cell.
+    Error.stackTraceLimit = STACK_TRACE_LIMIT;
     Error.prepareStackTrace = (error, frames) => {
       const lines: string[] = [];
       for (const frame of frames) {
@@ -65,14 +82,13 @@ export class Scripts {
   #describe(frame: NodeJS.CallSite): string | undefined {
     const file = frame.getFileName() ?? "";
     const path = file.startsWith("file:") ? fileURLToPath(file) : file;
-    if (path.startsWith(this.#kernelFolder) || path === "node:internal/guard" || path === "node:vm")
-      return undefined;
+    if (path.startsWith(this.#kernelFolder) || HIDDEN.test(path)) return undefined;
     const text = frame.toString();
     const place = this.locate(path, frame.getLineNumber() ?? 0, frame.getColumnNumber() ?? 0);
     if (!place) return this.#scripts.has(path) ? undefined : text;
     const where = `${place.script.label}:${place.line}:${place.column}`;
     const name = frame.getFunctionName();
-    if (!name || name === "cellBody") return where;
+    if (!name || name === "cellBody") return text.startsWith("async ") ? `async ${where}` : where;
     const call = text.slice(0, text.lastIndexOf(" ("));
     return `${call || name} (${where})`;
   }

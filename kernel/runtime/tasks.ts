@@ -47,33 +47,40 @@ export class Tasks {
     }
   }
 
-  /** Before an await: a promise of the value, which an interrupt rejects. */
-  before(value: unknown): Promise<Resumed> {
+  /**
+   * Before an await: a promise of the value, which an interrupt rejects. What V8 builds its asynchronous stack traces
+   * from stays whole: the value settles `inner` by the resolving functions themselves, and what is awaited is derived
+   * from `inner`. An await takes 0.1 µs more than with a promise that V8 cannot follow.
+   * @param onRejection called with what the value was rejected with
+   */
+  before(value: unknown, onRejection?: (error: unknown, task: Task) => void): Promise<Resumed> {
     const task = this.current ?? this.foreground ?? new Task(this.lastParent);
     if (task.dead) return NEVER;
-    return new Promise((resolve, reject) => {
-      const stop = (error: Error) => {
-        this.current = task;
-        reject(error);
-      };
-      task.waiting.add(stop);
-      this.#waiting.add(task);
-      const arrived = () => {
-        task.waiting.delete(stop);
-        if (task.waiting.size === 0) this.#waiting.delete(task);
-        return !task.dead;
-      };
-      Promise.resolve(value).then(
-        (settled) => {
-          if (arrived()) resolve({ task, value: settled });
-        },
-        (error) => {
-          if (!arrived()) return;
-          this.current = task;
-          reject(error);
-        },
-      );
+    let stop!: (error: Error) => void;
+    const inner = new Promise<unknown>((resolve, reject) => {
+      stop = reject;
+      Promise.resolve(value).then(resolve, reject);
     });
+    task.waiting.add(stop);
+    this.#waiting.add(task);
+    const arrive = () => {
+      task.waiting.delete(stop);
+      if (task.waiting.size === 0) this.#waiting.delete(task);
+    };
+    return inner.then(
+      (settled) => {
+        arrive();
+        if (task.dead) throw this.#stopped(task);
+        return { task, value: settled };
+      },
+      (error) => {
+        arrive();
+        if (task.dead) throw this.#stopped(task);
+        this.current = task;
+        onRejection?.(error, task);
+        throw error;
+      },
+    );
   }
 
   /** After an await: the task goes on with the value. */
@@ -83,7 +90,10 @@ export class Tasks {
   }
 
   /** Iterates like `for await` does; an interrupt ends the iterator with `return()` and rejects. */
-  async *iterate(iterable: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<unknown> {
+  async *iterate(
+    iterable: AsyncIterable<unknown> | Iterable<unknown>,
+    onRejection?: (error: unknown, task: Task) => void,
+  ): AsyncGenerator<unknown> {
     const task = this.current ?? this.foreground ?? new Task(this.lastParent);
     const open = (iterable as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
     const iterator: AsyncIterator<unknown> | Iterator<unknown> = open
@@ -93,14 +103,14 @@ export class Tasks {
     try {
       for (;;) {
         this.current = task;
-        const step = (await this.before(iterator.next())) as Resumed;
+        const step = (await this.before(iterator.next(), onRejection)) as Resumed;
         const { value, done } = step.value as IteratorResult<unknown>;
         if (done) {
           ended = true;
           this.#resume(task);
           return value;
         }
-        const item = open ? value : ((await this.before(value)) as Resumed).value;
+        const item = open ? value : ((await this.before(value, onRejection)) as Resumed).value;
         this.#resume(task);
         yield item;
       }
@@ -127,6 +137,11 @@ export class Tasks {
       for (const reject of waiting) reject(new KeyboardInterrupt());
     }
     return stopped;
+  }
+
+  #stopped(task: Task): KeyboardInterrupt {
+    this.current = task;
+    return new KeyboardInterrupt();
   }
 
   #resume(task: Task): void {
