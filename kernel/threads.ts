@@ -18,7 +18,9 @@ export const SHARED = {
   interruptNumber: 2,
   /** Set to one when the answer to a synchronous prompt lies in its port. */
   promptAnswered: 3,
-  words: 4,
+  /** Counts the requests to settle that the server has answered. */
+  settled: 4,
+  words: 5,
 } as const;
 
 /** An error as a Jupyter client shows it. */
@@ -71,7 +73,9 @@ export type ToServer =
   | { type: "commDone"; id: string }
   | { type: "interruptTaken"; number: number }
   | { type: "input"; prompt: string; password: boolean; parent: string; synchronous: boolean }
-  | { type: "cancelInput" };
+  | { type: "cancelInput" }
+  /** Take in what native code has printed, and count {@link SHARED.settled} up. */
+  | { type: "settle" };
 
 /** What the server thread is started with. */
 export interface ServerData {

@@ -6,15 +6,19 @@ import type { MessagePort } from "node:worker_threads";
 import { bundleOf } from "../display/bundle.js";
 import type { DisplaySink } from "../display/display.js";
 import type { CompiledCell } from "../language/engine.js";
-import type {
-  CellOutcome,
-  CellRequest,
-  ErrorContent,
-  ExpressionOutcome,
-  ToMain,
-  ToServer,
+import type { StreamName } from "../server/stream_batch.js";
+import {
+  type CellOutcome,
+  type CellRequest,
+  type ErrorContent,
+  type ExpressionOutcome,
+  SHARED,
+  type ToMain,
+  type ToServer,
 } from "../threads.js";
+import { captureChildren } from "./children.js";
 import { Comms } from "./comms.js";
+import { redirectDescriptorWrites } from "./descriptors.js";
 import { errorContent, SystemExit } from "./errors.js";
 import { installGlobals } from "./globals.js";
 import { Guard } from "./guard.js";
@@ -22,6 +26,7 @@ import { Input } from "./input.js";
 import { InterruptFlag, isInterrupt, KeyboardInterrupt } from "./interrupts.js";
 import { Modules } from "./modules.js";
 import { redirectOutput } from "./output.js";
+import { plain } from "./plain.js";
 import { Scripts } from "./stack.js";
 import { Task, Tasks } from "./tasks.js";
 import { wrapTimers } from "./timers.js";
@@ -29,6 +34,8 @@ import { createTslab } from "./tslab.js";
 
 // A stopped cell may use this time to end by itself, with its finally blocks; then it is declared ended.
 const GRACE_MS = 30;
+// The server answers within a millisecond; whatever keeps it, a cell does not wait longer than this.
+const SETTLE_MS = 1000;
 const WRAPPER = "(async function cellBody(exports, require, module, __filename, __dirname, __k) {";
 
 /** Runs compiled cells on the main thread, and is all that user code sees of the kernel. */
@@ -78,7 +85,15 @@ export class Session {
       },
     );
     this.#hooks = this.#createHooks(shared);
-    redirectOutput((name, text) => send({ type: "stream", name, text, parent: this.#tasks.parent }));
+    const write = (name: StreamName, text: string) =>
+      send({ type: "stream", name, text, parent: this.#tasks.parent });
+    redirectOutput(write);
+    redirectDescriptorWrites();
+    captureChildren(this.#tasks, write, () => {
+      const settled = Atomics.load(shared, SHARED.settled);
+      send({ type: "settle" });
+      Atomics.wait(shared, SHARED.settled, settled, SETTLE_MS);
+    });
     this.#scripts.install();
     wrapTimers(this.#guard, this.#tasks, (error, parent) => this.#reportStray(error, parent));
     installGlobals(sink, this.#input, this.#comms, () => this.#abort.signal);
@@ -122,7 +137,7 @@ export class Session {
     tasks.foreground = tasks.current = task;
     tasks.lastParent = id;
     this.#abort = new AbortController();
-    this.#input.allowed = allowStdin;
+    this.#input.client = { cell: id, allowed: allowStdin };
     this.#displays = [];
     const stopped = new Promise<void>((resolve) => {
       this.#stopForeground = resolve;
@@ -144,6 +159,7 @@ export class Session {
       if (interrupted) this.#flag.take();
     }
     this.#input.cancel();
+    this.#input.client = undefined;
     this.#stopForeground = undefined;
     tasks.foreground = tasks.current = undefined;
     return outcome;
@@ -271,7 +287,7 @@ export class Session {
       show: ({ data, metadata }, { id, update }) => {
         const messageType = update ? "update_display_data" : "display_data";
         const content = { data, metadata, transient: id === undefined ? {} : { display_id: id } };
-        this.#send({ type: "publish", messageType, content, parent: this.#tasks.parent });
+        this.#send({ type: "publish", messageType, content: plain(content), parent: this.#tasks.parent });
       },
       clear: (wait) =>
         this.#send({

@@ -47,6 +47,16 @@ export class Tasks {
     }
   }
 
+  /** Calls a function that Node calls back, and counts the promise callbacks that follow it to the same task. */
+  callback<T>(task: Task, work: () => T): T {
+    this.current = task;
+    try {
+      return work();
+    } finally {
+      this.#leave(task);
+    }
+  }
+
   /** Before an await: a promise of the value, which an interrupt rejects. */
   before(value: unknown): Promise<Resumed> {
     const task = this.current ?? this.foreground ?? new Task(this.lastParent);
@@ -129,12 +139,18 @@ export class Tasks {
     return stopped;
   }
 
+  /** Forgets the task once all promise callbacks have run: Node calls a tick that one of them asks for after the last. */
+  #leave(task: Task): void {
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        if (this.current === task) this.current = undefined;
+      }),
+    );
+  }
+
   #resume(task: Task): void {
     this.current = task;
     if (task === this.foreground) return;
-    // Runs when the code after the await has reached its next pause.
-    queueMicrotask(() => {
-      if (this.current === task) this.current = undefined;
-    });
+    this.#leave(task);
   }
 }

@@ -6,7 +6,11 @@ import type { Publisher } from "./iopub.js";
 import type { CellRunner } from "./runner.js";
 
 /** Answers a request; the content of the reply. */
-export type Reply = (type: string, content: Record<string, unknown>) => void;
+export type Reply = (
+  type: string,
+  content: Record<string, unknown>,
+  metadata?: Record<string, unknown>,
+) => void;
 
 interface Queued {
   request: Message;
@@ -21,6 +25,9 @@ export class Execution {
   #current: string | undefined;
   #compiling = false;
   #interrupted = false;
+  /** Resolves when the cell that is being compiled has been handed to the main thread. */
+  begun: Promise<void> = Promise.resolve();
+  #begin: () => void = () => {};
 
   constructor(
     readonly language: LanguageEngine,
@@ -72,7 +79,8 @@ export class Execution {
   async #execute({ request, reply }: Queued): Promise<boolean> {
     const { content, header } = request;
     const id = header.msg_id;
-    const code = String(content.code ?? "");
+    const started = new Date().toISOString();
+    const code = typeof content.code === "string" ? content.code : "";
     const silent = content.silent === true;
     const counted = !silent && content.store_history !== false && code.trim() !== "";
     if (counted) this.history.add(++this.#count, code);
@@ -80,6 +88,7 @@ export class Execution {
     if (!silent) this.publisher.publish("execute_input", { code, execution_count }, id);
 
     const outcome = await this.#outcomeOf(request, code, `Cell ${execution_count}`);
+    const metadata = { started, status: outcome.status, dependencies_met: true };
     this.publisher.flush();
     if (outcome.status === "error") {
       if (!silent) this.publisher.publish("error", { ...outcome.error }, id);
@@ -90,39 +99,56 @@ export class Execution {
         user_expressions: {},
         payload: [],
       };
-      reply("execute_reply", content);
+      reply("execute_reply", content, metadata);
       return true;
     }
     if (outcome.result && !silent) {
       const { data, metadata } = outcome.result;
-      this.history.addOutput(execution_count, String(data["text/plain"] ?? ""));
+      if (counted) this.history.addOutput(execution_count, String(data["text/plain"] ?? ""));
       this.publisher.publish("execute_result", { execution_count, data, metadata }, id);
     }
     const { expressions } = outcome;
-    reply("execute_reply", { status: "ok", execution_count, user_expressions: expressions, payload: [] });
+    const answer = { status: "ok", execution_count, user_expressions: expressions, payload: [] };
+    reply("execute_reply", answer, metadata);
     return false;
   }
 
   async #outcomeOf({ content, header }: Message, code: string, label: string): Promise<CellOutcome> {
+    if (typeof content.code !== "string") return { status: "error", error: notText(content.code) };
     this.#compiling = true;
     this.#interrupted = false;
+    this.begun = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
     try {
       const compiled = await this.language.compile(code, label);
       if (!compiled.ok) return { status: "error", error: compiled.error };
       const expressions: CellRequest["expressions"] = {};
-      for (const [name, source] of Object.entries((content.user_expressions as object | undefined) ?? {})) {
+      for (const [name, source] of expressionsOf(content)) {
         expressions[name] = cellOrError(await this.language.compileExpression(String(source)));
       }
       if (this.#interrupted) return interruptedOutcome();
       this.#compiling = false;
       const allowStdin = content.allow_stdin === true;
-      return await this.runner.run({ id: header.msg_id, cell: compiled.cell, expressions, allowStdin });
+      const outcome = this.runner.run({ id: header.msg_id, cell: compiled.cell, expressions, allowStdin });
+      this.#begin();
+      return await outcome;
     } catch (error) {
       return { status: "error", error: internalError(error) };
     } finally {
       this.#compiling = false;
+      this.#begin();
     }
   }
+}
+
+function expressionsOf({ user_expressions }: Message["content"]): [string, unknown][] {
+  return typeof user_expressions === "object" ? Object.entries(user_expressions ?? {}) : [];
+}
+
+function notText(code: unknown): ErrorContent {
+  const evalue = `Expected text as code, found ${code === null ? "null" : typeof code}.`;
+  return { ename: "TypeError", evalue, traceback: [`TypeError: ${evalue}`] };
 }
 
 function cellOrError(result: CompileResult): CellRequest["expressions"][string] {
