@@ -27,6 +27,7 @@ import { InterruptFlag, isInterrupt, KeyboardInterrupt } from "./interrupts.js";
 import { Modules } from "./modules.js";
 import { redirectOutput } from "./output.js";
 import { plain } from "./plain.js";
+import { attributePromises } from "./promises.js";
 import { Scripts } from "./stack.js";
 import { Task, Tasks } from "./tasks.js";
 import { wrapTimers } from "./timers.js";
@@ -95,6 +96,7 @@ export class Session {
       Atomics.wait(shared, SHARED.settled, settled, SETTLE_MS);
     });
     this.#scripts.install();
+    attributePromises(this.#tasks);
     wrapTimers(this.#guard, this.#tasks, (error, parent) => this.#reportStray(error, parent));
     installGlobals(sink, this.#input, this.#comms, () => this.#abort.signal);
     process.exit = ((code?: unknown) => {
