@@ -17,6 +17,7 @@ function replace(name: StreamName, fd: number, write: (name: StreamName, text: s
   const decoder = new StringDecoder("utf8");
   // Overrides the stream's own write, whose bookkeeping costs more than the message to the server thread.
   stream.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
+    check(chunk);
     if (typeof chunk !== "string") {
       write(name, decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
     } else if (isBinary(encoding)) write(name, decoder.write(Buffer.from(chunk, encoding)));
@@ -41,6 +42,19 @@ function replace(name: StreamName, fd: number, write: (name: StreamName, text: s
     enumerable: true,
     writable: true,
   });
+}
+
+/** Refuses what Node's own streams refuse. */
+function check(chunk: unknown): void {
+  if (typeof chunk === "string" || ArrayBuffer.isView(chunk)) return;
+  const error =
+    chunk === null
+      ? { text: "May not write null values to stream", code: "ERR_STREAM_NULL_VALUES" }
+      : {
+          text: `The "chunk" argument must be of type string or an instance of Buffer or Uint8Array. Received ${typeof chunk}`,
+          code: "ERR_INVALID_ARG_TYPE",
+        };
+  throw Object.assign(new TypeError(error.text), { code: error.code });
 }
 
 /** Whether a string in this encoding stands for bytes. */

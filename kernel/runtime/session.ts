@@ -32,6 +32,7 @@ import { Scripts } from "./stack.js";
 import { Task, Tasks } from "./tasks.js";
 import { wrapTimers } from "./timers.js";
 import { createTslab } from "./tslab.js";
+import { captureWorkers } from "./workers.js";
 
 // A stopped cell may use this time to end by itself, with its finally blocks; then it is declared ended.
 const GRACE_MS = 30;
@@ -96,6 +97,7 @@ export class Session {
       Atomics.wait(shared, SHARED.settled, settled, SETTLE_MS);
     });
     this.#scripts.install();
+    captureWorkers(this.#tasks, write);
     attributePromises(this.#tasks);
     wrapTimers(this.#guard, this.#tasks, (error, parent) => this.#reportStray(error, parent));
     installGlobals(sink, this.#input, this.#comms, () => this.#abort.signal);
@@ -170,6 +172,8 @@ export class Session {
   async #body(task: Task, cell: CompiledCell, expressions: CellRequest["expressions"]): Promise<CellOutcome> {
     const value = await this.#runCell(task, cell);
     await Promise.all(this.#displays);
+    // Ticks and promise callbacks that the cell has left behind still belong to it.
+    await new Promise((resolve) => setImmediate(resolve));
     const result = value?.value === undefined ? undefined : await bundleOf(value.value);
     const evaluated: Record<string, ExpressionOutcome> = {};
     for (const [name, expression] of Object.entries(expressions)) {
