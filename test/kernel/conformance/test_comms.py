@@ -108,7 +108,8 @@ class Comms(KernelTestCase):
         everything = self.comms()
         self.assertEqual(everything["listed"], {"target_name": "echo"})
         self.assertEqual(everything["from-cell"], {"target_name": "front.listed"})
-        self.assertEqual(self.comms({"target_name": "front.listed"}), {"from-cell": {"target_name": "front.listed"}})
+        found = self.comms({"target_name": "front.listed"})
+        self.assertEqual(found, {"from-cell": {"target_name": "front.listed"}})
         self.assertEqual(self.comms({"target_name": "nobody"}), {})
         self.assertEqual(self.comms({"target_name": "front.listed"}, "control").keys(), {"from-cell"})
 
@@ -119,7 +120,8 @@ class Comms(KernelTestCase):
         )
         opened, sent, closed = execution.messages[2:5]
         self.assertEqual(execution.types(), ["execute_input", "comm_open", "comm_msg", "comm_close"])
-        self.assertEqual((opened["content"]["target_name"], opened["content"]["data"]), ("front.target", {"a": 1}))
+        self.assertEqual(opened["content"]["target_name"], "front.target")
+        self.assertEqual(opened["content"]["data"], {"a": 1})
         self.assertEqual(opened["metadata"]["version"], 2)
         self.assertEqual((sent["content"]["data"], bytes(sent["buffers"][0])), ({"b": 2}, b"\x07"))
         self.assertEqual(closed["content"]["data"], {"c": 3})
@@ -142,7 +144,8 @@ class Comms(KernelTestCase):
     def test_messages_are_handled_while_a_cell_awaits(self):
         self.open("during")
         msg_id = self.client.execute(
-            "const mark = seen.length; while (seen.length === mark) await new Promise((r) => setTimeout(r, 20)); 'seen'"
+            "const mark = seen.length;"
+            "while (seen.length === mark) await new Promise((done) => setTimeout(done, 20)); 'seen'"
         )
         time.sleep(0.3)
         self.client.shell_channel.send(
@@ -152,14 +155,14 @@ class Comms(KernelTestCase):
 
     def test_messages_sent_during_a_computation_are_handled_after_it(self):
         self.open("blocked")
-        msg_id = self.client.execute("const blockedUntil = Date.now() + 700; while (Date.now() < blockedUntil) {}")
+        msg_id = self.client.execute("const start = Date.now(); while (Date.now() < start + 700) {}")
         time.sleep(0.2)
         messages = self.send("comm_msg", {"comm_id": "blocked", "data": {"n": 1}})
         self.assertIn("comm_msg", self.types(messages))
         self.assertEqual(self.reply_to(msg_id, self.client.get_shell_msg)["content"]["status"], "ok")
 
     def test_an_open_sent_right_after_the_cell_that_registers_its_target_finds_it(self):
-        msg_id = self.client.execute("comms.registerTarget('just in time', (comm) => comm.send({ found: true }))")
+        msg_id = self.client.execute("comms.registerTarget('just in time', (comm) => comm.send({}))")
         messages = self.open("in-time", target="just in time")
         self.assertEqual(self.types(messages), ["comm_msg"])
         self.assertEqual(self.reply_to(msg_id, self.client.get_shell_msg)["content"]["status"], "ok")

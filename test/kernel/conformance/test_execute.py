@@ -13,7 +13,8 @@ class Execute(KernelTestCase):
         self.assertEqual(execution.status, "ok")
 
     def test_busy_comes_first_idle_last_and_each_once(self):
-        states = [m["content"]["execution_state"] for m in self.run_cell("console.log(1); 2").of_type("status")]
+        execution = self.run_cell("console.log(1); 2")
+        states = [m["content"]["execution_state"] for m in execution.of_type("status")]
         self.assertEqual(states, ["busy", "idle"])
 
     def test_everything_published_names_the_request_as_its_parent(self):
@@ -107,7 +108,7 @@ class Execute(KernelTestCase):
     def test_user_expressions_have_a_status_each(self):
         execution = self.run_cell(
             "const fifty = 50",
-            user_expressions={"good": "fifty + 1", "bad": "nothingOfThatName", "broken": "(", "empty": "void 0"},
+            user_expressions={"good": "fifty + 1", "bad": "missing", "broken": "(", "empty": "void 0"},
         )
         expressions = execution.content["user_expressions"]
         self.assertEqual(set(expressions), {"good", "bad", "broken", "empty"})

@@ -92,7 +92,8 @@ class HistoryFile(KernelTestCase):
         cls.folder.cleanup()
 
     def ask(self, **content):
-        return self.request("history_request", {"raw": True, "output": False, **content})["content"]["history"]
+        request = {"raw": True, "output": False, **content}
+        return self.request("history_request", request)["content"]["history"]
 
     def restart(self):
         """Replaces the kernel by a new one, as JupyterLab's restart does."""

@@ -29,7 +29,8 @@ class Queue(KernelTestCase):
         while len(states) < 6:
             message = self.client.get_iopub_msg(timeout=60)
             if message["msg_type"] == "status" and message["parent_header"].get("msg_id") in ids:
-                states.append((ids.index(message["parent_header"]["msg_id"]), message["content"]["execution_state"]))
+                index = ids.index(message["parent_header"]["msg_id"])
+                states.append((index, message["content"]["execution_state"]))
         self.assertEqual(states, [(i, state) for i in range(3) for state in ("busy", "idle")])
 
     def test_an_error_aborts_the_cells_that_wait(self):
@@ -68,7 +69,7 @@ class Queue(KernelTestCase):
         self.assertEqual(self.finished(waiting).status, "aborted")
 
     def test_other_requests_that_wait_are_answered_after_an_error(self):
-        failing = self.client.execute("await new Promise((done) => setTimeout(done, 300)); throw new Error('x')")
+        failing = self.client.execute("await new Promise((r) => setTimeout(r, 300)); throw new Error('x')")
         self.client.execute("1")
         self.assertEqual(self.request("kernel_info_request", {})["content"]["status"], "ok")
         self.assertEqual(self.finished(failing).status, "error")

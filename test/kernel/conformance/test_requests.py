@@ -81,10 +81,10 @@ class Requests(KernelTestCase):
         self.assertIn("floor", content["matches"])
 
     def test_inspect_says_whether_it_found_something(self):
-        found = self.request("inspect_request", {"code": "Math.max", "cursor_pos": 8, "detail_level": 0})["content"]
+        found = self.request("inspect_request", {"code": "Math.max", "cursor_pos": 8})["content"]
         self.assertIs(found["found"], True)
         self.assertIn("max", found["data"]["text/plain"])
-        missing = self.request("inspect_request", {"code": "   ", "cursor_pos": 1, "detail_level": 0})["content"]
+        missing = self.request("inspect_request", {"code": "   ", "cursor_pos": 1})["content"]
         self.assertEqual(missing["status"], "ok")
         self.assertIs(missing["found"], False)
         self.assertEqual((missing["data"], missing["metadata"]), ({}, {}))
@@ -100,7 +100,8 @@ class Requests(KernelTestCase):
             ("const = 3", "invalid"),
         ):
             with self.subTest(code):
-                self.assertEqual(self.request("is_complete_request", {"code": code})["content"]["status"], status)
+                content = self.request("is_complete_request", {"code": code})["content"]
+                self.assertEqual(content["status"], status)
 
     def test_incomplete_input_comes_with_an_indent_and_complete_without(self):
         content = self.request("is_complete_request", {"code": "if (true) {"})["content"]
@@ -195,8 +196,8 @@ class Requests(KernelTestCase):
             self.assertIsInstance(content["execution_count"], int)
 
     def test_an_execute_request_on_control_is_run(self):
-        content = self.request("execute_request", {"code": "1 + 1", "silent": False}, channel="control")["content"]
-        self.assertEqual(content["status"], "ok")
+        reply = self.request("execute_request", {"code": "1 + 1", "silent": False}, channel="control")
+        self.assertEqual(reply["content"]["status"], "ok")
 
 
 class Shutdown(KernelTestCase):

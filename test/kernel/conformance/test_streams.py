@@ -45,7 +45,9 @@ class Streams(StreamTestCase):
         self.assertLess(len(execution.of_type("stream")), 10)
 
     def test_output_is_sent_while_the_cell_still_computes(self):
-        msg_id = self.client.execute("console.log('now'); const t = Date.now(); while (Date.now() < t + 1500) {}")
+        msg_id = self.client.execute(
+            "console.log('now'); const t = Date.now(); while (Date.now() < t + 1500) {}"
+        )
         self.assertEqual(self.late("now\n"), msg_id)
         stream_seen = time.monotonic()
         self.iopub_until_idle(msg_id)
@@ -72,25 +74,45 @@ class Streams(StreamTestCase):
             "const returned = process.stdout.write('w');"
             "await new Promise<void>((done) => process.stdout.write('x', () => done()));"
             "await new Promise<void>((done) => process.stderr.write('y', 'utf8', () => done()));"
-            "await new Promise<void>((done) => process.stdout.write(Buffer.from('z'), () => done())); returned"
+            "await new Promise<void>((done) => process.stdout.write(Buffer.from('z'), () => done()));"
+            "returned"
         )
         self.assertEqual((execution.text(), execution.text("stderr")), ("wxz", "y"))
         self.assertEqual(execution.result, "true")
 
     def test_encodings_of_write_are_kept(self):
-        execution = self.run_cell("process.stdout.write('c3a9', 'hex'); process.stdout.write('w6g=', 'base64')")
+        execution = self.run_cell(
+            "process.stdout.write('c3a9', 'hex'); process.stdout.write('w6g=', 'base64')"
+        )
         self.assertEqual(execution.text(), "éè")
 
     def test_characters_split_over_writes_are_whole(self):
         execution = self.run_cell(
-            "const sushi = Buffer.from('🍣é'); for (const byte of sushi) process.stdout.write(Buffer.from([byte]))"
+            "const sushi = Buffer.from('🍣é');"
+            "for (const byte of sushi) process.stdout.write(Buffer.from([byte]))"
         )
         self.assertEqual(execution.text(), "🍣é")
+
+    def test_what_is_no_text_is_refused_as_in_node(self):
+        for value, code in (("null", "ERR_STREAM_NULL_VALUES"), ("5", "ERR_INVALID_ARG_TYPE")):
+            execution = self.run_cell(
+                f"try {{ process.stdout.write({value} as any) }}"
+                "catch (error: any) { console.log(error.name, error.code) }"
+            )
+            self.assertEqual(execution.text(), f"TypeError {code}\n")
+
+    def test_ticks_and_promise_callbacks_that_a_cell_leaves_behind_print_before_idle(self):
+        execution = self.run_cell(
+            "process.nextTick(() => console.log('tick')); queueMicrotask(() => console.log('microtask'));"
+            "void Promise.resolve().then(() => {}).then(() => console.log('then')); 0"
+        )
+        self.assertEqual(sorted(execution.text().split()), ["microtask", "then", "tick"])
 
     def test_streams_can_be_piped_into_stdout(self):
         execution = self.run_cell(
             "import { Readable } from 'node:stream'; import { pipeline } from 'node:stream/promises';"
-            "await pipeline(Readable.from(['p', 'q']), process.stdout, { end: false }); process.stdout.writable"
+            "await pipeline(Readable.from(['p', 'q']), process.stdout, { end: false });"
+            "process.stdout.writable"
         )
         self.assertEqual((execution.text(), execution.result), ("pq", "true"))
 
@@ -99,8 +121,8 @@ class Streams(StreamTestCase):
         self.assertEqual(self.run_cell("console.log('after')").text(), "after\n")
 
     def test_stdout_is_no_terminal(self):
-        self.assertEqual(self.evaluate("[Boolean(process.stdout.isTTY), process.stdout.fd, process.stderr.fd]"),
-                         "[ false, 1, 2 ]")
+        found = self.evaluate("[Boolean(process.stdout.isTTY), process.stdout.fd, process.stderr.fd]")
+        self.assertEqual(found, "[ false, 1, 2 ]")
 
     def test_the_methods_of_console_write_as_in_node(self):
         for code, out, err in (
@@ -141,8 +163,10 @@ class Streams(StreamTestCase):
         self.assertEqual(execution.text(), "".join(f"js {i}\nfd {i}\nfile {i}\n" for i in range(20)))
 
     def test_child_processes_that_inherit_are_shown(self):
-        execution = self.run_cell(CHILD + "spawnSync('sh', ['-c', 'echo one; echo two >&2'], { stdio: 'inherit' });"
-                                  "execSync('echo three', { stdio: [0, 1, 2] }); 0")
+        execution = self.run_cell(
+            CHILD + "spawnSync('sh', ['-c', 'echo one; echo two >&2'], { stdio: 'inherit' });"
+            "execSync('echo three', { stdio: [0, 1, 2] }); 0"
+        )
         self.assertEqual((execution.text(), execution.text("stderr")), ("one\nthree\n", "two\n"))
 
     def test_child_processes_keep_their_place_among_the_prints(self):
@@ -155,14 +179,18 @@ class Streams(StreamTestCase):
     def test_a_child_process_that_is_not_waited_for_is_shown(self):
         execution = self.run_cell(
             CHILD + "const child = spawn('sh', ['-c', 'echo out; echo err >&2'], { stdio: 'inherit' });"
-            "const code = await new Promise((done) => child.on('close', done)); [code, child.stdout, child.stderr]"
+            "const code = await new Promise((done) => child.on('close', done));"
+            "[code, child.stdout, child.stderr]"
         )
         self.assertEqual((execution.text(), execution.text("stderr")), ("out\n", "err\n"))
         self.assertEqual(execution.result, "[ 0, null, null ]")
 
     def test_10_mb_of_a_child_process_arrive_whole(self):
-        for run in ("execSync(command, { stdio: 'inherit' })",
-                    "await new Promise((done) => spawn(command, { shell: true, stdio: 'inherit' }).on('close', done))"):
+        for run in (
+            "execSync(command, { stdio: 'inherit' })",
+            "const child = spawn(command, { shell: true, stdio: 'inherit' });"
+            "await new Promise((done) => child.on('close', done))",
+        ):
             with self.subTest(run):
                 execution = self.run_cell(
                     CHILD + "const command = `head -c 10000000 /dev/zero | tr '\\\\0' x`;" + run + "; 0"
@@ -177,7 +205,8 @@ class Streams(StreamTestCase):
     def test_output_of_a_worker_is_shown(self):
         execution = self.run_cell(
             "import { Worker } from 'node:worker_threads';"
-            "await new Promise((done) => new Worker(`console.log('from a worker')`, { eval: true }).on('exit', done));"
+            "const worker = new Worker(`console.log('from a worker')`, { eval: true });"
+            "await new Promise((done) => worker.on('exit', done));"
             + SLEEP.format(100)
         )
         self.assertEqual(execution.text(), "from a worker\n")
@@ -193,7 +222,7 @@ class LateOutput(StreamTestCase):
     def assert_late(self, code):
         cell = self.run_cell(code)
         self.assertEqual(cell.status, "ok", cell.content.get("evalue"))
-        other = self.client.execute("await new Promise((done) => setTimeout(done, 900)); console.log('other')")
+        other = self.client.execute("await new Promise((r) => setTimeout(r, 900)); console.log('other')")
         self.assertEqual(self.late("late"), cell.msg_id)
         self.assertEqual(self.finished(other).text(), "other\n")
 
@@ -201,14 +230,17 @@ class LateOutput(StreamTestCase):
         self.assert_late("setTimeout(() => console.log('late'), 300); 0")
 
     def test_of_a_chain_of_timers(self):
-        self.assert_late("setTimeout(() => setTimeout(() => setImmediate(() => console.log('late')), 150), 150); 0")
+        self.assert_late(
+            "setTimeout(() => setTimeout(() => setImmediate(() => console.log('late')), 150), 150); 0"
+        )
 
     def test_of_an_async_function(self):
         self.assert_late(f"void (async () => {{ {SLEEP.format(300)} console.log('late'); }})(); 0")
 
     def test_of_a_promise_chain(self):
         self.assert_late(
-            "void new Promise<void>((done) => setTimeout(done, 300)).then(() => {}).then(() => console.log('late')); 0"
+            "void new Promise<void>((done) => setTimeout(done, 300))"
+            ".then(() => {}).then(() => console.log('late')); 0"
         )
 
     def test_of_a_promise_of_node(self):
@@ -235,9 +267,23 @@ class LateOutput(StreamTestCase):
         messages = []
         while True:
             messages.append(self.client.get_iopub_msg(timeout=60))
-            last = messages[-1]
-            if last["parent_header"].get("msg_id") == msg_id and last["content"].get("execution_state") == "idle":
+            state = messages[-1]["content"].get("execution_state")
+            if state == "idle" and messages[-1]["parent_header"].get("msg_id") == msg_id:
                 return messages
+
+    def test_of_a_worker(self):
+        self.assert_late(
+            "import { Worker } from 'node:worker_threads';"
+            "new Worker(`setTimeout(() => console.log('late'), 300)`, { eval: true }); 0"
+        )
+
+    def test_of_a_message_of_a_worker(self):
+        self.assert_late(
+            "import { Worker } from 'node:worker_threads';"
+            "const post = 'require(\\'worker_threads\\').parentPort.postMessage';"
+            "const source = `setTimeout(() => ${post}('late'), 300)`;"
+            "new Worker(source, { eval: true }).on('message', (text) => console.log(text)); 0"
+        )
 
     def test_of_an_exception_in_a_timer(self):
         self.assert_late("setTimeout(() => { throw new Error('late') }, 300); 0")
