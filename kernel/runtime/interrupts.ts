@@ -10,9 +10,13 @@ export class KeyboardInterrupt extends Error {
 
 /** Whether an error means that the user stopped the code: ours, or that of a script broken by SIGINT. */
 export function isInterrupt(error: unknown): boolean {
-  if (error instanceof KeyboardInterrupt) return true;
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+  try {
+    if (error instanceof KeyboardInterrupt) return true;
+    const code = (error as { code?: unknown } | null | undefined)?.code;
+    return code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+  } catch {
+    return false; // a proxy, or a getter, that throws
+  }
 }
 
 /** The interrupt flag that the server thread sets and compiled loops read. */

@@ -132,7 +132,16 @@ export class Session {
 
   async #execute(request: CellRequest): Promise<void> {
     const outcome = await this.#run(request);
-    this.#send({ type: "done", id: request.id, outcome });
+    try {
+      this.#send({ type: "done", id: request.id, outcome });
+    } catch (error) {
+      // Something in the result cannot be copied to another thread.
+      this.#send({
+        type: "done",
+        id: request.id,
+        outcome: { status: "error", error: this.#describe(error) },
+      });
+    }
   }
 
   async #run({ id, cell, expressions, allowStdin }: CellRequest): Promise<CellOutcome> {
@@ -316,12 +325,24 @@ export class Session {
   }
 
   #parentOf(error: unknown): string {
-    const label = /[( ](Cell \d+):\d+:\d+\)?$/m.exec(String((error as Error)?.stack ?? ""))?.[1];
+    let stack = "";
+    try {
+      stack = String((error as Error)?.stack ?? "");
+    } catch {
+      // a proxy, or a getter, that throws
+    }
+    const label = /[( ](Cell \d+):\d+:\d+\)?$/m.exec(stack)?.[1];
     const script = label === undefined ? undefined : this.#scripts.byLabel(label);
     return script?.parent ?? this.#tasks.parent;
   }
 
   #describe(error: unknown): ErrorContent {
-    return errorContent(error, (label, line) => this.#scripts.byLabel(label)?.source.split("\n")[line - 1]);
+    try {
+      return errorContent(error, (label, line) => this.#scripts.byLabel(label)?.source.split("\n")[line - 1]);
+    } catch {
+      // Its getters throw: without an outcome the cell would never end.
+      const evalue = "The value that was thrown cannot be shown.";
+      return { ename: "Error", evalue, traceback: [`Error: ${evalue}`] };
+    }
   }
 }

@@ -5,6 +5,8 @@ type Entry = [session: number, line: number, input: string];
 
 // Small enough to read at start in a few milliseconds.
 const KEPT_ENTRIES = 1000;
+// Longer inputs hold data rather than code; the file stays small without them.
+const LONGEST_KEPT = 64 * 1024;
 
 /** The inputs of this and earlier sessions, kept in a small file of JSON lines. */
 export class History {
@@ -29,7 +31,7 @@ export class History {
     const entry: Entry = [this.#session, line, input];
     this.#entries.push(entry);
     const file = this.#file;
-    if (!file) return;
+    if (!file || input.length > LONGEST_KEPT) return;
     attempt(() => {
       mkdirSync(dirname(file), { recursive: true });
       appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });

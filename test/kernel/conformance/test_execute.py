@@ -161,6 +161,21 @@ class Execute(KernelTestCase):
             self.assertEqual(content["status"], "error")
             self.assertIn(shown, content["evalue"])
 
+    def test_an_error_that_cannot_be_looked_at_ends_the_cell_all_the_same(self):
+        for code in (
+            "const odd: any = new Error('x'); odd.name = Symbol('n'); throw odd",
+            "throw Object.defineProperty(new Error('x'), 'message', { get() { throw 1 } })",
+            "throw new Proxy({}, { get() { throw new Error('trap') } })",
+            "throw new Proxy(new Error('x'), { get() { throw new Error('trap') } })",
+        ):
+            execution = self.run_cell(code)
+            self.assertEqual(execution.status, "error")
+            self.assertEqual(execution.types(), ["execute_input", "error"])
+        stray = "new Proxy(new Error('x'), { get() { throw new Error('trap') } })"
+        self.run_cell(f"setTimeout(() => {{ throw {stray} }}); void Promise.reject({stray})")
+        self.run_cell("await new Promise((done) => setTimeout(done, 100))")
+        self.assertEqual(self.evaluate("1 + 1"), "2")
+
     def test_a_result_that_json_cannot_hold_is_shown_all_the_same(self):
         for code, shown in (
             ("10n ** 20n", "100000000000000000000n"),

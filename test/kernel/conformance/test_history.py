@@ -111,12 +111,19 @@ class HistoryFile(KernelTestCase):
         self.run_cell("'after the restart'")
         self.assertGreater(self.ask(hist_access_type="tail", n=1)[0][0], tail[0][0])
         previous = self.ask(hist_access_type="range", session=-1, start=0)
-        self.assertEqual([entry[2] for entry in previous], [tail[0][2]])
+        self.assertEqual(previous[-1][2], tail[0][2])
         with open(self.file, "a", encoding="utf8") as file:
             file.write('[1, 2, "cut off')
         self.restart()
         found = self.ask(hist_access_type="search", pattern="*restart*", n=10)
         self.assertEqual([entry[2] for entry in found], [tail[0][2], "'after the restart'"])
+
+    def test_a_very_long_input_is_not_written_to_the_file(self):
+        self.run_cell("'short'")
+        self.run_cell(f"// {'x' * 100_000}")
+        self.assertEqual(len(self.ask(hist_access_type="tail", n=1)[0][2]), 100_003)
+        with open(self.file, encoding="utf8") as file:
+            self.assertLess(max(map(len, file), default=0), 100_000)
 
     def test_the_file_is_for_its_owner_only(self):
         self.run_cell("'private'")
