@@ -57,13 +57,10 @@ export class Execution {
       const id = next.request.header.msg_id;
       this.publisher.status("busy", id);
       this.#current = id;
-      const failed = await this.#execute(next);
+      const aborted = await this.#execute(next);
       this.#current = undefined;
       this.publisher.status("idle", id);
-      if (!failed || next.request.content.stop_on_error === false) continue;
-      // Those that were sent before the error was known are aborted; no later ones, however soon they come.
-      await new Promise((resolve) => setImmediate(resolve));
-      for (const aborted of this.#queue.splice(0)) this.#abort(aborted);
+      for (const waiting of aborted) this.#abort(waiting);
     }
     this.#running = false;
   }
@@ -75,8 +72,8 @@ export class Execution {
     this.publisher.status("idle", id);
   }
 
-  /** Runs one request; true when it failed. */
-  async #execute({ request, reply }: Queued): Promise<boolean> {
+  /** Runs one request; the requests that are to be aborted because it failed. */
+  async #execute({ request, reply }: Queued): Promise<Queued[]> {
     const { content, header } = request;
     const id = header.msg_id;
     const started = new Date().toISOString();
@@ -99,8 +96,12 @@ export class Execution {
         user_expressions: {},
         payload: [],
       };
+      // What lies in the sockets by now was sent before the error was known, and is aborted. What is sent once the reply
+      // has been read is not, however soon it comes: so they are told apart before the reply.
+      await new Promise((resolve) => setImmediate(resolve));
+      const aborted = request.content.stop_on_error === false ? [] : this.#queue.splice(0);
       reply("execute_reply", content, metadata);
-      return true;
+      return aborted;
     }
     if (outcome.result && !silent) {
       const { data, metadata } = outcome.result;
@@ -110,7 +111,7 @@ export class Execution {
     const { expressions } = outcome;
     const answer = { status: "ok", execution_count, user_expressions: expressions, payload: [] };
     reply("execute_reply", answer, metadata);
-    return false;
+    return [];
   }
 
   async #outcomeOf({ content, header }: Message, code: string, label: string): Promise<CellOutcome> {
