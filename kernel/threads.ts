@@ -21,7 +21,9 @@ export const SHARED = {
   promptAnswered: 3,
   /** The number of the latest interrupt that the main thread has handled. */
   interruptTaken: 4,
-  words: 5,
+  /** Counts the requests to settle that the server has answered. */
+  settled: 5,
+  words: 6,
 } as const;
 
 /** An error as a Jupyter client shows it. */
@@ -76,7 +78,9 @@ export type ToServer =
   | { type: "interruptTaken"; number: number }
   | { type: "input"; prompt: string; password: boolean; parent: string; synchronous: boolean }
   | { type: "cancelInput" }
-  | { type: "languageExited" };
+  | { type: "languageExited" }
+  /** Take in what native code has printed, and count {@link SHARED.settled} up. */
+  | { type: "settle" };
 
 /** What the server thread is started with. */
 export interface ServerData {

@@ -51,8 +51,8 @@ interface JupyterCommMessage {
 interface JupyterComm {
   readonly id: string;
   readonly targetName: string;
-  send(data?: unknown, options?: { buffers?: ArrayBufferView[]; metadata?: Record<string, unknown> }): void;
-  close(data?: unknown, options?: { buffers?: ArrayBufferView[]; metadata?: Record<string, unknown> }): void;
+  send(data?: unknown, options?: { buffers?: (ArrayBufferView | ArrayBufferLike)[]; metadata?: Record<string, unknown> }): void;
+  close(data?: unknown, options?: { buffers?: (ArrayBufferView | ArrayBufferLike)[]; metadata?: Record<string, unknown> }): void;
   onMsg(listener: (message: JupyterCommMessage) => unknown): void;
   onClose(listener: (message: JupyterCommMessage) => unknown): void;
 }
@@ -64,7 +64,7 @@ interface JupyterComms {
   open(
     targetName: string,
     data?: unknown,
-    options?: { id?: string; buffers?: ArrayBufferView[]; metadata?: Record<string, unknown> },
+    options?: { id?: string; buffers?: (ArrayBufferView | ArrayBufferLike)[]; metadata?: Record<string, unknown> },
   ): JupyterComm;
 }
 /** Shows values in the notebook. */

@@ -1,4 +1,4 @@
-import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
+import { createHmac, getHashes, randomUUID, timingSafeEqual } from "node:crypto";
 import { userInfo } from "node:os";
 import { type Content, type Header, type Message, PROTOCOL_VERSION } from "./message.js";
 
@@ -30,6 +30,9 @@ export class Wire {
   constructor(key: string, scheme = "hmac-sha256") {
     this.#key = key;
     this.#algorithm = scheme.replace(/^hmac-/, "") || "sha256";
+    if (!getHashes().includes(this.#algorithm)) {
+      throw new Error(`Expected a signature scheme such as hmac-sha256, found ${scheme}.`);
+    }
     this.#username = username();
   }
 
@@ -72,12 +75,12 @@ export class Wire {
         JSON.parse(Buffer.from(part).toString("utf8")),
       );
       if (typeof header?.msg_type !== "string" || typeof header.msg_id !== "string") return undefined;
-      if (typeof content !== "object" || content === null) return undefined;
+      if (!isObject(content)) return undefined;
       return {
         identities: frames.slice(0, start),
         header,
-        parentHeader: parentHeader ?? {},
-        metadata: metadata ?? {},
+        parentHeader: isObject(parentHeader) ? (parentHeader as unknown as Header) : {},
+        metadata: isObject(metadata) ? metadata : {},
         content,
         buffers: frames.slice(start + 6),
       };
@@ -92,6 +95,10 @@ export class Wire {
     for (const part of parts) hmac.update(part);
     return hmac.digest("hex");
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Content } from "../protocol/message.js";
 import type { ToServer } from "../threads.js";
+import { plain } from "./plain.js";
 
 /** A message of a comm, as its listeners get it. */
 export interface CommMessage {
@@ -10,7 +11,7 @@ export interface CommMessage {
 }
 
 interface SendOptions {
-  buffers?: ArrayBufferView[];
+  buffers?: (ArrayBufferView | ArrayBufferLike)[];
   metadata?: Record<string, unknown>;
 }
 
@@ -63,8 +64,8 @@ export class Comms {
       send({
         type: "publish",
         messageType,
-        content,
-        metadata,
+        content: plain(content),
+        metadata: plain(metadata),
         buffers: buffers.map(bytesOf),
         parent: parent(),
       });
@@ -116,6 +117,7 @@ export class Comms {
 }
 
 /** A copy: the sender may change its array before the message leaves. */
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+function bytesOf(data: ArrayBufferView | ArrayBufferLike): Uint8Array {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+  return new Uint8Array(data).slice();
 }

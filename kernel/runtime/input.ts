@@ -4,8 +4,8 @@ import { type InterruptFlag, KeyboardInterrupt } from "./interrupts.js";
 
 /** Questions to the reader of the notebook: `input()` waits without blocking, `prompt()` blocks. */
 export class Input {
-  /** Whether the client of the running cell can answer. */
-  allowed = false;
+  /** The cell that runs, and whether its client can answer. */
+  client: { cell: string; allowed: boolean } | undefined;
   #pending: { resolve(value: string): void; reject(error: Error): void } | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** Counts cancellations, so that questions which still wait for their turn are not asked any more. */
@@ -19,7 +19,7 @@ export class Input {
   ) {}
 
   /** Asks and resolves to the answer. Questions are asked one after the other. */
-  input(prompt = "", options: { password?: boolean } = {}): Promise<string> {
+  async input(prompt = "", options: { password?: boolean } = {}): Promise<string> {
     this.#check();
     const parent = this.parent();
     const asked = this.#cancelled;
@@ -39,6 +39,8 @@ export class Input {
   prompt(message = "", fallback = ""): string {
     this.#check();
     const { shared } = this.flag;
+    // An answer that came just when its question was interrupted may still lie there.
+    while (receiveMessageOnPort(this.promptPort)) {}
     Atomics.store(shared, SHARED.promptAnswered, 0);
     this.send({
       type: "input",
@@ -74,7 +76,10 @@ export class Input {
   }
 
   #check(): void {
-    if (this.allowed) return;
+    if (this.parent() !== this.client?.cell) {
+      throw new Error("input() and prompt() can only ask while the cell that calls them runs.");
+    }
+    if (this.client.allowed) return;
     throw new Error(
       "This front end does not take input (allow_stdin is false), so input() and prompt() cannot ask.",
     );

@@ -17,12 +17,24 @@ function replace(name: StreamName, fd: number, write: (name: StreamName, text: s
   const decoder = new StringDecoder("utf8");
   // Overrides the stream's own write, whose bookkeeping costs more than the message to the server thread.
   stream.write = ((chunk: string | Uint8Array, encoding?: unknown, callback?: unknown) => {
-    if (typeof chunk === "string") write(name, chunk);
-    else write(name, decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+    check(chunk);
+    if (typeof chunk !== "string") {
+      write(name, decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+    } else if (isBinary(encoding)) write(name, decoder.write(Buffer.from(chunk, encoding)));
+    else write(name, chunk);
     const done = typeof encoding === "function" ? encoding : callback;
     if (typeof done === "function") process.nextTick(done as () => void);
     return true;
   }) as Writable["write"];
+  // Nothing ends the streams of a process that goes on: Node's own cannot be destroyed either.
+  stream.end = ((...parameters: unknown[]) => {
+    const [chunk] = parameters;
+    if (chunk !== undefined && chunk !== null && typeof chunk !== "function")
+      stream.write(...(parameters as [string]));
+    else for (const done of parameters) if (typeof done === "function") process.nextTick(done as () => void);
+    return stream;
+  }) as Writable["end"];
+  stream.destroy = () => stream;
   Object.assign(stream, { fd, isTTY: false, columns: 80, rows: 24 });
   Object.defineProperty(process, name, {
     value: stream,
@@ -30,4 +42,26 @@ function replace(name: StreamName, fd: number, write: (name: StreamName, text: s
     enumerable: true,
     writable: true,
   });
+}
+
+/** Refuses what Node's own streams refuse. */
+function check(chunk: unknown): void {
+  if (typeof chunk === "string" || ArrayBuffer.isView(chunk)) return;
+  const error =
+    chunk === null
+      ? { text: "May not write null values to stream", code: "ERR_STREAM_NULL_VALUES" }
+      : {
+          text: `The "chunk" argument must be of type string or an instance of Buffer or Uint8Array. Received ${typeof chunk}`,
+          code: "ERR_INVALID_ARG_TYPE",
+        };
+  throw Object.assign(new TypeError(error.text), { code: error.code });
+}
+
+/** Whether a string in this encoding stands for bytes. */
+function isBinary(encoding: unknown): encoding is BufferEncoding {
+  return (
+    typeof encoding === "string" &&
+    Buffer.isEncoding(encoding) &&
+    !/^utf-?8$|^utf-?16|^ucs-?2/i.test(encoding)
+  );
 }

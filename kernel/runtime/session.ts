@@ -6,16 +6,20 @@ import type { MessagePort } from "node:worker_threads";
 import { bundleOf } from "../display/bundle.js";
 import type { DisplaySink } from "../display/display.js";
 import type { CompiledCell } from "../language/engine.js";
-import type {
-  CellOutcome,
-  CellRequest,
-  ErrorContent,
-  ExpressionOutcome,
-  ToMain,
-  ToServer,
+import type { StreamName } from "../server/stream_batch.js";
+import {
+  type CellOutcome,
+  type CellRequest,
+  type ErrorContent,
+  type ExpressionOutcome,
+  SHARED,
+  type ToMain,
+  type ToServer,
 } from "../threads.js";
 import { Awaits } from "./awaits.js";
+import { captureChildren } from "./children.js";
 import { Comms } from "./comms.js";
+import { redirectDescriptorWrites } from "./descriptors.js";
 import { errorContent, SystemExit } from "./errors.js";
 import { stackOf } from "./frames.js";
 import { installGlobals } from "./globals.js";
@@ -25,13 +29,18 @@ import { InterruptFlag, isInterrupt, KeyboardInterrupt } from "./interrupts.js";
 import { LocalFiles } from "./local_files.js";
 import { Modules } from "./modules.js";
 import { redirectOutput } from "./output.js";
+import { plain } from "./plain.js";
+import { attributePromises } from "./promises.js";
 import { Scripts } from "./stack.js";
 import { Task, Tasks } from "./tasks.js";
 import { wrapTimers } from "./timers.js";
 import { createTslab } from "./tslab.js";
+import { captureWorkers } from "./workers.js";
 
 // A stopped cell may use this time to end by itself, with its finally blocks; then it is declared ended.
 const GRACE_MS = 30;
+// The server answers within a millisecond; whatever keeps it, a cell does not wait longer than this.
+const SETTLE_MS = 1000;
 const WRAPPER = "(async function cellBody(exports, require, module, __filename, __dirname, __k) {";
 
 /** Runs compiled cells on the main thread, and is all that user code sees of the kernel. */
@@ -83,8 +92,18 @@ export class Session {
       new LocalFiles(),
     );
     this.#hooks = this.#createHooks(shared);
-    redirectOutput((name, text) => send({ type: "stream", name, text, parent: this.#tasks.parent }));
+    const write = (name: StreamName, text: string) =>
+      send({ type: "stream", name, text, parent: this.#tasks.parent });
+    redirectOutput(write);
+    redirectDescriptorWrites();
+    captureChildren(this.#tasks, write, () => {
+      const settled = Atomics.load(shared, SHARED.settled);
+      send({ type: "settle" });
+      Atomics.wait(shared, SHARED.settled, settled, SETTLE_MS);
+    });
     this.#scripts.install();
+    captureWorkers(this.#tasks, write);
+    attributePromises(this.#tasks);
     wrapTimers(this.#guard, this.#tasks, (error, parent) => this.#reportStray(error, parent));
     installGlobals(sink, this.#input, this.#comms, () => this.#abort.signal);
     process.exit = ((code?: unknown) => {
@@ -123,7 +142,16 @@ export class Session {
     const outcome = await this.#run(request);
     // Node tells of rejections that nobody handles when the microtasks are through; that belongs before the cell's end.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#send({ type: "done", id: request.id, outcome });
+    try {
+      this.#send({ type: "done", id: request.id, outcome });
+    } catch (error) {
+      // Something in the result cannot be copied to another thread.
+      this.#send({
+        type: "done",
+        id: request.id,
+        outcome: { status: "error", error: this.#describe(error) },
+      });
+    }
   }
 
   async #run({ id, cell, expressions, allowStdin }: CellRequest): Promise<CellOutcome> {
@@ -133,7 +161,7 @@ export class Session {
     tasks.foreground = tasks.current = task;
     tasks.lastParent = id;
     this.#abort = new AbortController();
-    this.#input.allowed = allowStdin;
+    this.#input.client = { cell: id, allowed: allowStdin };
     this.#displays = [];
     const stopped = new Promise<void>((resolve) => {
       this.#stopForeground = resolve;
@@ -155,6 +183,7 @@ export class Session {
       if (interrupted) this.#flag.take();
     }
     this.#input.cancel();
+    this.#input.client = undefined;
     this.#stopForeground = undefined;
     tasks.foreground = tasks.current = undefined;
     return outcome;
@@ -163,6 +192,8 @@ export class Session {
   async #body(task: Task, cell: CompiledCell, expressions: CellRequest["expressions"]): Promise<CellOutcome> {
     const value = await this.#runCell(task, cell);
     await Promise.all(this.#displays);
+    // Ticks and promise callbacks that the cell has left behind still belong to it.
+    await new Promise((resolve) => setImmediate(resolve));
     const result = value?.value === undefined ? undefined : await bundleOf(value.value);
     const evaluated: Record<string, ExpressionOutcome> = {};
     for (const [name, expression] of Object.entries(expressions)) {
@@ -298,7 +329,7 @@ export class Session {
       show: ({ data, metadata }, { id, update }) => {
         const messageType = update ? "update_display_data" : "display_data";
         const content = { data, metadata, transient: id === undefined ? {} : { display_id: id } };
-        this.#send({ type: "publish", messageType, content, parent: this.#tasks.parent });
+        this.#send({ type: "publish", messageType, content: plain(content), parent: this.#tasks.parent });
       },
       clear: (wait) =>
         this.#send({

@@ -96,7 +96,8 @@ export class Scripts {
 
 function headOf(error: unknown): string {
   try {
-    return String(error);
+    // As V8 does it: also for objects that only got a stack, such as those of console.trace.
+    return Error.prototype.toString.call(error);
   } catch {
     return "Error";
   }

@@ -16,6 +16,8 @@ interface Resumed {
   value: unknown;
 }
 
+// The plain one: see promises.ts for what cells call.
+const then = Promise.prototype.then;
 const NEVER = new Promise<never>(() => {});
 
 /**
@@ -47,6 +49,16 @@ export class Tasks {
     }
   }
 
+  /** Calls a function that Node calls back, and counts the promise callbacks that follow it to the same task. */
+  callback<T>(task: Task, work: () => T): T {
+    this.current = task;
+    try {
+      return work();
+    } finally {
+      this.#leave(task);
+    }
+  }
+
   /**
    * Before an await: a promise of the value, which an interrupt rejects. What V8 builds its asynchronous stack traces
    * from stays whole: the value settles `inner` by the resolving functions themselves, and what is awaited is derived
@@ -59,7 +71,7 @@ export class Tasks {
     let stop!: (error: Error) => void;
     const inner = new Promise<unknown>((resolve, reject) => {
       stop = reject;
-      Promise.resolve(value).then(resolve, reject);
+      then.call(Promise.resolve(value), resolve, reject);
     });
     task.waiting.add(stop);
     this.#waiting.add(task);
@@ -67,7 +79,8 @@ export class Tasks {
       task.waiting.delete(stop);
       if (task.waiting.size === 0) this.#waiting.delete(task);
     };
-    return inner.then(
+    return then.call(
+      inner,
       (settled) => {
         arrive();
         if (task.dead) throw this.#stopped(task);
@@ -80,7 +93,7 @@ export class Tasks {
         onRejection?.(error, task);
         throw error;
       },
-    );
+    ) as Promise<Resumed>;
   }
 
   /** After an await: the task goes on with the value. */
@@ -144,12 +157,18 @@ export class Tasks {
     return new KeyboardInterrupt();
   }
 
+  /** Forgets the task once all promise callbacks have run: Node calls a tick that one of them asks for after the last. */
+  #leave(task: Task): void {
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        if (this.current === task) this.current = undefined;
+      }),
+    );
+  }
+
   #resume(task: Task): void {
     this.current = task;
     if (task === this.foreground) return;
-    // Runs when the code after the await has reached its next pause.
-    queueMicrotask(() => {
-      if (this.current === task) this.current = undefined;
-    });
+    this.#leave(task);
   }
 }

@@ -19,7 +19,7 @@ export function wrapTimers(
       const parent = tasks.parent;
       const guarded = function (this: unknown, ...parameters: unknown[]) {
         try {
-          tasks.as(new Task(parent), () => guard.run(() => callback.apply(this, parameters)));
+          tasks.callback(new Task(parent), () => guard.run(() => callback.apply(this, parameters)));
         } catch (error) {
           report(error, parent);
         }

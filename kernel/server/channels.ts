@@ -11,18 +11,23 @@ type Receiver = (message: Message) => void;
 
 // Nothing may be dropped however slow the reader is; a 1,000-message mark loses half of 100,000 messages.
 const NO_LIMIT = { sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 200 };
+// A client that connects anew under its old identity takes the place of its old connection, which may be half dead.
+const ROUTER = { ...NO_LIMIT, handover: true };
 
 const BIND_FOR_MS = 5000;
 
 /** All sockets of a kernel. They live on the server thread, so that user code never keeps them from answering. */
 export class Channels {
   readonly #wire: Wire;
-  readonly #shell = new Router(NO_LIMIT);
-  readonly #control = new Router(NO_LIMIT);
-  readonly #stdin = new Router(NO_LIMIT);
+  readonly #shell = new Router(ROUTER);
+  readonly #control = new Router(ROUTER);
+  readonly #stdin = new Router(ROUTER);
   readonly #heartbeat = new Router(NO_LIMIT);
-  readonly #iopub = new XPublisher(NO_LIMIT);
+  readonly #iopub = new XPublisher({ ...NO_LIMIT, verbosity: "allSubs" });
   readonly #queues: Record<ChannelName, SendQueue>;
+
+  /** Called when the first client has subscribed to iopub, after it has been welcomed. */
+  onFirstSubscriber: () => void = () => {};
 
   constructor(wire: Wire) {
     this.#wire = wire;
@@ -66,7 +71,12 @@ export class Channels {
     try {
       for await (const frames of socket) {
         const message = this.#wire.decode(frames);
-        if (message) receiver(message);
+        if (!message) continue;
+        try {
+          receiver(message);
+        } catch {
+          // A message that makes its handler fail must not end the loop that reads the next.
+        }
       }
     } catch {
       // The socket has been closed.
@@ -83,6 +93,7 @@ export class Channels {
 
   /** Greets each new subscriber with iopub_welcome (JEP 65), so that a client knows from when on it misses nothing. */
   async #welcomeSubscribers(): Promise<void> {
+    let first = true;
     try {
       for await (const [frame] of this.#iopub) {
         if (frame?.[0] !== 1) continue;
@@ -92,6 +103,8 @@ export class Channels {
           "iopub",
           this.#wire.create("iopub_welcome", { subscription }, { identities: [Buffer.from(topic)] }),
         );
+        if (first) this.onFirstSubscriber();
+        first = false;
       }
     } catch {
       // The socket has been closed.

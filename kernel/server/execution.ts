@@ -7,7 +7,11 @@ import type { Publisher } from "./iopub.js";
 import type { CellRunner } from "./runner.js";
 
 /** Answers a request; the content of the reply. */
-export type Reply = (type: string, content: Record<string, unknown>) => void;
+export type Reply = (
+  type: string,
+  content: Record<string, unknown>,
+  metadata?: Record<string, unknown>,
+) => void;
 
 interface Queued {
   request: Message;
@@ -22,6 +26,9 @@ export class Execution {
   #current: string | undefined;
   #compiling = false;
   #interrupted = false;
+  /** Resolves when the cell that is being compiled has been handed to the main thread. */
+  begun: Promise<void> = Promise.resolve();
+  #begin: () => void = () => {};
 
   constructor(
     readonly language: LanguageEngine,
@@ -51,13 +58,10 @@ export class Execution {
       const id = next.request.header.msg_id;
       this.publisher.status("busy", id);
       this.#current = id;
-      const failed = await this.#execute(next);
+      const aborted = await this.#execute(next);
       this.#current = undefined;
       this.publisher.status("idle", id);
-      if (!failed || next.request.content.stop_on_error === false) continue;
-      // Those that were sent before the error was known are aborted; no later ones, however soon they come.
-      await new Promise((resolve) => setImmediate(resolve));
-      for (const aborted of this.#queue.splice(0)) this.#abort(aborted);
+      for (const waiting of aborted) this.#abort(waiting);
     }
     this.#running = false;
   }
@@ -69,11 +73,12 @@ export class Execution {
     this.publisher.status("idle", id);
   }
 
-  /** Runs one request; true when it failed. */
-  async #execute({ request, reply }: Queued): Promise<boolean> {
+  /** Runs one request; the requests that are to be aborted because it failed. */
+  async #execute({ request, reply }: Queued): Promise<Queued[]> {
     const { content, header } = request;
     const id = header.msg_id;
-    const code = String(content.code ?? "");
+    const started = new Date().toISOString();
+    const code = typeof content.code === "string" ? content.code : "";
     const silent = content.silent === true;
     const counted = !silent && content.store_history !== false && code.trim() !== "";
     if (counted) this.history.add(++this.#count, code);
@@ -81,6 +86,7 @@ export class Execution {
     if (!silent) this.publisher.publish("execute_input", { code, execution_count }, id);
 
     const outcome = await this.#outcomeOf(request, code, `Cell ${execution_count}`);
+    const metadata = { started, status: outcome.status, dependencies_met: true };
     this.publisher.flush();
     if (outcome.status === "error") {
       const error = { ...outcome.error, traceback: coloured(outcome.error.traceback) };
@@ -92,39 +98,60 @@ export class Execution {
         user_expressions: {},
         payload: [],
       };
-      reply("execute_reply", content);
-      return true;
+      // What lies in the sockets by now was sent before the error was known, and is aborted. What is sent once the reply
+      // has been read is not, however soon it comes: so they are told apart before the reply.
+      await new Promise((resolve) => setImmediate(resolve));
+      const aborted = request.content.stop_on_error === false ? [] : this.#queue.splice(0);
+      reply("execute_reply", content, metadata);
+      return aborted;
     }
     if (outcome.result && !silent) {
       const { data, metadata } = outcome.result;
-      this.history.addOutput(execution_count, String(data["text/plain"] ?? ""));
+      if (counted) this.history.addOutput(execution_count, String(data["text/plain"] ?? ""));
       this.publisher.publish("execute_result", { execution_count, data, metadata }, id);
     }
     const { expressions } = outcome;
-    reply("execute_reply", { status: "ok", execution_count, user_expressions: expressions, payload: [] });
-    return false;
+    const answer = { status: "ok", execution_count, user_expressions: expressions, payload: [] };
+    reply("execute_reply", answer, metadata);
+    return [];
   }
 
   async #outcomeOf({ content, header }: Message, code: string, label: string): Promise<CellOutcome> {
+    if (typeof content.code !== "string") return { status: "error", error: notText(content.code) };
     this.#compiling = true;
     this.#interrupted = false;
+    this.begun = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
     try {
       const compiled = await this.language.compile(code, label);
       if (!compiled.ok) return { status: "error", error: compiled.error };
       const expressions: CellRequest["expressions"] = {};
-      for (const [name, source] of Object.entries((content.user_expressions as object | undefined) ?? {})) {
+      for (const [name, source] of expressionsOf(content)) {
         expressions[name] = cellOrError(await this.language.compileExpression(String(source)));
       }
       if (this.#interrupted) return interruptedOutcome();
       this.#compiling = false;
       const allowStdin = content.allow_stdin === true;
-      return await this.runner.run({ id: header.msg_id, cell: compiled.cell, expressions, allowStdin });
+      const outcome = this.runner.run({ id: header.msg_id, cell: compiled.cell, expressions, allowStdin });
+      this.#begin();
+      return await outcome;
     } catch (error) {
       return { status: "error", error: internalError(error) };
     } finally {
       this.#compiling = false;
+      this.#begin();
     }
   }
+}
+
+function expressionsOf({ user_expressions }: Message["content"]): [string, unknown][] {
+  return typeof user_expressions === "object" ? Object.entries(user_expressions ?? {}) : [];
+}
+
+function notText(code: unknown): ErrorContent {
+  const evalue = `Expected text as code, found ${code === null ? "null" : typeof code}.`;
+  return { ename: "TypeError", evalue, traceback: [`TypeError: ${evalue}`] };
 }
 
 function cellOrError(result: CompileResult): CellRequest["expressions"][string] {

@@ -14,6 +14,7 @@ export interface RunnerEvents {
   publish(message: Extract<ToServer, { type: "publish" }>): void;
   input(message: Extract<ToServer, { type: "input" }>): void;
   cancelInput(): void;
+  settle(): void;
   interruptTaken(number: number): void;
   languageExited(): void;
 }
@@ -38,6 +39,8 @@ export class MainThread implements CellRunner {
           return events.input(message);
         case "cancelInput":
           return events.cancelInput();
+        case "settle":
+          return events.settle();
         case "interruptTaken":
           return events.interruptTaken(message.number);
         case "languageExited":

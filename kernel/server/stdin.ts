@@ -6,7 +6,7 @@ import type { Channels } from "./channels.js";
 export class Stdin {
   readonly #channels: Pick<Channels, "send">;
   readonly #wire: Wire;
-  #pending: ((value: string) => void) | undefined;
+  #pending: { client: string; id: string; answer(value: string): void } | undefined;
 
   constructor(channels: Pick<Channels, "send">, wire: Wire) {
     this.#channels = channels;
@@ -14,12 +14,10 @@ export class Stdin {
   }
 
   ask(request: Message, prompt: string, password: boolean, answer: (value: string) => void): void {
-    this.#pending = answer;
     const { identities, header } = request;
-    this.#channels.send(
-      "stdin",
-      this.#wire.create("input_request", { prompt, password }, { identities, parent: header }),
-    );
+    const question = this.#wire.create("input_request", { prompt, password }, { identities, parent: header });
+    this.#pending = { client: routeOf(request), id: question.header.msg_id, answer };
+    this.#channels.send("stdin", question);
   }
 
   /** Forgets the open question; an answer that still comes goes nowhere. */
@@ -30,7 +28,17 @@ export class Stdin {
   receive(message: Message): void {
     if (message.header.msg_type !== "input_reply") return;
     const pending = this.#pending;
+    if (!pending || routeOf(message) !== pending.client) return;
+    // Some clients (JupyterLab) name the question that they answer, others (jupyter_client) name none.
+    const { msg_id } = message.parentHeader;
+    if (msg_id !== undefined && msg_id !== pending.id) return;
     this.#pending = undefined;
-    pending?.(String(message.content.value ?? ""));
+    const { value } = message.content;
+    pending.answer(typeof value === "string" ? value : "");
   }
+}
+
+/** The routing prefix of the client that a message came from. */
+function routeOf({ identities }: Message): string {
+  return identities.map((identity) => Buffer.from(identity).toString("hex")).join(" ");
 }

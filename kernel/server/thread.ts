@@ -8,7 +8,7 @@ import { makeSnapshot, snapshotFile } from "../language/snapshot.js";
 import { startLanguageProcess } from "../language/start_process.js";
 import { packageRoot } from "../package_root.js";
 import { readConnectionFile } from "../protocol/connection.js";
-import type { Message } from "../protocol/message.js";
+import type { Message, RequestChannel } from "../protocol/message.js";
 import { Wire } from "../protocol/wire.js";
 import { type ServerData, SHARED } from "../threads.js";
 import { Channels } from "./channels.js";
@@ -43,6 +43,8 @@ const comms = new Map<string, string>();
 const requests = new Map<string, Message>();
 /** The request that native output belongs to: the one that runs, or ran last. */
 let lastExecuted = "";
+/** Whether any request has come. */
+let asked = false;
 
 const main: MainThread = new MainThread(
   parentPort!,
@@ -65,6 +67,11 @@ const main: MainThread = new MainThread(
       stdin.ask(request, prompt, password, (value) => main.inputReply(value, synchronous));
     },
     cancelInput: () => stdin.cancel(),
+    settle: () => {
+      native?.drain();
+      Atomics.add(shared, SHARED.settled, 1);
+      Atomics.notify(shared, SHARED.settled);
+    },
     interruptTaken: (number) => interrupter.taken(number),
     languageExited: () => language.exited(),
   },
@@ -106,6 +113,7 @@ const services: Services = {
   history,
   comms,
   info: kernelInfo(packageRoot()),
+  connection,
   interrupt() {
     execution.interrupt();
     const interrupted = execution.current;
@@ -128,15 +136,21 @@ watchParent(() => {
   process.kill(process.pid, "SIGKILL");
 });
 
+function receive(channel: RequestChannel, message: Message): void {
+  if (message.header.msg_type === "execute_request") requests.set(message.header.msg_id, message);
+  asked = true;
+  void handleRequest(services, channel, message);
+}
+
+// "starting" goes to the first that listens: published before, it would reach nobody.
+channels.onFirstSubscriber = () => {
+  if (!asked) publisher.status("starting", "");
+};
 await channels.open(connection, {
-  shell: (message) => {
-    if (message.header.msg_type === "execute_request") requests.set(message.header.msg_id, message);
-    void handleRequest(services, "shell", message);
-  },
-  control: (message) => void handleRequest(services, "control", message),
+  shell: (message) => receive("shell", message),
+  control: (message) => receive("control", message),
   stdin: (message) => stdin.receive(message),
 });
-publisher.status("starting", "");
 language.watch({
   connectionFile: resolve(connectionFile),
   kernelPid: process.pid,

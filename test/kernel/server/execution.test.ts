@@ -30,11 +30,11 @@ function setUp() {
     },
   } as Partial<CellRunner> as CellRunner;
   const execution = new Execution(language, runner, new Publisher({ send }, wire), new History());
+  const push = (code: string, done: (reply: Record<string, unknown>) => void, content: object = {}) =>
+    execution.push(wire.create("execute_request", { code, ...content }), (_, reply) => done(reply));
   const execute = (code: string, content: object = {}) =>
-    new Promise<Record<string, unknown>>((done) =>
-      execution.push(wire.create("execute_request", { code, ...content }), (_, reply) => done(reply)),
-    );
-  return { execute, published, ran };
+    new Promise<Record<string, unknown>>((done) => push(code, done, content));
+  return { execute, push, published, ran };
 }
 
 describe("Execution", () => {
@@ -52,6 +52,15 @@ describe("Execution", () => {
     expect([failed!.status, waiting!.status]).toEqual(["error", "aborted"]);
     expect((await execute("2")).status).toBe("ok");
     expect(ran).toEqual(["2"]);
+  });
+
+  it("runs what is sent once the reply to a failed cell is there, however soon it comes", async () => {
+    const { execute, push } = setUp();
+    const next = new Promise<Record<string, unknown>>((done) => {
+      push("throw", () => push("1", done));
+    });
+    expect((await next).status).toBe("ok");
+    expect((await execute("2")).status).toBe("ok");
   });
 
   it("publishes busy, input, result and idle; of a silent cell only busy and idle", async () => {
