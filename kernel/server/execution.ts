@@ -1,4 +1,3 @@
-import { coloured } from "../display/traceback.js";
 import type { CompileResult, LanguageEngine } from "../language/engine.js";
 import type { Message } from "../protocol/message.js";
 import type { CellOutcome, CellRequest, ErrorContent } from "../threads.js";
@@ -89,12 +88,11 @@ export class Execution {
     const metadata = { started, status: outcome.status, dependencies_met: true };
     this.publisher.flush();
     if (outcome.status === "error") {
-      const error = { ...outcome.error, traceback: coloured(outcome.error.traceback) };
-      if (!silent) this.publisher.publish("error", error, id);
+      if (!silent) this.publisher.publish("error", { ...outcome.error }, id);
       const content = {
         status: "error",
         execution_count,
-        ...error,
+        ...outcome.error,
         user_expressions: {},
         payload: [],
       };

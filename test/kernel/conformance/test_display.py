@@ -213,16 +213,3 @@ class Tslab(KernelTestCase):
 
     def test_it_knows_its_versions(self):
         self.assertEqual(self.evaluate("tslab.versions.node === process.version"), "true")
-
-
-class Colours(KernelTestCase):
-    def test_a_traceback_is_coloured_in_whole_lines(self):
-        self.run_cell("const first = 1;")
-        error = self.run_cell("const text: string = 5;").content
-        head = next(line for line in error["traceback"] if "error TS2322" in line)
-        self.assertRegex(head, r"^\x1b\[[\d;]+mCell \d+:1:7 - error TS2322: .*\x1b\[0m$")
-        self.assertIn("1 | const text: string = 5;\n  |       ~~~~", "\n".join(error["traceback"]))
-
-    def test_the_name_and_the_message_of_an_error_have_no_colour(self):
-        error = self.run_cell("throw new RangeError('far off')").content
-        self.assertEqual((error["ename"], error["evalue"]), ("RangeError", "far off"))
