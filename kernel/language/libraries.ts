@@ -1,7 +1,8 @@
 /** What a library file declares, by one thing that is there when Node has it. Files of TypeScript 6. */
 const BY_FEATURE: [owner: object | undefined, name: string, libraries: string[]][] = [
   [String.prototype, "isWellFormed", ["lib.es2024.string.d.ts"]],
-  [Atomics, "waitAsync", ["lib.es2024.sharedmemory.d.ts"]],
+  // While a startup snapshot is made, Node has no Atomics; every version that this kernel runs on has this one.
+  [globalThis.Atomics ?? { waitAsync: true }, "waitAsync", ["lib.es2024.sharedmemory.d.ts"]],
   [ArrayBuffer.prototype, "transfer", ["lib.es2024.arraybuffer.d.ts"]],
   [Object, "groupBy", ["lib.es2024.object.d.ts", "lib.es2024.collection.d.ts"]],
   [Promise, "withResolvers", ["lib.es2024.promise.d.ts"]],

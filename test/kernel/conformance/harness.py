@@ -2,13 +2,16 @@
 
 import os
 import queue
+import shutil
+import tempfile
 import time
 import unittest
 
 from jupyter_client.manager import KernelManager
 
 KERNEL_NAME = os.environ.get("KERNEL_NAME", "persimmon")
-# Generous: the machine may be busy. No test asserts a time unless the demand itself is one (interrupt, shutdown).
+# Generous: the machine may be busy. No test asserts a time unless the demand itself is one (interrupt,
+# shutdown).
 TIMEOUT = float(os.environ.get("KERNEL_TIMEOUT", "60"))
 
 
@@ -51,10 +54,12 @@ class KernelTestCase(unittest.TestCase):
 
     cwd = None
     extra_env = {}
+    own_folder = None
 
     @classmethod
     def setUpClass(cls):
-        cls.manager, cls.client = start_kernel(cls.cwd, cls.extra_env)
+        cls.own_folder = None if cls.cwd else tempfile.mkdtemp(prefix="kernel-test-")
+        cls.manager, cls.client = start_kernel(cls.cwd or cls.own_folder, cls.extra_env)
 
     @classmethod
     def tearDownClass(cls):
@@ -62,6 +67,8 @@ class KernelTestCase(unittest.TestCase):
         if cls.manager.has_kernel:
             cls.manager.shutdown_kernel(now=True)
         cls.manager.cleanup_resources()
+        if cls.own_folder:
+            shutil.rmtree(cls.own_folder, ignore_errors=True)
 
     def run_cell(self, code, client=None, timeout=TIMEOUT, **options):
         """Executes a cell and waits for its reply and for idle."""

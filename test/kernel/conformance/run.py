@@ -1,4 +1,4 @@
-"""Runs the conformance tests: `python run.py [--json FILE] [NAME ...]`, where a NAME is part of a test's name.
+"""Runs the conformance tests: `python run.py [--json FILE] [NAME ...]`; a NAME is part of a test's name.
 
 The kernel is found through Jupyter's own search path; KERNEL_NAME names another than `persimmon`.
 """
