@@ -21,6 +21,8 @@ import { ROOT_CELL, Workspace } from "./workspace.js";
  * layer: it drops output beyond 512 messages in a tick and is deaf while a cell computes.
  */
 
+const MAX_REMEMBERED = 50;
+
 /** Compiles the cells of one notebook. Each is a module; the latest declaration of a name wins. */
 export class CellCompiler {
   readonly workspace: Workspace;
@@ -35,6 +37,9 @@ export class CellCompiler {
   readonly #dependencies = new Map<string, string[]>();
   /** Module of a cell to what it adds to the types of all cells. */
   readonly #globals = new Map<string, ReadonlySet<string>>();
+  /** Cells that declare and import nothing, by their source: run again, they need not be compiled again. */
+  readonly #compiled = new Map<string, { state: string; cell: CompiledCell }>();
+  #declarationCount = 0;
   #count = 0;
 
   /**
@@ -53,6 +58,11 @@ export class CellCompiler {
    * @param label what errors call the cell, such as `Cell 4`
    */
   compile(source: string, label: string): CompileResult {
+    this.workspace.project.refresh();
+    const known = this.#compiled.get(source);
+    if (known?.state === this.state) {
+      return { ok: true, cell: { ...known.cell, file: this.#nextFile(), label, warnings: [] } };
+    }
     const cell = moduleOfCell(source, this.names);
     const before = this.workspace.globalCells;
     // A global declared anew replaces that of the earlier cell.
@@ -69,7 +79,10 @@ export class CellCompiler {
       this.workspace.globalCells = [...this.workspace.globalCells, module];
       this.#globals.set(module, cell.globals);
     }
-    if (cell.declared.size > 0 || cell.globals.size > 0) {
+    if (cell.declared.size === 0 && cell.globals.size === 0) {
+      if (result.cell.imports.length === 0) this.#remember(source, result.cell);
+    } else {
+      this.#declarationCount++;
       // Later cells see the types that were found, not the code: inferring them anew for each cell would take longer
       // with every cell, and a chain of some hundred cells would overflow the checker's stack.
       const text = types ?? cell.text;
@@ -85,6 +98,21 @@ export class CellCompiler {
     return result;
   }
 
+  /** Changes with everything that the meaning of a cell may depend on, but for files that it imports. */
+  get state(): string {
+    return `${this.#declarationCount}:${this.workspace.project.version}`;
+  }
+
+  #remember(source: string, cell: CompiledCell): void {
+    this.#compiled.delete(source);
+    this.#compiled.set(source, { state: this.state, cell });
+    if (this.#compiled.size > MAX_REMEMBERED) this.#compiled.delete(this.#compiled.keys().next().value!);
+  }
+
+  #nextFile(): string {
+    return `${dirname(this.workspace.pathOf(ROOT_CELL))}/__cell_${++this.#count}.ts`;
+  }
+
   /** Compiles again what another compiler, which has died, had compiled; `count` of its requests were made. */
   replay(cells: readonly { code: string; label: string }[], count: number): void {
     for (const { code, label } of cells) this.compile(code, label);
@@ -94,6 +122,7 @@ export class CellCompiler {
 
   /** Compiles one expression for its value. */
   compileExpression(source: string): CompileResult {
+    this.workspace.project.refresh();
     const text = `(${source}\n)`;
     return this.#emit(moduleOfCell(text, this.names), "Expression").result;
   }
@@ -102,7 +131,6 @@ export class CellCompiler {
   #emit(cell: CellSource, label: string): { result: CompileResult; types?: string } {
     const { workspace } = this;
     const path = workspace.pathOf(ROOT_CELL);
-    workspace.project.refresh();
     workspace.setCell(ROOT_CELL, cell.text);
     const isAssignable = (name: string) => this.declarations.get(name)?.assignable ?? false;
     const syntactic = workspace.service.getSyntacticDiagnostics(path) as ts.Diagnostic[];
@@ -125,7 +153,7 @@ export class CellCompiler {
       throw error;
     }
     const compiled: CompiledCell = {
-      file: `${dirname(path)}/__cell_${++this.#count}.ts`,
+      file: this.#nextFile(),
       label,
       code: code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, ""),
       map,

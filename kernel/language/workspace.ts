@@ -31,7 +31,6 @@ export class Workspace {
   readonly #folder: string;
   readonly #cells = new Map<string, { text: string; version: number; snapshot: ts.IScriptSnapshot }>();
   readonly #globalsFile: string;
-  #version = 0;
 
   /**
    * @param folder the notebook's folder
@@ -64,7 +63,7 @@ export class Workspace {
 
   setCell(module: string, text: string): void {
     const snapshot = ts.ScriptSnapshot.fromString(text);
-    this.#cells.set(this.pathOf(module), { text, version: ++this.#version, snapshot });
+    this.#cells.set(this.pathOf(module), { text, version: ++this.files.cellVersion, snapshot });
   }
 
   removeCell(module: string): void {
