@@ -56,9 +56,17 @@ server.on("error", (error) => {
 const send = (message: ToServer) => server.postMessage(message);
 languageProcess.on("exit", () => send({ type: "languageExited" }));
 
+// With two cores, loading this while the sockets are being opened would delay the first reply by 10 to 40 ms.
+const early: ToMain[] = [];
+let receive = (message: ToMain): void => {
+  early.push(message);
+};
+server.on("message", (message: ToMain) => receive(message));
+await new Promise((opened) => server.once("message", opened));
 const { Session } = await import("./runtime/session.js");
 const session = new Session(root, shared, prompts.port2, send);
-server.on("message", (message: ToMain) => session.receive(message));
+receive = (message) => session.receive(message);
+for (const message of early) receive(message);
 
 /** Where the kernel's own messages go: what was descriptor 2 when it started, which Jupyter shows in its log. */
 function openLog(): number | undefined {

@@ -61,6 +61,8 @@ export type ToMain =
   | { type: "comm"; id: string; kind: string; content: Content; metadata: Content; buffers: Uint8Array[] }
   | { type: "inputReply"; value?: string }
   | { type: "wake" }
+  /** The sockets are open. */
+  | { type: "opened" }
   | { type: "exit" };
 
 export type ToServer =

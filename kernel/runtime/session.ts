@@ -133,8 +133,9 @@ export class Session {
       case "exit":
         this.#exit(0);
         break;
+      case "opened":
       case "wake":
-        break; // arriving is all that it is for
+        break; // arriving is all that they are for
     }
   }
 

@@ -151,6 +151,7 @@ await channels.open(connection, {
   control: (message) => receive("control", message),
   stdin: (message) => stdin.receive(message),
 });
+main.post({ type: "opened" });
 language.watch({
   connectionFile: resolve(connectionFile),
   kernelPid: process.pid,
