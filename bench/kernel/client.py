@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.session import Session
 
 from processes import descendants, kill_quietly
+from stopping import stopping
 
 # A socket that finds nobody listening tries again after this many milliseconds. The default of 100 would
 # add up to 100 ms to every start.
@@ -36,6 +38,7 @@ class Request:
         self.idle = None
         self.last_text = None
         self.stream_messages = 0
+        self.lines = 0
         self.text = []
 
     @property
@@ -92,7 +95,7 @@ class RunningKernel:
             argv = [part.replace("{connection_file}", self.connection_file) for part in kernel.argv]
             work = folder / "work"
             work.mkdir(exist_ok=True)
-            with open(self.log, "wb") as log:
+            with open(self.log, "wb") as log, stopping.held():
                 self.started = time.perf_counter()
                 self.process = subprocess.Popen(
                     argv,
@@ -103,7 +106,7 @@ class RunningKernel:
                     stderr=log,
                     start_new_session=True,
                 )
-            self.process_file = os.pidfd_open(self.process.pid)
+                self.process_file = os.pidfd_open(self.process.pid)
             self.poller.register(self.process_file, zmq.POLLIN)
             self.sockets = {channel: self._connect(channel) for channel in CHANNELS}
         except BaseException:
@@ -158,7 +161,7 @@ class RunningKernel:
                 if made in ready:
                     self._receive_all(channel, made)
             if self.process_file in ready and not done():
-                raise KernelDied(f"{self.kernel.name} ended with status {self.process.wait()}: {self.log_tail()}")
+                raise KernelDied(f"the kernel ended by itself: {self.log_tail()}")
         return True
 
     def _receive_all(self, channel, made):
@@ -187,6 +190,7 @@ class RunningKernel:
                 request.idle = now
         elif message["msg_type"] == "stream" and content["name"] == "stdout":
             request.stream_messages += 1
+            request.lines += content["text"].count("\n")
             request.last_text = now
             request.text.append(content["text"])
         elif message["msg_type"] == "execute_result":
@@ -203,33 +207,25 @@ class RunningKernel:
         else:
             os.killpg(self.pid, signal.SIGINT)
 
-    def wait_for_end(self, seconds):
-        """Milliseconds until the process is gone; None if it still runs after that time."""
-        poller = zmq.Poller()
-        poller.register(self.process_file, zmq.POLLIN)
-        begin = time.perf_counter()
-        if not poller.poll(seconds * 1000):
-            return None
-        elapsed = (time.perf_counter() - begin) * 1000
-        self.process.wait()
-        return elapsed
+    def has_ended(self):
+        """Whether the process is gone. It is not reaped here, so that its number stays its own until `end`."""
+        return bool(select.select([self.process_file], [], [], 0)[0])
 
     def log_tail(self):
         return self.log.read_text(errors="replace")[-400:].strip()
 
     def end(self):
         """Kills what still runs of the kernel and closes everything."""
-        if self.process:
-            below = descendants(self.pid) if self.process.poll() is None else []
-            if self.process.poll() is None:
-                kill_quietly(self.pid)
-            for pid in below:
-                kill_quietly(pid)
-            try:
-                os.killpg(self.pid, signal.SIGKILL)  # children that the kernel left behind
-            except (ProcessLookupError, PermissionError):
-                pass
-            self.process.wait()
-            os.close(self.process_file)
-        self.context.destroy(linger=0)
-        Path(self.connection_file).unlink(missing_ok=True)
+        with stopping.held():
+            if self.process:
+                for pid in [self.pid, *descendants(self.pid)]:
+                    kill_quietly(pid)
+                try:
+                    # Children that outlived the kernel; its number is the group's, and not yet free again.
+                    os.killpg(self.pid, signal.SIGKILL)
+                except (ProcessLookupError, PermissionError):
+                    pass
+                self.process.wait()
+                os.close(self.process_file)
+            self.context.destroy(linger=0)
+            Path(self.connection_file).unlink(missing_ok=True)

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from kernels import find_kernels
 from measure import measure, warm_up
 from report import environment as environment_of_run
 from report import report
+from stopping import stopping
 
 ALL_KERNELS = "persimmon,tslab,ipykernel"
 
@@ -27,10 +27,6 @@ def arguments():
     parser.add_argument("--prefix", help="where persimmon is installed; else JUPYTER_PATH, else this checkout")
     parser.add_argument("--json", type=Path, help="writes every sample to this file")
     return parser.parse_args()
-
-
-def stop(_signal, _frame):
-    raise KeyboardInterrupt
 
 
 def kernel_environment(folder):
@@ -60,8 +56,7 @@ def run_rounds(kernels, count, folder, rounds):
 
 def main():
     options = arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    stopping.install()
     folder = Path(tempfile.mkdtemp(prefix="kernel-bench-"))
     rounds = []
     stopped = False

@@ -130,7 +130,9 @@ def find_kernels(names, temporary_prefix, given_prefix):
     for name in names:
         if name == "persimmon":
             spec = persimmon_spec(temporary_prefix, given_prefix)
-            title = " ".join(["persimmon", package_version(REPOSITORY), commit()]).strip()
+            ours = any(part.startswith(f"{REPOSITORY}{os.sep}") for part in spec.argv)
+            state = commit() if ours else "(of another checkout)"
+            title = f"persimmon {package_version(REPOSITORY)} {state}".strip()
             language = TYPESCRIPT
         elif name == "tslab":
             write_tslab_kernelspec(temporary_prefix)

@@ -4,7 +4,7 @@ import statistics
 import time
 
 from client import KernelDied, RunningKernel
-from processes import descendants, kill_quietly, tree_resident_mebibytes
+from processes import Ends, descendants, tree_proportional_mebibytes, tree_resident_mebibytes
 
 START_SECONDS = 60
 ANSWER_SECONDS = 30
@@ -34,11 +34,16 @@ FIGURES = [
     ("lines_messages", "10,000 printed lines: stream messages (count)"),
     ("interrupt", "interrupt of an endless loop → its reply"),
     ("shutdown", "shutdown_request → process gone"),
+    ("shutdown_tree", "shutdown_request → process and descendants gone"),
     ("rss", "RSS after the first cell, kernel process (MiB)"),
     ("rss_tree", "RSS after the first cell, with descendants (MiB)"),
     ("rss_end", "RSS before shutdown, kernel process (MiB)"),
     ("rss_tree_end", "RSS before shutdown, with descendants (MiB)"),
+    ("pss_tree_end", "PSS before shutdown, with descendants (MiB)"),
 ]
+
+# These have no better and worse that a ratio would tell.
+COUNTS = ["lines_received", "lines_messages"]
 
 
 class Round:
@@ -161,11 +166,7 @@ def interrupt(taken, running):
 def printed_lines(taken, running):
     request = running.execute(taken.kernel.language.print_lines)
 
-    def complete():
-        received = sum(text.count("\n") for text in request.text)
-        return request.idle and received >= LINES
-
-    ended = running.wait(complete, LINES_SECONDS)
+    ended = running.wait(lambda: request.idle and request.lines >= LINES, LINES_SECONDS)
     received = "".join(request.text).splitlines()
     taken.values["lines"] = (max(request.idle, request.last_text) - request.sent) * 1000 if ended else None
     taken.values["lines_received"] = len(received)
@@ -175,16 +176,15 @@ def printed_lines(taken, running):
 
 
 def shutdown(taken, running):
-    below = descendants(running.pid)
-    begin = time.perf_counter()
-    running.send("shutdown_request", {"restart": False}, "control")
-    ended = running.wait_for_end(SHUTDOWN_SECONDS)
-    taken.values["shutdown"] = None if ended is None else (time.perf_counter() - begin) * 1000
-    left = [pid for pid in below if pid in descendants(1) or pid in descendants(running.pid)]
-    if ended is not None and left:
-        taken.remarks.append(f"{len(left)} descendants outlive the kernel")
-        for pid in left:
-            kill_quietly(pid)
+    tree = [running.pid, *descendants(running.pid)]
+    with Ends(tree) as ends:
+        begin = time.perf_counter()
+        running.send("shutdown_request", {"restart": False}, "control")
+        ended = ends.wait(SHUTDOWN_SECONDS)
+    own = ended.get(running.pid)
+    taken.values["shutdown"] = None if own is None else (own - begin) * 1000
+    everything = len(ended) == len(tree)
+    taken.values["shutdown_tree"] = (max(ended.values()) - begin) * 1000 if everything else None
 
 
 def warm_up(kernel, folder, environment):
@@ -208,6 +208,7 @@ def measure(kernel, folder, environment, seed):
         interrupt(taken, running)
         printed_lines(taken, running)
         taken.values["rss_end"], taken.values["rss_tree_end"] = tree_resident_mebibytes(running.pid)
+        taken.values["pss_tree_end"] = tree_proportional_mebibytes(running.pid)
         shutdown(taken, running)
     except KernelDied as problem:
         taken.remarks.append(str(problem))

@@ -1,7 +1,10 @@
 """What /proc says of a process and its descendants, and how a whole tree of them is ended."""
 
 import os
+import select
 import signal
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 
@@ -49,6 +52,52 @@ def tree_resident_mebibytes(pid):
     """(the process alone, the process with all its descendants); pages that they share count for each."""
     own = resident_mebibytes(pid)
     return own, own + sum(resident_mebibytes(child) for child in descendants(pid))
+
+
+def tree_proportional_mebibytes(pid):
+    """As above, with every page divided among the processes that share it; None where Linux does not say."""
+    total = 0
+    for one in [pid, *descendants(pid)]:
+        try:
+            rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:
+            return None
+        total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total / 1024
+
+
+class Ends:
+    """Watches processes from before they end; a pidfd keeps its process apart from any later of that number."""
+
+    def __init__(self, pids):
+        self._files = ExitStack()
+        self._running = {}
+        for pid in pids:
+            try:
+                file = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
+            self._files.callback(os.close, file)
+            self._running[file] = pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._files.close()
+
+    def wait(self, seconds):
+        """Process id → time of its end, for those that end within that time."""
+        ended = {}
+        deadline = time.perf_counter() + seconds
+        poll = select.poll()
+        for file in self._running:
+            poll.register(file, select.POLLIN)
+        while self._running and (left := deadline - time.perf_counter()) > 0:
+            for file, _event in poll.poll(int(left * 1000) + 1):
+                poll.unregister(file)
+                ended[self._running.pop(file)] = time.perf_counter()
+        return ended
 
 
 def kill_quietly(pid):

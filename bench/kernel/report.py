@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import date
 from importlib.metadata import version
 
-from measure import FIGURES
+from measure import COUNTS, FIGURES
 
 
 def processor():
@@ -39,7 +39,7 @@ def environment():
 
 
 def number(value):
-    if value >= 100:
+    if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
@@ -49,7 +49,7 @@ def values_of(rounds, kernel, figure):
 
 
 def median_of(rounds, kernel, figure):
-    """The median of what was answered; None if nothing was, or not every time."""
+    """The median; None if an answer is missing."""
     values = values_of(rounds, kernel, figure)
     return statistics.median(values) if values and None not in values else None
 
@@ -69,6 +69,8 @@ def cell(rounds, kernel, figure):
 
 
 def ratio(rounds, ours, other, figure):
+    if figure in COUNTS:
+        return "–"
     mine, theirs = median_of(rounds, ours, figure), median_of(rounds, other, figure)
     return f"{mine / theirs:.2f}" if mine is not None and theirs else "–"
 
