@@ -2,7 +2,6 @@
 
 import os
 import random
-import select
 import signal
 import socket
 import subprocess
@@ -206,10 +205,6 @@ class RunningKernel:
             self.send("interrupt_request", {}, "control")
         else:
             os.killpg(self.pid, signal.SIGINT)
-
-    def has_ended(self):
-        """Whether the process is gone. It is not reaped here, so that its number stays its own until `end`."""
-        return bool(select.select([self.process_file], [], [], 0)[0])
 
     def log_tail(self):
         return self.log.read_text(errors="replace")[-400:].strip()

@@ -24,7 +24,7 @@ def arguments():
     )
     parser.add_argument("--rounds", type=int, default=20, help="how often each kernel is started (20)")
     parser.add_argument("--kernels", default=ALL_KERNELS, help=f"which, with commas between ({ALL_KERNELS})")
-    parser.add_argument("--prefix", help="where persimmon is installed; else JUPYTER_PATH, else this checkout")
+    parser.add_argument("--prefix", help="has persimmon installed; else JUPYTER_PATH, else this checkout")
     parser.add_argument("--json", type=Path, help="writes every sample to this file")
     return parser.parse_args()
 

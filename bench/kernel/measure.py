@@ -89,7 +89,8 @@ def start(taken, running):
 
 def expect_text(taken, request, expected):
     if request.status != "ok" or expected not in "".join(request.text):
-        taken.remarks.append(f"a cell answered {request.status} {''.join(request.text)[:80]!r}, not {expected}")
+        got = "".join(request.text)[:80]
+        taken.remarks.append(f"a cell answered {request.status} {got!r}, not {expected}")
 
 
 def cells(taken, running, seed):

@@ -67,7 +67,7 @@ def tree_proportional_mebibytes(pid):
 
 
 class Ends:
-    """Watches processes from before they end; a pidfd keeps its process apart from any later of that number."""
+    """Watches processes from before they end; a pidfd stays with its process when its number is reused."""
 
     def __init__(self, pids):
         self._files = ExitStack()
