@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { resultDirectory } from "./checks.mjs";
 import { jupyterEnvironment } from "./jupyter.mjs";
@@ -51,5 +51,13 @@ export async function runConformance({ jupyter, prefix }, args) {
   const python = pythonOf(jupyter);
   const report = join(resultDirectory, "conformance.json");
   const env = { ...jupyterEnvironment(prefix), ...(await ensureOfficialSuite(python)) };
-  return runAttached(python, [join(folder, "run.py"), "--json", report, ...args], { env });
+  rmSync(report, { force: true });
+  const clients = await runAttached(python, [join(folder, "run.py"), "--json", report, ...args], { env });
+  // Adds to the report, and runs also where tests before it have failed.
+  const services = await runAttached(process.execPath, [
+    join(folder, "services.mjs"),
+    ...["--jupyter", jupyter, "--prefix", prefix, "--json", report],
+    ...args,
+  ]);
+  return clients || services;
 }
