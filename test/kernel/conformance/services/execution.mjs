@@ -72,14 +72,14 @@ export default {
   "a display that is updated later changes under its id": async (start) => {
     const kernel = await start();
     const { messages } = await kernel.run(
-      'display.text("one", { id: "d" }); await 0; display.text("two", { id: "d", update: true });',
+      'display([1], { id: "d" }); await 0; display([2], { id: "d", update: true });',
     );
     const shown = messages.filter(({ content }) => content.data !== undefined);
     assert.deepEqual(
       shown.map(({ header, content }) => [header.msg_type, content.data["text/plain"]]),
       [
-        ["display_data", "one"],
-        ["update_display_data", "two"],
+        ["display_data", "[ 1 ]"],
+        ["update_display_data", "[ 2 ]"],
       ],
     );
     assert.ok(shown.every(({ content }) => content.transient.display_id === "d"));
