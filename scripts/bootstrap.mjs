@@ -3,6 +3,7 @@
 // `npm run notebooks` run, on a fresh clone as on any other day. It imports nothing that npm has to install first.
 import { join } from "node:path";
 import { ensureAddon } from "./bootstrap/addon.mjs";
+import { runConformance } from "./bootstrap/conformance.mjs";
 import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
 import { format } from "./bootstrap/lint.mjs";
 import { withLock } from "./bootstrap/lock.mjs";
@@ -72,9 +73,17 @@ const commands = {
   },
   screenshot: async (args) => {
     const { jupyter, prefix } = await buildWithJupyter();
-    const script = join(root, "scripts", "check-screenshot.mjs");
-    return runAttached(process.execPath, [script, "--jupyter", jupyter, "--prefix", prefix, ...args]);
+    let worst = 0;
+    for (const name of ["check-screenshot.mjs", "check-lab.mjs"]) {
+      const script = join(root, "scripts", name);
+      const options = ["--jupyter", jupyter, "--prefix", prefix];
+      // The second also where the first has failed.
+      const code = await runAttached(process.execPath, [script, ...options, ...args]);
+      worst ||= code;
+    }
+    return worst;
   },
+  conformance: async (args) => runConformance(await buildWithJupyter(), args),
   summary,
   lint: async () => {
     await locked(ensureNodeModules);

@@ -35,10 +35,13 @@ export function which(name, path = process.env.PATH ?? "") {
  * Runs a short command and returns its output, or undefined when it is missing or fails.
  * @param {string} command
  * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
  * @returns {string | undefined}
  */
-export function query(command, args) {
+export function query(command, args, { cwd, env } = {}) {
   const result = spawnSync(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
     encoding: "utf8",
     timeout: 60_000,
     stdio: ["ignore", "pipe", "pipe"],

@@ -38,16 +38,17 @@ export function countVitest({ testResults }) {
 }
 
 /**
- * Counts a list of checks, notebooks or pictures, each of which passed or not.
- * @param {{ name?: string, notebook?: string, passed: boolean, message?: string }[]} results
+ * Counts a list of checks, notebooks or pictures, each of which passed, or did not, or was skipped.
+ * @param {{ name?: string, notebook?: string, passed: boolean, skipped?: boolean, message?: string }[]} results
  * @returns {Totals}
  */
 export function countChecks(results) {
   const failed = results.filter(({ passed }) => !passed);
+  const skipped = results.filter((result) => result.passed && result.skipped === true).length;
   return {
-    ...none(),
-    passed: results.length - failed.length,
+    passed: results.length - failed.length - skipped,
     failed: failed.length,
+    skipped,
     failures: failed.map(
       ({ name, notebook, message }) => `${name ?? notebook}${message ? `: ${message}` : ""}`,
     ),
@@ -85,13 +86,14 @@ function readReport(file) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
 }
 
-/** Result file of each command that `.ci/run` runs. */
+/** Result files of each command that `.ci/run` runs. */
 const REPORTS = new Map([
-  ["npm test", "test.json"],
-  ["npm run test:native-asan", "native-sanitizers.json"],
-  ["npm start", "start.json"],
-  ["npm run notebooks", "notebooks.json"],
-  ["screenshots", "screenshots.json"],
+  ["npm test", ["test.json"]],
+  ["npm run test:native-asan", ["native-sanitizers.json"]],
+  ["npm start", ["start.json"]],
+  ["npm run notebooks", ["notebooks.json"]],
+  ["npm run conformance", ["conformance.json"]],
+  ["screenshots", ["screenshots.json", "lab.json"]],
 ]);
 
 /**
@@ -102,12 +104,14 @@ const REPORTS = new Map([
 export async function summary(args) {
   const commands = args.map((arg) => {
     const [name, code] = arg.split("=");
-    if (!REPORTS.has(name)) {
+    const files = REPORTS.get(name);
+    if (files === undefined) {
       // A command without a report is one check.
       return { name, exitCode: Number(code), totals: countChecks([{ name, passed: code === "0" }]) };
     }
-    const checks = readReport(REPORTS.get(name) ?? "");
-    let totals = checks === undefined ? undefined : countChecks(checks);
+    const reports = files.map(readReport).filter((report) => report !== undefined);
+    const checks = reports.flat();
+    let totals = reports.length === 0 ? undefined : countChecks(checks);
     const vitest = name === "npm test" ? readReport("vitest.json") : undefined;
     if (totals !== undefined && vitest !== undefined) {
       // The tests themselves instead of the one check that ran them.

@@ -31,6 +31,8 @@ export function freePort() {
  * @property {string} jupyter the `jupyter` program
  * @property {string} prefix where our kernel is installed
  * @property {"server" | "lab"} application
+ * @property {number} [restarts] how often a kernel that died is started again; by default it is reported as dead at once
+ * @property {string[]} [options] further ones for the program
  * @property {Record<string, object>} [settings] JupyterLab's, by plugin such as `@jupyterlab/notebook-extension:tracker`
  */
 
@@ -43,7 +45,7 @@ export class JupyterServer {
   #onExit = () => killTree(this.#child.pid);
 
   /** @param {ServerOptions & { port: number }} options */
-  constructor({ jupyter, prefix, application, port, settings = {} }) {
+  constructor({ jupyter, prefix, application, port, restarts = 0, options = [], settings = {} }) {
     this.token = randomBytes(24).toString("hex");
     this.baseUrl = `http://127.0.0.1:${port}/`;
     this.#folder = mkdtempSync(join(tmpdir(), "persimmon-jupyter-"));
@@ -54,10 +56,11 @@ export class JupyterServer {
       "--ServerApp.ip=127.0.0.1",
       `--ServerApp.port=${port}`,
       "--ServerApp.port_retries=0",
-      // A kernel that dies is reported as dead at once and not started again behind our back.
-      "--KernelRestarter.restart_limit=0",
+      // Not started again behind our back, unless that is wanted.
+      `--KernelRestarter.restart_limit=${restarts}`,
       `--ServerApp.root_dir=${root}`,
       ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
+      ...options,
     ];
     this.#child = spawn(jupyter, args, {
       cwd: root,

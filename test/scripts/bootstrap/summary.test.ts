@@ -44,6 +44,15 @@ describe("countChecks", () => {
       failures: ["01.ipynb: Error: x", "clang-format"],
     });
   });
+
+  it("counts what was skipped apart from what passed", () => {
+    const totals = countChecks([
+      { name: "one", passed: true },
+      { name: "two", passed: true, skipped: true, message: "not installed" },
+      { name: "three", passed: false },
+    ]);
+    expect(totals).toEqual({ passed: 1, failed: 1, skipped: 1, failures: ["three"] });
+  });
 });
 
 describe("addUp", () => {
