@@ -12,8 +12,27 @@ const TYPES = new Set(["interface", "type"]);
 // What the compiler says of a name that it does not know.
 const UNKNOWN = "any";
 
-/** Type and documentation of the name at the cursor, or of the function whose parentheses enclose it. */
+const MAX_REMEMBERED = 50;
+const remembered = new WeakMap<CellCompiler, Map<string, Inspection>>();
+
+/**
+ * Type and documentation of the name at the cursor, or of the function whose parentheses enclose it. JupyterLab asks at
+ * every move of the cursor; what was asked before is not worked out again.
+ */
 export function inspect(compiler: CellCompiler, code: string, position: number, detail = 0): Inspection {
+  const key = JSON.stringify([compiler.state, code, position, detail]);
+  const known = remembered.get(compiler) ?? new Map<string, Inspection>();
+  remembered.set(compiler, known);
+  let found = known.get(key);
+  if (!found) {
+    found = inspectAnew(compiler, code, position, detail);
+    known.set(key, found);
+    if (known.size > MAX_REMEMBERED) known.delete(known.keys().next().value!);
+  }
+  return found;
+}
+
+function inspectAnew(compiler: CellCompiler, code: string, position: number, detail: number): Inspection {
   const cursor = utf16Offset(code, position);
   const cell = moduleOfCell(code, compiler.names);
   const { workspace } = compiler;

@@ -22,10 +22,7 @@ const { serve } = load(path.join(folder, "serve.js"));
 
 const files = new LibraryFiles();
 const compiler = new CellCompiler(path.join(root, "kernel"), root, files);
-compiler.compile(
-  "const numbers: number[] = [1, 2];\nfor (const n of numbers) console.log(`${n}`);",
-  "Cell 1",
-);
+compiler.compile("const numbers: number[] = [1, 2];\nfor (const n of numbers) console.log(n);", "Cell 1");
 compiler.compile("await Promise.resolve(numbers.map((n) => n + 1))", "Cell 2");
 startupSnapshot.setDeserializeMainFunction(() => serve(files));
 
