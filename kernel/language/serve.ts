@@ -5,6 +5,7 @@ import type { Header } from "../protocol/message.js";
 import { CellCompiler } from "./compiler.js";
 import { isComplete } from "./completeness.js";
 import { complete } from "./completion.js";
+import { IdleCollection } from "./idle_collection.js";
 import { inspect } from "./inspection.js";
 import { JsonConnection } from "./json_connection.js";
 import type { LibraryFiles } from "./library_files.js";
@@ -25,6 +26,7 @@ export function serve(files: LibraryFiles): void {
   const { socket, folder, packageRoot } = JSON.parse(variable) as LanguageProcessData;
   connect(socket, Date.now() + GIVE_UP_MS, (stream) => {
     const watch = new CrashWatch();
+    const idle = new IdleCollection();
     stream.on("close", () => {
       watch.kernelGone();
       process.getBuiltinModule("node:fs").rmSync(dirname(socket), { recursive: true, force: true });
@@ -36,6 +38,7 @@ export function serve(files: LibraryFiles): void {
       try {
         const value = methods[method]!(...parameters);
         if (id !== undefined) connection.send({ id, value });
+        idle.worked();
       } catch (error) {
         connection.send({
           id,
