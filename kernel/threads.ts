@@ -41,7 +41,13 @@ export interface Bundle {
 
 /** How a cell ended. */
 export type CellOutcome =
-  | { status: "ok"; result?: Bundle; expressions: Record<string, ExpressionOutcome> }
+  | {
+      status: "ok";
+      result?: Bundle;
+      expressions: Record<string, ExpressionOutcome>;
+      /** What the front end shall show in its pager. */
+      page?: Record<string, string>;
+    }
   | { status: "error"; error: ErrorContent };
 
 /** One entry of user_expressions in a reply. */

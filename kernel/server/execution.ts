@@ -1,6 +1,7 @@
 import type { CompileResult, LanguageEngine } from "../language/engine.js";
 import type { Message } from "../protocol/message.js";
 import type { CellOutcome, CellRequest, ErrorContent } from "../threads.js";
+import { answerTo } from "./help_question.js";
 import type { History } from "./history.js";
 import type { Publisher } from "./iopub.js";
 import type { CellRunner } from "./runner.js";
@@ -109,7 +110,8 @@ export class Execution {
       this.publisher.publish("execute_result", { execution_count, data, metadata }, id);
     }
     const { expressions } = outcome;
-    const answer = { status: "ok", execution_count, user_expressions: expressions, payload: [] };
+    const payload = outcome.page ? [{ source: "page", data: outcome.page, start: 0 }] : [];
+    const answer = { status: "ok", execution_count, user_expressions: expressions, payload };
     reply("execute_reply", answer, metadata);
     return [];
   }
@@ -122,6 +124,8 @@ export class Execution {
       this.#begin = resolve;
     });
     try {
+      const help = await answerTo(code, this.language);
+      if (help) return { status: "ok", expressions: {}, page: help.data };
       const compiled = await this.language.compile(code, label);
       if (!compiled.ok) return { status: "error", error: compiled.error };
       const expressions: CellRequest["expressions"] = {};

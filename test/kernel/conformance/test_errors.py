@@ -207,7 +207,7 @@ class Errors(FolderTestCase):
             ("%%bash\nls", "execSync"),
             ("!ls -la", "execSync(\"ls -la\""),
             ("%time f()", "console.time"),
-            ("display?", "Shift+Tab"),
+            ("noSuchName?", "Shift+Tab"),
         ):
             with self.subTest(code=code):
                 name, value, _ = self.error_of(code)

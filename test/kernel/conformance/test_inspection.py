@@ -77,3 +77,17 @@ class Inspection(KernelTestCase):
 
     def test_in_a_cell_with_syntax_errors(self):
         self.assertIn("addNumbers", self.inspect("let x = ;\naddNumb|ers("))
+
+    def test_a_name_with_a_question_mark_opens_the_pager(self):
+        self.evaluate("/** Half of it. */\nfunction halfOf(n: number) { return n / 2; }")
+        for code in ("halfOf?", "?halfOf", "  halfOf ? "):
+            execution = self.run_cell(code)
+            self.assertEqual((execution.status, execution.types()), ("ok", ["execute_input"]))
+            (payload,) = execution.content["payload"]
+            self.assertEqual((payload["source"], payload["start"]), ("page", 0))
+            self.assertIn("halfOf(n: number): number", payload["data"]["text/plain"])
+            self.assertIn("Half of it.", payload["data"]["text/plain"])
+        (payload,) = self.run_cell("halfOf??").content["payload"]
+        self.assertIn("return n / 2", payload["data"]["text/plain"])
+        self.assertEqual(self.run_cell("noSuchName?").status, "error")
+        self.assertEqual(self.evaluate("true ? 1 : 2"), "1")

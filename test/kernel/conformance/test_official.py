@@ -66,8 +66,8 @@ else:
         supported_history_operations = ("tail", "range", "search")
         code_inspect_sample = "parseInt"
         code_clear_output = "display.clear()"
-        # Page payloads are deprecated, and no front end has to show them: the one part without a sample.
-        code_page_something = ""
+        # Page payloads are deprecated, but JupyterLab still shows them.
+        code_page_something = "Math.max?"
 
         @classmethod
         def setUpClass(cls):
