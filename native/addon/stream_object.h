@@ -15,6 +15,7 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   static Napi::Function define(Napi::Env env);
   // The stream behind a JavaScript value, or nullptr with a pending exception.
   static Stream* from(Napi::Value value);
+  static std::shared_ptr<Stream> shared(Napi::Value value);
 
   explicit StreamObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::BasicEnv env) override;
