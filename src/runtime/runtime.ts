@@ -37,6 +37,7 @@ export class Runtime {
   checkFinite = false;
   readonly #hostReaders = new WeakSet<object>();
   readonly #lock = new Lock();
+  #generation: { signal: AbortSignal; ended: Promise<void> } | undefined;
 
   /** @param maxLength positions of the longest text */
   constructor(
@@ -69,6 +70,32 @@ export class Runtime {
     } finally {
       leave();
     }
+  }
+
+  /**
+   * Begins a generation; a model makes one at a time. Waits for one that was cancelled and makes its last token.
+   * @returns what is called when it has ended
+   * @throws PersimmonError MODEL_BUSY
+   */
+  async beginGeneration(signal: AbortSignal): Promise<() => void> {
+    while (this.#generation !== undefined) {
+      if (!this.#generation.signal.aborted) throw busyError("a second generation cannot begin");
+      await this.#generation.ended;
+    }
+    let resolve: () => void = () => {};
+    const ended = new Promise<void>((done) => {
+      resolve = done;
+    });
+    this.#generation = { signal, ended };
+    return () => {
+      this.#generation = undefined;
+      resolve();
+    };
+  }
+
+  /** Throws `MODEL_BUSY` while a generation runs that was not cancelled. */
+  expectIdle(what: string): void {
+    if (this.#generation !== undefined && !this.#generation.signal.aborted) throw busyError(what);
   }
 
   async #run(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
@@ -184,7 +211,10 @@ export class Runtime {
     checks: readonly { site: string; count: Tensor }[],
   ): Promise<void> {
     await reportChecks(checks);
-    await reportWatched(watched, rows, this.interventions.at(rows.phase));
+    const interventions = this.interventions.at(rows.phase);
+    await reportWatched(watched, rows, interventions);
+    const counters = new Set([...interventions.values()].flat());
+    for (const counter of counters) if (counter.kind === "count") counter.counted(rows.positions.length);
   }
 }
 
