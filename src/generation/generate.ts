@@ -81,7 +81,8 @@ export async function generateBatch(
     );
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
-    const next = writer.finish === undefined ? await prefill(at.runtime, sequences[index], prompt, rest, signal) : [];
+    const next =
+      writer.finish === undefined ? await prefill(at.runtime, sequences[index], prompt, rest, signal) : [];
     running.push({ sequence: sequences[index], next, writer, random });
   }
   let active = running;

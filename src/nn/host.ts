@@ -45,7 +45,13 @@ export abstract class HostModule extends Module {
         );
       }
     };
-    return hostCall(x, f, width, this.constructor.name, "a HostModule; compose it of ops to stay in the plan");
+    return hostCall(
+      x,
+      f,
+      width,
+      this.constructor.name,
+      "a HostModule; compose it of ops to stay in the plan",
+    );
   }
 }
 

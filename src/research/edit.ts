@@ -75,7 +75,8 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
   const end = runtime.interventions.add({
     kind: "edit",
     ...common,
-    apply: (at, x, rows) => apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
+    apply: (at, x, rows) =>
+      apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });
   return new Edit(end, common.sites, parameters, spec.strength, limit);
 }
@@ -92,7 +93,11 @@ function operandsFor(runtime: Runtime, site: Site, spec: EditSpec, filter: EditF
       );
     }
     columnsOf(model.config, site, filter, 1);
-    return { columns: undefined, operand: undefined, rowOf: integers(rowOfPosition(filter, undefined, maxLength)) };
+    return {
+      columns: undefined,
+      operand: undefined,
+      rowOf: integers(rowOfPosition(filter, undefined, maxLength)),
+    };
   }
   const columns = columnsOf(model.config, site, filter);
   const operand = operandOf(model.config, site, spec, columns);

@@ -28,7 +28,10 @@ export function columnsOf(
   }
   const chosen = indices(heads as readonly number[], config.numAttentionHeads, `heads of ${site}`);
   const each = width / config.numAttentionHeads;
-  return Int32Array.from({ length: chosen.length * each }, (_, i) => chosen[Math.floor(i / each)] * each + (i % each));
+  return Int32Array.from(
+    { length: chosen.length * each },
+    (_, i) => chosen[Math.floor(i / each)] * each + (i % each),
+  );
 }
 
 /** The rows of numbers that an edit works with, cut to its columns; undefined where it needs none. */
@@ -98,7 +101,8 @@ function positionTest(positions: EditFilter["positions"], maxLength: number): (p
 }
 
 function indices(values: readonly number[], limit: number, what: string): Int32Array {
-  const list = Array.isArray(values) || ArrayBuffer.isView(values) ? Array.from(values as readonly number[]) : [NaN];
+  const list =
+    Array.isArray(values) || ArrayBuffer.isView(values) ? Array.from(values as readonly number[]) : [NaN];
   for (const value of list) {
     if (Number.isInteger(value) && value >= 0 && value < limit) continue;
     throw new PersimmonError(
@@ -119,7 +123,8 @@ function meanOfRows(data: Float32Array, rows: number): Float32Array {
 function selectColumns(data: Float32Array, rows: number, width: number, columns: Int32Array): Float32Array {
   const selected = new Float32Array(rows * columns.length);
   for (let row = 0; row < rows; row++) {
-    for (const [i, column] of columns.entries()) selected[row * columns.length + i] = data[row * width + column];
+    for (const [i, column] of columns.entries())
+      selected[row * columns.length + i] = data[row * width + column];
   }
   return selected;
 }

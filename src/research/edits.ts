@@ -64,12 +64,19 @@ function replace(values: EditValues, { scale = 1, ...filter }: Scaled = {}): Edi
 }
 
 /** Removes what lies along a direction (Arditi et al. 2024, "directional ablation"); its length does not matter. */
-function project(direction: Float32Array | readonly number[], { scale = 1, ...filter }: Scaled = {}): EditSpec {
+function project(
+  direction: Float32Array | readonly number[],
+  { scale = 1, ...filter }: Scaled = {},
+): EditSpec {
   return { kind: "project", values: direction, strength: finite("project: scale", scale), filter };
 }
 
 /** Limits values from below and above. */
-function clamp({ min = -Infinity, max = Infinity, ...filter }: EditFilter & { min?: number; max?: number }): EditSpec {
+function clamp({
+  min = -Infinity,
+  max = Infinity,
+  ...filter
+}: EditFilter & { min?: number; max?: number }): EditSpec {
   if (!(min <= max)) throw new PersimmonError("EDIT_INVALID", `edits.clamp: min ${min} is above max ${max}`);
   return { kind: "clamp", strength: min, limit: max, filter };
 }

@@ -41,7 +41,9 @@ export class DecodePlan extends ForwardPlan {
 
   /** Whether the plan reaches as far as this pass does. */
   suits(rows: PassRows): boolean {
-    return this.#keys === undefined || (rows.longest <= this.#keys && rows.longest > this.#keys - patternKeys);
+    return (
+      this.#keys === undefined || (rows.longest <= this.#keys && rows.longest > this.#keys - patternKeys)
+    );
   }
 
   setInputs(batch: readonly BatchEntry[], rows: PassRows): void {

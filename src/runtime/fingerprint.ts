@@ -44,8 +44,7 @@ type Parts = Record<string, unknown>;
 /** The properties of the model's own classes that must be modules. */
 function partsOf(module: object): string[] {
   if (module instanceof Persimmon) return ["embedTokens", "finalLayernorm", "lmHead"];
-  if (module instanceof DecoderLayer)
-    return ["inputLayernorm", "selfAttn", "postAttentionLayernorm", "mlp"];
+  if (module instanceof DecoderLayer) return ["inputLayernorm", "selfAttn", "postAttentionLayernorm", "mlp"];
   if (module instanceof Attention) return ["queryKeyValue", "dense"];
   if (module instanceof MLP) return ["denseHTo4h", "dense4hToH"];
   return [];

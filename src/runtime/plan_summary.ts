@@ -36,7 +36,8 @@ export class PlanSummary {
     const total = ops.reduce((sum, count) => sum + count, 0);
     const head = `${this.#plan.title}: ${count(segments.length, "segment")}, ${count(breaks.length, "break")}, ${count(total, "op")}`;
     const lines = breaks.map(
-      ({ after, label, reason }) => `  after segment ${after + 1} (${count(ops[after], "op")}): ${label} — ${reason}`,
+      ({ after, label, reason }) =>
+        `  after segment ${after + 1} (${count(ops[after], "op")}): ${label} — ${reason}`,
     );
     return [head, ...lines].join("\n");
   }

@@ -5,7 +5,7 @@ import { withRunner } from "../nn/runner.js";
 import { observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
 import { scope } from "../tensor/scope.js";
-import { onHostRead, Tensor } from "../tensor/tensor.js";
+import { onHostRead, type Tensor } from "../tensor/tensor.js";
 import { type BatchEntry, checkSequences, extendSequences } from "./batch.js";
 import { DecodePlan } from "./decode_plan.js";
 import { fingerprint } from "./fingerprint.js";
@@ -181,9 +181,7 @@ export class Runtime {
   }
 
   #call(pass: Pass, step: Parameters<Persimmon["call"]>[0]): Tensor {
-    return withNames(this.model, () =>
-      observed(pass, () => withRunner(pass, () => this.model.call(step))),
-    );
+    return withNames(this.model, () => observed(pass, () => withRunner(pass, () => this.model.call(step))));
   }
 
   #settings(rows: PassRows, options: ForwardOptions): PassSettings {
