@@ -7,12 +7,14 @@ namespace persimmon {
 
 namespace {
 
-// edit(stream, out, x, rows, width, kind, positions | null, rowOf | null, positionCount, operandRows, columns | null,
+// edit(stream, out, x, rows, width, kind, positions | null, rowOf | null, positionCount, operandRows, columns
+// | null,
 //      columnCount, operand | null, parameters, seed)
 void edit(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(3), width = call.integer(4), kind = call.integer(5);
-  const int64_t positionCount = call.integer(8), operandRows = call.integer(9), columnCount = call.integer(11);
+  const int64_t positionCount = call.integer(8), operandRows = call.integer(9),
+                columnCount = call.integer(11);
   const int64_t count = OpCall::product({rows, width});
   float* out = call.floats(1, count);
   const float* x = call.floats(2, count);
@@ -27,10 +29,10 @@ void edit(const Napi::CallbackInfo& info) {
   edit.operand = call.optionalFloats(12, OpCall::product({operandRows, columnCount}));
   edit.parameters = call.floats(13, 2);
   edit.seed = scramble(static_cast<uint64_t>(call.integer(14)));
-  const bool needsOperand =
-      kind == 1 || kind == 3 || kind == 4;  // kAdd, kReplace, kProject
+  const bool needsOperand = kind == 1 || kind == 3 || kind == 4;  // kAdd, kReplace, kProject
   call.require(kind <= 6, 5, "there is no such edit");
-  call.require(!needsOperand || (edit.operand != nullptr && operandRows > 0), 12, "this edit needs an operand");
+  call.require(!needsOperand || (edit.operand != nullptr && operandRows > 0), 12,
+               "this edit needs an operand");
   call.require(edit.rowOf == nullptr || (edit.positions != nullptr && positionCount > 0), 7,
                "rows by position need positions");
   call.require(edit.columns != nullptr || columnCount <= width, 11, "more columns than the row has");

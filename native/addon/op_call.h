@@ -112,7 +112,8 @@ class OpCall {
     constexpr double kLargest = 9007199254740992.0;
     const double number = failed_ || !value.IsNumber() ? -1.0 : value.As<Napi::Number>().DoubleValue();
     if (!(number >= 0 && number <= kLargest)) return refuse(index, "expected a whole number from 0"), 0;
-    if (stream_->isRecording()) description_.append(1, ' ').append(std::to_string(static_cast<int64_t>(number)));
+    if (stream_->isRecording())
+      description_.append(1, ' ').append(std::to_string(static_cast<int64_t>(number)));
     return static_cast<int64_t>(number);
   }
 

@@ -1,5 +1,5 @@
-// A plan: ops that were recorded while they ran for the first time, to be run again as they are. It is cut into
-// segments; between two of them JavaScript has a turn. Replaying a segment is one command of the stream.
+// A plan: ops that were recorded while they ran for the first time, to be run again as they are. It is cut
+// into segments; between two of them JavaScript has a turn. Replaying a segment is one command of the stream.
 #pragma once
 
 #include <memory>
@@ -36,7 +36,8 @@ class Plan {
   int end();
   // Enqueues the segment. False when there is no such segment or it is still being recorded.
   bool replay(size_t segment);
-  // Overwrites the free blocks of the arena with NaN in stream order: a replay must not depend on what they held.
+  // Overwrites the free blocks of the arena with NaN in stream order: a replay must not depend on what they
+  // held.
   void poison();
 
   const std::vector<std::shared_ptr<Segment>>& segments() const { return segments_; }

@@ -13,13 +13,13 @@ inline uint64_t scramble(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// The sum of four uniform draws (Irwin-Hall), shifted and scaled to mean 0 and variance 1: close enough to a normal
-// number for weights of benchmarks and for noise.
+// The sum of four uniform draws (Irwin-Hall), shifted and scaled to mean 0 and variance 1: close enough to a
+// normal number for weights of benchmarks and for noise.
 inline float nearNormal(uint64_t counter) {
   const uint64_t bits = scramble(counter);
-  const double sum =
-      static_cast<double>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48)) /
-      65536.0;
+  const double sum = static_cast<double>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) +
+                                         (bits >> 48)) /
+                     65536.0;
   return static_cast<float>((sum - 2.0) * 1.7320508075688772);
 }
 

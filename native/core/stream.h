@@ -31,8 +31,8 @@ class Stream {
 
   void enqueue(Command command);
 
-  // Enqueues an op, and records it in the segment that is being recorded, if there is one. The recording is known to
-  // the JavaScript thread only, which makes all of the calls from here to `memory`.
+  // Enqueues an op, and records it in the segment that is being recorded, if there is one. The recording is
+  // known to the JavaScript thread only, which makes all of the calls from here to `memory`.
   void launch(Command command, std::string description);
   void startRecording(std::shared_ptr<Segment> segment, std::shared_ptr<Arena> arena);
   void stopRecording();

@@ -1,5 +1,5 @@
-// Edits of values inside a forward pass. Rows are few and nothing here is read twice, so plain loops do: an edit of one
-// row of 16,384 takes about 4 us, a thousandth of a decode step of the 8B.
+// Edits of values inside a forward pass. Rows are few and nothing here is read twice, so plain loops do: an
+// edit of one row of 16,384 takes about 4 us, a thousandth of a decode step of the 8B.
 #include <algorithm>
 #include <cstring>
 
@@ -41,7 +41,8 @@ float edited(const Edit& edit, float x, float operand, int64_t position, int64_t
   return x;
 }
 
-void editRow(const Edit& edit, float* out, const float* x, int64_t width, int64_t position, const float* operand) {
+void editRow(const Edit& edit, float* out, const float* x, int64_t width, int64_t position,
+             const float* operand) {
   const auto column = [&](int64_t i) { return edit.columns == nullptr ? i : int64_t{edit.columns[i]}; };
   const auto inside = [&](int64_t at) { return at >= 0 && at < width; };
   if (edit.kind == EditKind::kProject) {

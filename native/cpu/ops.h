@@ -150,7 +150,8 @@ void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t k
                      const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
                      const CacheView& cache);
 
-/** What an edit does with a value x at a place, given its operand d there; `strength` and `limit` are numbers. */
+/** What an edit does with a value x at a place, given its operand d there; `strength` and `limit` are
+ * numbers. */
 enum class EditKind : int32_t {
   kSet = 0,      // strength
   kAdd = 1,      // x + strength * d
@@ -161,7 +162,8 @@ enum class EditKind : int32_t {
   kNoise = 6,    // x + strength * a near-normal number that depends on the seed, the position and the column
 };
 
-/** Where an edit applies and with what. Pointers may be null: then it applies everywhere, or needs no operand. */
+/** Where an edit applies and with what. Pointers may be null: then it applies everywhere, or needs no
+ * operand. */
 struct Edit {
   EditKind kind;
   const int32_t* positions;  // [rows], of each row in its text
