@@ -66,17 +66,22 @@ StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<St
   settle_ = Napi::ThreadSafeFunction::New(info.Env(), Napi::Function(), "persimmon stream", 0, 1);
   settle_.Unref(info.Env());
   // Hooks run last in, first out: the stream stops before the thread-safe function that it calls is closed.
-  napi_add_env_cleanup_hook(info.Env(), &StreamObject::stop, stream_.get());
+  napi_add_env_cleanup_hook(info.Env(), &StreamObject::stop, this);
 }
 
 void StreamObject::Finalize(Napi::BasicEnv env) {
-  if (stream_ == nullptr) return;
-  napi_remove_env_cleanup_hook(env, &StreamObject::stop, stream_.get());
+  // At the end of the environment the hook has run, and Node has closed the thread-safe function by itself.
+  if (stream_ == nullptr || environmentEnded_) return;
+  napi_remove_env_cleanup_hook(env, &StreamObject::stop, this);
   stream_->stop();
   settle_.Release();
 }
 
-void StreamObject::stop(void* stream) { static_cast<Stream*>(stream)->stop(); }
+void StreamObject::stop(void* object) {
+  auto* self = static_cast<StreamObject*>(object);
+  self->environmentEnded_ = true;
+  self->stream_->stop();
+}
 
 Stream* StreamObject::from(Napi::Value value) { return shared(value).get(); }
 

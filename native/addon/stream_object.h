@@ -32,12 +32,13 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void synchronize(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
 
-  static void stop(void* stream);
+  static void stop(void* object);
 
   std::shared_ptr<Stream> stream_;
   Napi::ThreadSafeFunction settle_;
   // Reads under way; while there are any, the event loop is kept alive.
   int pendingReads_ = 0;
+  bool environmentEnded_ = false;
 };
 
 }  // namespace persimmon
