@@ -10,6 +10,9 @@ export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
 export type { Activation, ActivationCache } from "./research/activation_cache.js";
+export type { Edit } from "./research/edit.js";
+export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
+export type { FiringCounter, FiringCounts } from "./research/firing.js";
 export { mlpSparsity, type SparsityOptions } from "./research/mlp_sparsity.js";
 export {
   type NeuronExample,

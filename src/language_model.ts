@@ -9,9 +9,15 @@ import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
 import type { ActivationCache } from "./research/activation_cache.js";
+import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/edit.js";
+import { FiringCounter } from "./research/firing.js";
+import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
 import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
-import { forward } from "./runtime/forward.js";
+import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import { KvCache, type KvSequence } from "./runtime/kv_cache.js";
+import { PlanSummary } from "./runtime/plan_summary.js";
+import { Runtime } from "./runtime/runtime.js";
+import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
 import * as ops from "./tensor/ops/index.js";
 import { Tensor } from "./tensor/tensor.js";
@@ -61,7 +67,7 @@ export class LanguageModel extends Persimmon {
   /** Folder or name that the model was loaded from. */
   readonly source: string;
   readonly #tokenizer: Tokenizer | undefined;
-  #kv: KvCache | undefined;
+  #runtime: Runtime | undefined;
 
   constructor(parts: LoadedParts) {
     super(parts.config, parts.modules);
@@ -85,18 +91,20 @@ export class LanguageModel extends Persimmon {
     return this.#tokenizer;
   }
 
-  /** The key-value cache that this model's sequences share; its address space is reserved at the first use. */
+  /** The key-value cache that this model's sequences share. */
   get kv(): KvCache {
-    this.#kv ??= new KvCache(
-      this.device,
-      {
-        layers: this.config.numHiddenLayers,
-        heads: this.config.numAttentionHeads,
-        headDim: this.config.headDim,
-      },
-      kvContexts * this.maxLength,
-    );
-    return this.#kv;
+    return this.runtime.kv;
+  }
+
+  /** For the research tools: runs the forward passes. The address space of the KV cache is reserved at the first use. */
+  get runtime(): Runtime {
+    this.#runtime ??= new Runtime(this, this.device, this.#makeCache(), this.maxLength);
+    return this.#runtime;
+  }
+
+  #makeCache(): KvCache {
+    const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = this.config;
+    return new KvCache(this.device, { layers, heads, headDim }, kvContexts * this.maxLength);
   }
 
   /** A token as the tokenizer has it (`▁` stands for a space); the id as text where there is no tokenizer. */
@@ -175,9 +183,9 @@ export class LanguageModel extends Persimmon {
     const ids = this.encodePrompt(prompt, options.bos, sequence.length);
     const signal = interruptSignal(options.signal);
     try {
-      const rest = await prefill(this.#generator(), sequence, ids, prefillChunk, signal);
+      const rest = await prefill(this.runtime, sequence, ids, prefillChunk, signal);
       throwIfInterrupted(signal);
-      using logits = forward(this, this.device, this.kv, [{ sequence, ids: rest, logits: "last" }]);
+      using logits = await this.runtime.forward([{ sequence, ids: rest, logits: "last" }]);
       await logits.data();
       return sequence;
     } catch (error) {
@@ -192,7 +200,54 @@ export class LanguageModel extends Persimmon {
     options: CacheOptions & { bos?: boolean },
   ): Promise<{ logits: Logits; cache: ActivationCache }> {
     const ids = this.encodePrompt(prompt, options?.bos);
-    return runWithCache({ model: this, device: this.device, kv: this.kv }, ids, options);
+    return runWithCache(this.runtime, ids, options);
+  }
+
+  /**
+   * Changes the values at a site inside the graph, in every pass until it is disposed of (`using` does so at the end of a
+   * block). `edit.scale` may be changed at any time.
+   * @param site one site, or several with `*`
+   * @param spec one of `edits`, such as `edits.add(direction, { scale: 4 })`
+   * @throws PersimmonError SITE_UNKNOWN, EDIT_INVALID, MODEL_BUSY
+   */
+  edit(site: Site, spec: EditSpec, filter: EditFilter = {}): Edit {
+    return makeEdit(this.runtime, site, spec, filter);
+  }
+
+  /**
+   * Runs JavaScript on the values at a site, in the middle of every pass: the graph breaks there. The hook changes `x.data`
+   * in place or returns a Float32Array of the same length.
+   * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, MODEL_BUSY
+   */
+  hook(site: Site, run: HookFunction, options: InterventionOptions = {}): Disposable & { dispose(): void } {
+    return makeHook(this.runtime, site, run, options);
+  }
+
+  /**
+   * Calls a function with a copy of the values at a site after every pass. The graph stays whole.
+   * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, MODEL_BUSY
+   */
+  watch(site: Site, see: WatchFunction, options: InterventionOptions = {}): Disposable & { dispose(): void } {
+    return makeWatch(this.runtime, site, see, options);
+  }
+
+  /** Counts, inside the graph, how often each value at a site is above 0; see `FiringCounter`. */
+  countFiring(site: Site = "layers.*.mlp.act", options: InterventionOptions = {}): FiringCounter {
+    return new FiringCounter(this.runtime, site, options);
+  }
+
+  /** What the last generation recorded: segments, breaks, and why each break is there. */
+  plan(): PlanSummary {
+    return new PlanSummary(this.runtime.plans.latest);
+  }
+
+  /** Whether values that edits and hooks make are searched for NaN and infinite numbers, which then fail the pass; false. */
+  get checkFinite(): boolean {
+    return this.runtime.checkFinite;
+  }
+
+  set checkFinite(on: boolean) {
+    this.runtime.checkFinite = on;
   }
 
   /**
@@ -242,10 +297,12 @@ export class LanguageModel extends Persimmon {
     const before = options.kv?.length ?? 0;
     const ids = prompts.map((prompt) => this.encodePrompt(prompt, options.bos, before));
     const signal = interruptSignal(options.signal, cancelled);
+    const end = await this.runtime.beginGeneration(signal);
     const sequences = prompts.map(() => options.kv ?? this.kv.createSequence());
     try {
       return await generateBatch(this.#generator(), ids, sequences, sampling, signal, emit);
     } finally {
+      end();
       if (options.kv === undefined) for (const sequence of sequences) sequence.release();
     }
   }
@@ -257,7 +314,7 @@ export class LanguageModel extends Persimmon {
     for (let start = 0; start < ids.length; start += prefillChunk) {
       throwIfInterrupted(signal);
       const chunk = ids.slice(start, start + prefillChunk);
-      using logits = forward(this, this.device, this.kv, [{ sequence, ids: chunk, logits: "all" }]);
+      using logits = await this.runtime.forward([{ sequence, ids: chunk, logits: "all" }]);
       await use(logits);
     }
   }
@@ -270,9 +327,7 @@ export class LanguageModel extends Persimmon {
   #generator(): Generator {
     const tokenizer = this.#tokenizer;
     return {
-      model: this,
-      device: this.device,
-      kv: this.kv,
+      runtime: this.runtime,
       eosTokenIds: this.eosTokenIds,
       maxLength: this.maxLength,
       decodeStream: (prompt) =>

@@ -47,6 +47,23 @@ export interface NativeStream {
   statistics(): MemoryStatistics;
 }
 
+/** Ops recorded while they ran for the first time, cut into segments, to be run again as they are. */
+export interface NativePlan {
+  /** From now on until `end`, ops and writes are recorded too, and memory comes from the plan. Throws `PLAN_RECORDING`. */
+  begin(): void;
+  /** Ends the segment: the number of its ops. */
+  end(): number;
+  /** Runs a segment again, with one command. */
+  replay(segment: number): void;
+  /** For tests: overwrites what the plan's free memory holds with NaN. */
+  poison(): void;
+  /** The ops of each segment, with their sizes. */
+  describe(): string[][];
+  /** Bytes of the plan's memory. */
+  bytes(): number;
+  release(): void;
+}
+
 /** Sizes that the attention ops share; see native/cpu/ops.h for the layout of the cache pages. */
 export interface AttentionSizes {
   tokens: number;
@@ -73,6 +90,7 @@ type CacheArguments = [
 
 export interface NativeAddon {
   Stream: new (threads: number) => NativeStream;
+  Plan: new (stream: NativeStream) => NativePlan;
   /** The instruction set in use: "avx512-bf16", "avx512", "avx2" or "portable". */
   instructionSet(): string;
   /** Chooses another one; false where this CPU lacks it. For tests and benchmarks. */
@@ -211,6 +229,31 @@ export interface NativeAddon {
     deviation: number,
     seed: number,
   ): void;
+  /**
+   * out = x with an edit applied; see `Edit` in native/cpu/ops.h. `rowOf` [positionCount] gives the row of the operand for
+   * each position, −1 where the edit does not apply. `parameters` holds strength and limit.
+   */
+  edit(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    rows: number,
+    width: number,
+    kind: number,
+    positions: Optional,
+    rowOf: Optional,
+    positionCount: number,
+    operandRows: number,
+    columns: Optional,
+    columnCount: number,
+    operand: Optional,
+    parameters: Buffer,
+    seed: number,
+  ): void;
+  /** counts[column] += rows of x [rows, width] above 0 there; counts are int32. */
+  countPositive(stream: NativeStream, counts: Buffer, x: Buffer, rows: number, width: number): void;
+  /** found[0] += elements of x that are NaN or infinite; found is int32. */
+  countNonFinite(stream: NativeStream, found: Buffer, x: Buffer, count: number): void;
   /** Writes the gigabytes a second of one pass over `x` into the one float of `out`. */
   readBandwidth(stream: NativeStream, x: Buffer, out: Buffer): void;
 }

@@ -4,6 +4,7 @@
 #include "buffer.h"
 #include "instance.h"
 #include "ops.h"
+#include "plan_object.h"
 #include "stream_object.h"
 
 namespace persimmon {
@@ -24,6 +25,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   instance->bufferConstructor = Napi::Persistent(Buffer::define(env));
   env.SetInstanceData(instance);
   exports.Set("Stream", StreamObject::define(env));
+  exports.Set("Plan", PlanObject::define(env));
   exports.Set("instructionSet", Napi::Function::New<instructionSet>(env, "instructionSet"));
   exports.Set("setInstructionSet", Napi::Function::New<setInstructionSet>(env, "setInstructionSet"));
   exportElementwiseOps(exports);
@@ -31,6 +33,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportAttentionOps(exports);
   exportSamplingOps(exports);
   exportConversionOps(exports);
+  exportInterventionOps(exports);
   return exports;
 }
 

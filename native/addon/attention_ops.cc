@@ -190,13 +190,12 @@ void attentionValues(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportAttentionOps(Napi::Object exports) {
-  Napi::Env env = exports.Env();
-  exports.Set("fusedAttention", Napi::Function::New<fusedAttention>(env, "fusedAttention"));
-  exports.Set("splitHeads", Napi::Function::New<splitHeads>(env, "splitHeads"));
-  exports.Set("rotary", Napi::Function::New<rotary>(env, "rotary"));
-  exports.Set("cacheAppend", Napi::Function::New<cacheAppend>(env, "cacheAppend"));
-  exports.Set("attentionPattern", Napi::Function::New<attentionPattern>(env, "attentionPattern"));
-  exports.Set("attentionValues", Napi::Function::New<attentionValues>(env, "attentionValues"));
+  exportOp<fusedAttention>(exports, "fusedAttention");
+  exportOp<splitHeads>(exports, "splitHeads");
+  exportOp<rotary>(exports, "rotary");
+  exportOp<cacheAppend>(exports, "cacheAppend");
+  exportOp<attentionPattern>(exports, "attentionPattern");
+  exportOp<attentionValues>(exports, "attentionValues");
 }
 
 }  // namespace persimmon

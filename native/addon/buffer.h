@@ -25,6 +25,7 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
   size_t bytes() const { return bytes_; }
   cpu::DType dtype() const { return dtype_; }
   bool isOn(const Stream& stream) const { return storage_->isOn(stream); }
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
 
  private:
   Napi::Value view(const Napi::CallbackInfo& info);

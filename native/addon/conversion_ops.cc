@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../core/scramble.h"
 #include "op_call.h"
 #include "ops.h"
 
@@ -16,9 +17,8 @@ int64_t elementBytes(cpu::DType dtype) {
 // float16 in
 void convert(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  Buffer* out = call.failed() ? nullptr : Buffer::from(info[1]);
-  Buffer* x = out == nullptr ? nullptr : Buffer::from(info[2]);
-  if (x == nullptr) return;
+  Buffer* out = call.buffer(1);
+  Buffer* x = call.buffer(2);
   const int64_t count = call.integer(3);
   if (call.failed()) return;
   const cpu::DType to = out->dtype(), from = x->dtype();
@@ -54,9 +54,8 @@ void convert(const Napi::CallbackInfo& info) {
 // copyBytes(stream, out, outOffset, x, offset, bytes)
 void copyBytes(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  Buffer* out = call.failed() ? nullptr : Buffer::from(info[1]);
-  Buffer* x = out == nullptr ? nullptr : Buffer::from(info[3]);
-  if (x == nullptr) return;
+  Buffer* out = call.buffer(1);
+  Buffer* x = call.buffer(3);
   const int64_t outOffset = call.integer(2), offset = call.integer(4), bytes = call.integer(5);
   if (call.failed()) return;
   if (outOffset < 0 || offset < 0 || bytes < 0 || outOffset + bytes > static_cast<int64_t>(out->bytes()) ||
@@ -69,21 +68,10 @@ void copyBytes(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool&) { std::memmove(target, source, static_cast<size_t>(bytes)); });
 }
 
-// One step of splitmix64: a fixed, fast scrambling of a counter (Steele, Lea and Flood 2014).
-uint64_t scramble(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-// fillNormal(stream, out, count, mean, deviation, seed): independent of the number of threads. The
-// distribution is that of the sum of four uniform draws (Irwin-Hall), close enough to a normal one for
-// weights of benchmarks and tests.
+// fillNormal(stream, out, count, mean, deviation, seed): independent of the number of threads
 void fillNormal(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  Buffer* out = call.failed() ? nullptr : Buffer::from(info[1]);
-  if (out == nullptr) return;
+  Buffer* out = call.buffer(1);
   const int64_t count = call.integer(2);
   const float mean = call.number(3), deviation = call.number(4);
   const uint64_t seed = scramble(static_cast<uint64_t>(call.integer(5)));
@@ -99,12 +87,7 @@ void fillNormal(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool& pool) {
     pool.parallel([=](int part, int parts) {
       for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
-        const uint64_t bits = scramble(seed + static_cast<uint64_t>(i));
-        const double sum = static_cast<double>((bits & 0xffff) + ((bits >> 16) & 0xffff) +
-                                               ((bits >> 32) & 0xffff) + (bits >> 48)) /
-                           65536.0;
-        // Four uniform draws have mean 2 and variance 1/3.
-        const float value = mean + deviation * static_cast<float>((sum - 2.0) * 1.7320508075688772);
+        const float value = mean + deviation * nearNormal(seed + static_cast<uint64_t>(i));
         uint32_t word;
         std::memcpy(&word, &value, sizeof(word));
         if (dtype == cpu::DType::kFloat32) {
@@ -122,7 +105,7 @@ void fillNormal(const Napi::CallbackInfo& info) {
 // pass over x
 void readBandwidth(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  Buffer* x = call.failed() ? nullptr : Buffer::from(info[1]);
+  Buffer* x = call.buffer(1);
   float* out = x == nullptr ? nullptr : call.floats(2, 1);
   if (out == nullptr) return;
   const uint8_t* data = x->data();
@@ -133,11 +116,10 @@ void readBandwidth(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportConversionOps(Napi::Object exports) {
-  Napi::Env env = exports.Env();
-  exports.Set("convert", Napi::Function::New<convert>(env, "convert"));
-  exports.Set("copyBytes", Napi::Function::New<copyBytes>(env, "copyBytes"));
-  exports.Set("fillNormal", Napi::Function::New<fillNormal>(env, "fillNormal"));
-  exports.Set("readBandwidth", Napi::Function::New<readBandwidth>(env, "readBandwidth"));
+  exportOp<convert>(exports, "convert");
+  exportOp<copyBytes>(exports, "copyBytes");
+  exportOp<fillNormal>(exports, "fillNormal");
+  exportOp<readBandwidth>(exports, "readBandwidth");
 }
 
 }  // namespace persimmon

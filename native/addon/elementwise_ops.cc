@@ -43,11 +43,10 @@ void rowOp(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportElementwiseOps(Napi::Object exports) {
-  Napi::Env env = exports.Env();
-  exports.Set("add", Napi::Function::New<add>(env, "add"));
-  exports.Set("reluSquared", Napi::Function::New<reluSquared>(env, "reluSquared"));
-  exports.Set("softmax", Napi::Function::New<rowOp<cpu::softmax>>(env, "softmax"));
-  exports.Set("logSoftmax", Napi::Function::New<rowOp<cpu::logSoftmax>>(env, "logSoftmax"));
+  exportOp<add>(exports, "add");
+  exportOp<reluSquared>(exports, "reluSquared");
+  exportOp<rowOp<cpu::softmax>>(exports, "softmax");
+  exportOp<rowOp<cpu::logSoftmax>>(exports, "logSoftmax");
 }
 
 }  // namespace persimmon

@@ -59,10 +59,9 @@ void layerNorm(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportMatrixOps(Napi::Object exports) {
-  Napi::Env env = exports.Env();
-  exports.Set("embedding", Napi::Function::New<embedding>(env, "embedding"));
-  exports.Set("linear", Napi::Function::New<linear>(env, "linear"));
-  exports.Set("layerNorm", Napi::Function::New<layerNorm>(env, "layerNorm"));
+  exportOp<embedding>(exports, "embedding");
+  exportOp<linear>(exports, "linear");
+  exportOp<layerNorm>(exports, "layerNorm");
 }
 
 }  // namespace persimmon

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "../core/plan.h"
 #include "buffer.h"
 #include "errors.h"
 #include "stream_object.h"
@@ -20,6 +21,9 @@ class OpCall {
  public:
   explicit OpCall(const Napi::CallbackInfo& info) : info_(info), stream_(StreamObject::from(info[0])) {
     failed_ = stream_ == nullptr;
+    if (!failed_ && stream_->isRecording() && info.Data() != nullptr) {
+      description_ = static_cast<const char*>(info.Data());
+    }
   }
 
   // True after any argument was refused; a JavaScript exception is then pending.
@@ -68,8 +72,19 @@ class OpCall {
   int32_t* integers(int index, int64_t count) {
     return static_cast<int32_t*>(bytes(index, count, sizeof(int32_t), cpu::DType::kInt32));
   }
+  int32_t* optionalIntegers(int index, int64_t count) {
+    return absent(index) ? nullptr : integers(index, count);
+  }
   // null or undefined where the op can do without
   float* optionalFloats(int index, int64_t count) { return absent(index) ? nullptr : floats(index, count); }
+
+  // A buffer of any dtype and size, which the op checks itself.
+  Buffer* buffer(int index) {
+    Buffer* found = failed_ ? nullptr : Buffer::from(info_[index]);
+    if (found == nullptr || !isHere(*found, index)) return refuse(), nullptr;
+    keepForReplay(*found);
+    return found;
+  }
 
   // A weight of float32 or bfloat16 elements; absent weights have no data.
   cpu::Weight weight(int index, int64_t count) {
@@ -83,10 +98,12 @@ class OpCall {
     if (!holds(*buffer, count, half ? 2 : 4))
       return refuse(index, "the buffer is smaller than the sizes say");
     if (!isHere(*buffer, index)) return refuse();
+    keepForReplay(*buffer);
     return {buffer->data(), buffer->dtype()};
   }
 
-  void enqueue(Command command) { stream_->enqueue(std::move(command)); }
+  // Puts the op on the stream, and into the plan that is being recorded, if one is.
+  void enqueue(Command command) { stream_->launch(std::move(command), std::move(description_)); }
 
  private:
   bool absent(int index) const { return info_[index].IsNull() || info_[index].IsUndefined(); }
@@ -95,7 +112,15 @@ class OpCall {
     constexpr double kLargest = 9007199254740992.0;
     const double number = failed_ || !value.IsNumber() ? -1.0 : value.As<Napi::Number>().DoubleValue();
     if (!(number >= 0 && number <= kLargest)) return refuse(index, "expected a whole number from 0"), 0;
+    if (stream_->isRecording())
+      description_.append(1, ' ').append(std::to_string(static_cast<int64_t>(number)));
     return static_cast<int64_t>(number);
+  }
+
+  // A plan holds what its ops use and does not own. Its own blocks it must not hold: they are used again.
+  void keepForReplay(const Buffer& buffer) {
+    if (!stream_->isRecording() || buffer.storage()->isFrom(*stream_->memory())) return;
+    stream_->segment()->storages.insert(buffer.storage());
   }
 
   // Only its own stream knows when a buffer is written and when its memory may be used again.
@@ -125,6 +150,7 @@ class OpCall {
       return nullptr;
     }
     if (!isHere(*buffer, index)) return refuse(), nullptr;
+    keepForReplay(*buffer);
     return buffer->data();
   }
 
@@ -140,6 +166,13 @@ class OpCall {
   const Napi::CallbackInfo& info_;
   Stream* stream_;
   bool failed_ = false;
+  std::string description_;
 };
+
+// Makes an op a function of the addon. Its name travels with it, for the descriptions of plans.
+template <void (*op)(const Napi::CallbackInfo&)>
+void exportOp(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<op>(exports.Env(), name, const_cast<char*>(name)));
+}
 
 }  // namespace persimmon

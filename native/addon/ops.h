@@ -10,5 +10,6 @@ void exportMatrixOps(Napi::Object exports);
 void exportAttentionOps(Napi::Object exports);
 void exportSamplingOps(Napi::Object exports);
 void exportConversionOps(Napi::Object exports);
+void exportInterventionOps(Napi::Object exports);
 
 }  // namespace persimmon

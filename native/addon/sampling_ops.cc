@@ -61,10 +61,9 @@ void gatherLogProbability(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportSamplingOps(Napi::Object exports) {
-  Napi::Env env = exports.Env();
-  exports.Set("argmax", Napi::Function::New<argmax>(env, "argmax"));
-  exports.Set("sample", Napi::Function::New<sample>(env, "sample"));
-  exports.Set("gatherLogProbability", Napi::Function::New<gatherLogProbability>(env, "gatherLogProbability"));
+  exportOp<argmax>(exports, "argmax");
+  exportOp<sample>(exports, "sample");
+  exportOp<gatherLogProbability>(exports, "gatherLogProbability");
 }
 
 }  // namespace persimmon

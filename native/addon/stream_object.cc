@@ -66,36 +66,44 @@ StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<St
   settle_ = Napi::ThreadSafeFunction::New(info.Env(), Napi::Function(), "persimmon stream", 0, 1);
   settle_.Unref(info.Env());
   // Hooks run last in, first out: the stream stops before the thread-safe function that it calls is closed.
-  napi_add_env_cleanup_hook(info.Env(), &StreamObject::stop, stream_.get());
+  napi_add_env_cleanup_hook(info.Env(), &StreamObject::stop, this);
 }
 
 void StreamObject::Finalize(Napi::BasicEnv env) {
-  if (stream_ == nullptr) return;
-  napi_remove_env_cleanup_hook(env, &StreamObject::stop, stream_.get());
+  // At the end of the environment the hook has run, and Node has closed the thread-safe function by itself.
+  if (stream_ == nullptr || environmentEnded_) return;
+  napi_remove_env_cleanup_hook(env, &StreamObject::stop, this);
   stream_->stop();
   settle_.Release();
 }
 
-void StreamObject::stop(void* stream) { static_cast<Stream*>(stream)->stop(); }
+void StreamObject::stop(void* object) {
+  auto* self = static_cast<StreamObject*>(object);
+  self->environmentEnded_ = true;
+  self->stream_->stop();
+}
 
-Stream* StreamObject::from(Napi::Value value) {
+Stream* StreamObject::from(Napi::Value value) { return shared(value).get(); }
+
+std::shared_ptr<Stream> StreamObject::shared(Napi::Value value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kStreamTag)) {
     throwCoded(value.Env(), "NATIVE_ARGUMENT", "expected a native stream");
     return nullptr;
   }
-  return Unwrap(value.As<Napi::Object>())->stream_.get();
+  return Unwrap(value.As<Napi::Object>())->stream_;
 }
 
 // allocate(bytes, dtype): uninitialised memory from the arena
 Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
   const double bytes = sizeOf(info[0]);
   if (bytes < 0) return info.Env().Undefined();
-  MappedMemory memory = stream_->arena().take(static_cast<size_t>(bytes));
+  const std::shared_ptr<Arena>& arena = stream_->memory();
+  MappedMemory memory = arena->take(static_cast<size_t>(bytes));
   if (!memory) {
     throwCoded(info.Env(), "OUT_OF_MEMORY", "the system has no " + megabytes(bytes) + " left for a tensor");
     return info.Env().Undefined();
   }
-  auto storage = std::make_shared<Storage>(stream_, std::move(memory), Storage::Kind::kArena);
+  auto storage = std::make_shared<Storage>(stream_, std::move(memory), arena);
   return Buffer::create(info.Env(), std::move(storage), 0, static_cast<size_t>(bytes), dtypeOf(info[1]));
 }
 
@@ -108,7 +116,7 @@ Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
     throwCoded(info.Env(), "OUT_OF_MEMORY", "the system cannot reserve " + megabytes(bytes));
     return info.Env().Undefined();
   }
-  auto storage = std::make_shared<Storage>(stream_, std::move(memory), Storage::Kind::kOwned);
+  auto storage = std::make_shared<Storage>(stream_, std::move(memory));
   return Buffer::create(info.Env(), std::move(storage), 0, static_cast<size_t>(bytes), dtypeOf(info[1]));
 }
 
@@ -122,7 +130,7 @@ Napi::Value StreamObject::mapFile(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   const size_t bytes = memory.bytes();
-  auto storage = std::make_shared<Storage>(stream_, std::move(memory), Storage::Kind::kOwned);
+  auto storage = std::make_shared<Storage>(stream_, std::move(memory));
   return Buffer::create(info.Env(), std::move(storage), 0, bytes, cpu::DType::kFloat32);
 }
 
@@ -141,9 +149,11 @@ void StreamObject::write(const Napi::CallbackInfo& info) {
     return;
   }
   uint8_t* target = buffer->data() + static_cast<size_t>(offset);
-  stream_->enqueue(
+  // Recorded like an op: a module that makes a constant in its forward pass finds it there in each replay.
+  stream_->launch(
       [target, bytes = std::string(reinterpret_cast<const char*>(source.Data()), source.ByteLength())](
-          ThreadPool&) { std::memcpy(target, bytes.data(), bytes.size()); });
+          ThreadPool&) { std::memcpy(target, bytes.data(), bytes.size()); },
+      "write " + std::to_string(source.ByteLength()));
 }
 
 // read(buffer, byteOffset, byteLength): Promise<ArrayBuffer>

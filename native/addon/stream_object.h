@@ -15,6 +15,7 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   static Napi::Function define(Napi::Env env);
   // The stream behind a JavaScript value, or nullptr with a pending exception.
   static Stream* from(Napi::Value value);
+  static std::shared_ptr<Stream> shared(Napi::Value value);
 
   explicit StreamObject(const Napi::CallbackInfo& info);
   void Finalize(Napi::BasicEnv env) override;
@@ -31,12 +32,13 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void synchronize(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
 
-  static void stop(void* stream);
+  static void stop(void* object);
 
   std::shared_ptr<Stream> stream_;
   Napi::ThreadSafeFunction settle_;
   // Reads under way; while there are any, the event loop is kept alive.
   int pendingReads_ = 0;
+  bool environmentEnded_ = false;
 };
 
 }  // namespace persimmon

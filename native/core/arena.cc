@@ -62,6 +62,11 @@ void Arena::giveBack(MappedMemory memory) {
   for (auto& block : surplus) discard_(std::move(block));
 }
 
+void Arena::forEachFree(const std::function<void(uint8_t*, size_t)>& use) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& [size, block] : free_) use(block.data(), size);
+}
+
 ArenaStatistics Arena::statistics() const {
   std::lock_guard lock(mutex_);
   return statistics_;

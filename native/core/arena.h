@@ -29,6 +29,8 @@ class Arena {
   MappedMemory take(size_t bytes);
   void giveBack(MappedMemory memory);
   ArenaStatistics statistics() const;
+  // Calls `use` with each block that is free now.
+  void forEachFree(const std::function<void(uint8_t* data, size_t bytes)>& use) const;
 
  private:
   const size_t cacheLimit_;

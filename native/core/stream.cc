@@ -3,6 +3,9 @@
 #include <exception>
 #include <utility>
 
+#include "plan.h"
+#include "storage.h"
+
 namespace persimmon {
 
 namespace {
@@ -22,10 +25,10 @@ std::unique_ptr<ThreadPool> makePool(int threads) {
 }  // namespace
 
 Stream::Stream(int threads)
-    : threads_(threads), arena_(kArenaCacheBytes, [this](MappedMemory memory) {
+    : threads_(threads), arena_(std::make_shared<Arena>(kArenaCacheBytes, [this](MappedMemory memory) {
         auto held = std::make_shared<MappedMemory>(std::move(memory));
         enqueue([held](ThreadPool&) { *held = MappedMemory(); });
-      }) {
+      })) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -52,6 +55,24 @@ void Stream::enqueue(Command command) {
     queue_.push_back(std::move(command));
   }
   wake_.notify_one();
+}
+
+void Stream::launch(Command command, std::string description) {
+  if (segment_ != nullptr) {
+    segment_->commands.push_back(command);
+    segment_->descriptions.push_back(std::move(description));
+  }
+  enqueue(std::move(command));
+}
+
+void Stream::startRecording(std::shared_ptr<Segment> segment, std::shared_ptr<Arena> arena) {
+  segment_ = std::move(segment);
+  planArena_ = std::move(arena);
+}
+
+void Stream::stopRecording() {
+  segment_ = nullptr;
+  planArena_ = nullptr;
 }
 
 void Stream::synchronize() {

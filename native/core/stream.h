@@ -15,6 +15,8 @@
 
 namespace persimmon {
 
+struct Segment;
+
 // One piece of work. It captures raw pointers: the arena guarantees that they stay valid in stream order.
 using Command = std::function<void(ThreadPool&)>;
 
@@ -28,19 +30,33 @@ class Stream {
   void stop();
 
   void enqueue(Command command);
+
+  // Enqueues an op, and records it in the segment that is being recorded, if there is one. The recording is
+  // known to the JavaScript thread only, which makes all of the calls from here to `memory`.
+  void launch(Command command, std::string description);
+  void startRecording(std::shared_ptr<Segment> segment, std::shared_ptr<Arena> arena);
+  void stopRecording();
+  bool isRecording() const { return segment_ != nullptr; }
+  // The segment that is being recorded, or nullptr.
+  Segment* segment() const { return segment_.get(); }
+  // Where new tensors come from: the arena of the plan that is being recorded, or else the stream's own.
+  const std::shared_ptr<Arena>& memory() const { return isRecording() ? planArena_ : arena_; }
+
   // Blocks until everything enqueued so far has run.
   void synchronize();
   // What went wrong in a command since the last call, empty if nothing did. A command that fails (working
   // memory that the system does not have) leaves its output undefined; whoever reads afterwards asks here.
   std::string takeError();
   int threads() const { return threads_; }
-  Arena& arena() { return arena_; }
+  Arena& arena() { return *arena_; }
 
  private:
   void run();
 
   const int threads_;
-  Arena arena_;
+  const std::shared_ptr<Arena> arena_;
+  std::shared_ptr<Segment> segment_;
+  std::shared_ptr<Arena> planArena_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;

@@ -150,6 +150,42 @@ void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t k
                      const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
                      const CacheView& cache);
 
+/** What an edit does with a value x at a place, given its operand d there; `strength` and `limit` are
+ * numbers. */
+enum class EditKind : int32_t {
+  kSet = 0,      // strength
+  kAdd = 1,      // x + strength * d
+  kScale = 2,    // x * strength
+  kReplace = 3,  // x + strength * (d - x), and exactly d where the strength is 1
+  kProject = 4,  // x - strength * (x . d) d, the sum over the places of the row; d has length 1
+  kClamp = 5,    // at least strength, at most limit
+  kNoise = 6,    // x + strength * a near-normal number that depends on the seed, the position and the column
+};
+
+/** Where an edit applies and with what. Pointers may be null: then it applies everywhere, or needs no
+ * operand. */
+struct Edit {
+  EditKind kind;
+  const int32_t* positions;  // [rows], of each row in its text
+  const int32_t* rowOf;      // [positionCount]: operand row for a position, -1 where the edit does not apply
+  int64_t positionCount;     // positions from here on take the last entry of rowOf
+  const int32_t* columns;    // [columnCount]; null: all of them in order
+  int64_t columnCount;
+  const float* operand;  // [operandRows, columnCount]
+  int64_t operandRows;
+  const float* parameters;  // strength, limit; read when the op runs, so that they can be changed at any time
+  uint64_t seed;
+};
+
+/** out [rows, width] = x with the edit applied. */
+void edit(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width, const Edit& edit);
+
+/** counts[column] += the rows of x [rows, width] that are above 0 there. */
+void countPositive(int32_t* counts, const float* x, int64_t rows, int64_t width);
+
+/** found[0] += the elements of x that are NaN or infinite. */
+void countNonFinite(int32_t* found, const float* x, int64_t count);
+
 /**
  * "avx512-bf16" | "avx512" | "avx2" | "portable": the best that this CPU and its operating system support, or
  * the one that the environment variable PERSIMMON_ISA names (ignored if unsupported).

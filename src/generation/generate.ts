@@ -1,7 +1,5 @@
-import type { Persimmon } from "../model/persimmon.js";
-import { forward } from "../runtime/forward.js";
-import type { KvCache, KvSequence } from "../runtime/kv_cache.js";
-import type { Device } from "../tensor/device.js";
+import type { KvSequence } from "../runtime/kv_cache.js";
+import type { Runtime } from "../runtime/runtime.js";
 import * as ops from "../tensor/ops/index.js";
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -12,9 +10,7 @@ import type { Generation, Token } from "./token_stream.js";
 
 /** What a generation needs of a loaded model. */
 export interface Generator {
-  model: Persimmon;
-  device: Device;
-  kv: KvCache;
+  runtime: Runtime;
   eosTokenIds: readonly number[];
   /** Positions that a sequence may have. */
   maxLength: number;
@@ -40,7 +36,7 @@ export const prefillChunk = 512;
  * @returns the remaining tokens; more than `rest` when `signal` was aborted
  */
 export async function prefill(
-  at: Pick<Generator, "model" | "device" | "kv">,
+  runtime: Runtime,
   sequence: KvSequence,
   prompt: readonly number[],
   rest: number,
@@ -49,7 +45,7 @@ export async function prefill(
   let start = 0;
   while (prompt.length - start > rest && !signal?.aborted) {
     const ids = prompt.slice(start, Math.min(start + prefillChunk, prompt.length - 1));
-    using logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "last" }]);
+    using logits = await runtime.forward([{ sequence, ids, logits: "last" }]);
     // Reading one number waits for the chunk, so that an interrupt finds at most one chunk under way.
     using first = scope(() => logits.reshape([logits.size]).rows(0, 1));
     await first.data();
@@ -85,15 +81,16 @@ export async function generateBatch(
     );
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
-    const next = writer.finish === undefined ? await prefill(at, sequences[index], prompt, rest, signal) : [];
+    const next =
+      writer.finish === undefined ? await prefill(at.runtime, sequences[index], prompt, rest, signal) : [];
     running.push({ sequence: sequences[index], next, writer, random });
   }
   let active = running;
-  while (true) {
+  for (let number = 0; ; number++) {
     if (signal.aborted) for (const row of active) row.writer.end("interrupted");
     active = active.filter((row) => row.writer.finish === undefined);
     if (active.length === 0) break;
-    const { ids, logprobs } = await step(at, active, sampling);
+    const { ids, logprobs } = await step(at.runtime, active, sampling, number);
     for (const [index, row] of active.entries()) {
       row.next = [ids[index]];
       row.writer.push(ids[index], logprobs?.[index]);
@@ -102,17 +99,16 @@ export async function generateBatch(
   return running.map((row) => row.writer.result());
 }
 
-/** One forward pass and one chosen token for each row. */
+/** One forward pass, number 0 with the prompts, and one chosen token for each row. */
 async function step(
-  at: Generator,
+  runtime: Runtime,
   rows: readonly Running[],
   sampling: Sampling,
+  number: number,
 ): Promise<{ ids: Int32Array; logprobs: Float32Array | undefined }> {
-  using logits = forward(
-    at.model,
-    at.device,
-    at.kv,
+  using logits = await runtime.forward(
     rows.map((row) => ({ sequence: row.sequence, ids: row.next, logits: "last" as const })),
+    { step: number, capture: sampling.capture, breakEverywhere: sampling.breakEverywhere },
   );
   using chosen = choose(logits, rows, sampling);
   using logprob = sampling.logprobs ? ops.gatherLogProbability(logits, chosen) : undefined;

@@ -28,6 +28,10 @@ export interface GenerateOptions {
   kv?: KvSequence;
   /** Whether an EOS token ends the generation; true. */
   stopAtEos?: boolean;
+  /** false runs the modules anew for each token instead of replaying the recorded plan; true. The results are the same. */
+  capture?: boolean;
+  /** For debugging: cuts the plan at every site; false. The results are the same. */
+  breakEverywhere?: boolean;
 }
 
 /** The options with their defaults, checked. */
@@ -40,6 +44,8 @@ export interface Sampling {
   stop: readonly string[];
   logprobs: boolean;
   stopAtEos: boolean;
+  capture: boolean;
+  breakEverywhere: boolean;
 }
 
 /** Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. */
@@ -77,6 +83,8 @@ export function checkOptions(options: GenerateOptions): Sampling {
     stop,
     logprobs: options.logprobs ?? false,
     stopAtEos: options.stopAtEos ?? true,
+    capture: options.capture ?? true,
+    breakEverywhere: options.breakEverywhere ?? false,
   };
   whole("maxNewTokens", sampling.maxNewTokens, 0, 2 ** 31);
   whole("topK", sampling.topK, 0, 2 ** 31 - 1);
@@ -98,6 +106,8 @@ const known = new Set<string>([
   "bos",
   "kv",
   "stopAtEos",
+  "capture",
+  "breakEverywhere",
 ] satisfies (keyof GenerateOptions)[]);
 
 function whole(name: string, value: unknown, least: number, most: number): void {

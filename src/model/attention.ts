@@ -1,7 +1,7 @@
 import { LayerNorm } from "../nn/layer_norm.js";
 import type { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
-import { isTapped, tap } from "../nn/tap.js";
+import { isChanged, isTapped, tap } from "../nn/tap.js";
 import * as ops from "../tensor/ops/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -64,13 +64,13 @@ export class Attention extends Module<[x: Tensor, cache: ops.LayerCache]> {
   }
 
   /**
-   * The same in one kernel, bit for bit. Not taken where the pattern is looked at (the kernel never holds it as a whole)
-   * or a norm was swapped for a module of another kind.
+   * The same in one kernel, bit for bit. Not taken where the pattern is looked at (the kernel never holds it as a whole),
+   * where an inner value is changed, or a norm was swapped for a module of another kind.
    */
   private fused(qkv: Tensor, cache: ops.LayerCache): Tensor | undefined {
     const q: Module | undefined = this.qLayernorm;
     const k: Module | undefined = this.kLayernorm;
-    if (isTapped("pattern")) return undefined;
+    if (isTapped("pattern") || innerSites.some((site) => isChanged(site))) return undefined;
     let norms: Parameters<typeof ops.fusedAttention>[2];
     if (isPlainNorm(q) && isPlainNorm(k) && q.epsilon === k.epsilon) {
       norms = { q, k, epsilon: q.epsilon };

@@ -38,8 +38,8 @@ export class DecoderLayer extends Module<[x: Tensor, cache: ops.LayerCache]> {
     this.mlp = parts.mlp;
   }
 
-  protected override forward(x: Tensor, cache: ops.LayerCache): Tensor {
-    tap("in", x); // [tokens, hidden], as all below
+  protected override forward(input: Tensor, cache: ops.LayerCache): Tensor {
+    const x = tap("in", input); // [tokens, hidden], as all below
     const attention = tap("attn.out", this.selfAttn.call(this.inputLayernorm.call(x), cache));
     const mid = tap("mid", ops.add(x, attention));
     const normed = tap("mlp.in", this.postAttentionLayernorm.call(mid));

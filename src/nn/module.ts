@@ -1,6 +1,7 @@
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { currentPath, enterModule } from "./path.js";
+import { currentRunner } from "./runner.js";
 
 /**
  * A part of a model. Its children are ordinary properties; swapping one is an assignment. Authors write `forward`,
@@ -11,7 +12,11 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
 
   /** Runs `forward`: intermediates are freed at its end, and taps inside it are named after this module's place. */
   call(...args: In): Out {
-    return enterModule(this, () => scope(() => this.forward(...args)));
+    const forward = (...given: In) => scope(() => this.forward(...given));
+    const runner = currentRunner();
+    return enterModule(this, () =>
+      runner === undefined ? forward(...args) : runner.run(this, args, forward),
+    );
   }
 
   /** The name of this module's place while a forward pass runs, such as `layers.3.mlp`; for messages. */

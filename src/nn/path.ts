@@ -66,6 +66,20 @@ export function enterModule<T>(module: object, f: () => T): T {
   }
 }
 
+/** A function that runs another with the names of the place that runs now, also when the pass has moved on. */
+export function resumeHere(): <T>(f: () => T) => T {
+  const here = current;
+  return (f) => {
+    const outer = current;
+    current = here;
+    try {
+      return f();
+    } finally {
+      current = outer;
+    }
+  };
+}
+
 /** The name of the place that runs now; empty at the root or outside of a pass. */
 export function currentPath(): string {
   return current?.path ?? "";

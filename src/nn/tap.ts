@@ -1,12 +1,14 @@
 import type { Tensor } from "../tensor/tensor.js";
 import { currentPath } from "./path.js";
 
-/** Someone who looks at values inside a running forward pass. */
+/** Someone who looks at values inside a running forward pass, or changes them. */
 export interface Observer {
-  /** Whether the site is wanted; sites that are not may never be computed at all. */
+  /** Whether the site is looked at or changed; sites that are not may never be computed at all. */
   wants(site: string): boolean;
-  /** Called with each wanted value, in the order of the pass. */
-  see(site: string, value: Tensor): void;
+  /** Whether the pass may go on with another value at the site. */
+  changes(site: string): boolean;
+  /** Called with each wanted value, in the order of the pass: the value that the pass goes on with. */
+  visit(site: string, value: Tensor): Tensor;
 }
 
 let observer: Observer | undefined;
@@ -36,16 +38,22 @@ function siteName(name: string): string {
   return `${parts.join(".")}.${name}`;
 }
 
-/** Marks an inner value as the site `name` of the module that runs, such as `act` in an MLP, and returns it. */
+/**
+ * Marks an inner value as the site `name` of the module that runs, such as `act` in an MLP, and returns what the pass goes
+ * on with: the value itself unless an edit or a hook changes it.
+ */
 export function tap(name: string, value: Tensor): Tensor {
-  if (observer !== undefined) {
-    const site = siteName(name);
-    if (observer.wants(site)) observer.see(site, value);
-  }
-  return value;
+  if (observer === undefined) return value;
+  const site = siteName(name);
+  return observer.wants(site) ? observer.visit(site, value) : value;
 }
 
-/** Whether anyone looks at the site `name` of the module that runs. */
+/** Whether anyone looks at or changes the site `name` of the module that runs. */
 export function isTapped(name: string): boolean {
   return observer?.wants(siteName(name)) ?? false;
+}
+
+/** Whether the site `name` of the module that runs may be changed. */
+export function isChanged(name: string): boolean {
+  return observer?.changes(siteName(name)) ?? false;
 }

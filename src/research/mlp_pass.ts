@@ -2,7 +2,6 @@ import { progress } from "../display/progress.js";
 import { PersimmonError } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
-import { forward } from "../runtime/forward.js";
 import type { Site } from "../runtime/sites.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -78,13 +77,7 @@ export async function* mlpPass(
         see: (site: string, value: Tensor) => seen.set(site, value.reshape(value.shape).keep()),
       };
       try {
-        using _logits = forward(
-          model,
-          model.device,
-          model.kv,
-          [{ sequence, ids: chunk, logits: "last" }],
-          observer,
-        );
+        using _logits = await model.runtime.forward([{ sequence, ids: chunk, logits: "last" }], { observer });
         const values = new Map<Site, Float32Array>();
         for (const site of sites) values.set(site, await wantedValue(seen.get(site), site));
         yield { text, start, before, ids: chunk, values };

@@ -1,10 +1,8 @@
 import { PersimmonError } from "../errors.js";
 import type { Persimmon } from "../model/persimmon.js";
-import type { Observer } from "../nn/tap.js";
-import { forward } from "../runtime/forward.js";
-import type { KvCache } from "../runtime/kv_cache.js";
+import type { PassObserver } from "../runtime/pass.js";
+import type { Runtime } from "../runtime/runtime.js";
 import { matchSites, type Site, siteWidth } from "../runtime/sites.js";
-import type { Device } from "../tensor/device.js";
 import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { type Activation, ActivationCache } from "./activation_cache.js";
@@ -46,7 +44,7 @@ export function keptPositions(keep: CacheOptions["keep"], tokens: number): numbe
 
 /** One forward pass over `ids` that keeps the values at the named sites. */
 export async function runWithCache(
-  at: { model: Persimmon; device: Device; kv: KvCache },
+  at: Runtime,
   ids: readonly number[],
   options: CacheOptions,
 ): Promise<{ logits: { data: Float32Array; shape: number[] }; cache: ActivationCache }> {
@@ -65,13 +63,13 @@ export async function runWithCache(
   const wanted = new Set<string>(sites);
   const all = positions.length === ids.length && positions.every((position, row) => position === row);
   const seen = new Map<string, Tensor>();
-  const observer: Observer = {
+  const observer: PassObserver = {
     wants: (site) => wanted.has(site),
     see: (site, value) => seen.set(site, selectRows(value, rows, all).keep()),
   };
   const sequence = at.kv.createSequence();
   try {
-    using logits = forward(at.model, at.device, at.kv, [{ sequence, ids, logits: "all" }], observer);
+    using logits = await at.forward([{ sequence, ids, logits: "all" }], { observer });
     const activations = new Map<string, Activation>();
     for (const [site, value] of seen) {
       activations.set(site, { data: await value.data(), shape: [...value.shape], positions: [...positions] });

@@ -1,9 +1,16 @@
 import { PersimmonError } from "../errors.js";
-import { type NativeBuffer, nativeDType } from "../native.js";
+import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType } from "./dtype.js";
 import { preview } from "./preview.js";
 import { enter, leave } from "./scope.js";
+
+let hostRead: (() => void) | undefined;
+
+/** For recordings: calls `listener` whenever JavaScript reads a tensor, until it is called with undefined. */
+export function onHostRead(listener: (() => void) | undefined): void {
+  hostRead = listener;
+}
 
 /** Elements of a shape. Throws `SHAPE_INVALID` unless all sizes are whole numbers from 0 to 2^31 − 1. */
 export function elementCount(shape: readonly number[]): number {
@@ -90,16 +97,19 @@ export class Tensor {
 
   /** The values, once computed. bfloat16 is widened; int32 values are exact up to 2^24. */
   async data(): Promise<Float32Array> {
+    hostRead?.();
     return toFloat32(await this.device.stream.read(this.buffer, 0, this.byteLength), this.dtype);
   }
 
   /** The values of an int32 tensor, once computed. */
   async integers(): Promise<Int32Array> {
+    hostRead?.();
     return new Int32Array(await this.device.stream.read(this.buffer, 0, this.byteLength));
   }
 
   /** As `data()`, but blocks JavaScript until the stream has come so far. */
   dataSync(): Float32Array {
+    hostRead?.();
     return toFloat32(this.device.stream.readSync(this.buffer, 0, this.byteLength), this.dtype);
   }
 
@@ -124,6 +134,35 @@ export class Tensor {
     }
     const handle = this.buffer.view(0, this.byteLength, nativeDType[this.dtype]);
     return new Tensor(this.device, handle, shape, this.dtype);
+  }
+
+  /** For the runtime: overwrites the values in stream order, as many as the tensor has. */
+  write(values: Float32Array | Int32Array): void {
+    if (values.length !== this.size || (this.dtype === "int32") !== values instanceof Int32Array) {
+      throw new PersimmonError(
+        "SHAPE_MISMATCH",
+        `cannot write ${values.length} values of a ${values.constructor.name} into a ${this.dtype} tensor of ${this.size}`,
+      );
+    }
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.device.stream.write(this.buffer, 0, bytes);
+  }
+
+  /** Another tensor with the same values in memory of its own. */
+  copy(): Tensor {
+    const copy = Tensor.empty(this.device, this.shape, this.dtype);
+    copy.copyFrom(this);
+    return copy;
+  }
+
+  /** For the runtime: takes over the values of a tensor of the same shape and type, in stream order. */
+  copyFrom(other: Tensor): void {
+    native().copyBytes(this.device.stream, this.buffer, 0, other.buffer, 0, this.byteLength);
+  }
+
+  /** Another handle to the same memory, which lives on when this one is released. */
+  view(): Tensor {
+    return this.reshape(this.shape);
   }
 
   /** Takes the tensor out of its scope: it lives until it is disposed or collected. */

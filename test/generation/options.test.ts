@@ -6,6 +6,8 @@ describe("options of a generation", () => {
   it("are greedy with 256 tokens by default", () => {
     expect(checkOptions({ seed: 1 })).toMatchInlineSnapshot(`
       {
+        "breakEverywhere": false,
+        "capture": true,
         "logprobs": false,
         "maxNewTokens": 256,
         "seed": 1,
@@ -55,7 +57,7 @@ describe("options of a generation", () => {
 
   it("an unknown one is refused with the list of those there are", () => {
     expect(() => checkOptions({ max_new_tokens: 5 } as never)).toThrowErrorMatchingInlineSnapshot(
-      `[PersimmonError: generate has no option "max_new_tokens"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, bos, kv, stopAtEos]`,
+      `[PersimmonError: generate has no option "max_new_tokens"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, bos, kv, stopAtEos, capture, breakEverywhere]`,
     );
   });
 

@@ -129,10 +129,20 @@ it("an error to which nobody listens does not end the process", async () => {
   expect(unhandled).toBe(0);
 });
 
-it("many generations at once give what each gives alone", async () => {
-  const prompts = [prompt, [1], [290, 291, 292, 293], [5, 6]];
+it("a second generation at once is refused, and both the first and the next one are right", async () => {
   const options = { maxNewTokens: 20, stopAtEos: false };
-  const alone = [];
-  for (const ids of prompts) alone.push(await model.generate(ids, options).done);
-  expect(await Promise.all(prompts.map((ids) => model.generate(ids, options).done))).toEqual(alone);
+  const alone = await model.generate(prompt, options).done;
+  const first = model.generate(prompt, options);
+  await expect(model.generate([1], options).done).rejects.toThrow(
+    /MODEL_BUSY|while a generation of this model runs/,
+  );
+  expect(await first.done).toEqual(alone);
+  expect(await model.generate(prompt, options).done).toEqual(alone);
+});
+
+it("a generation may begin while a cancelled one makes its last token", async () => {
+  const options = { maxNewTokens: 20, stopAtEos: false };
+  const alone = await model.generate(prompt, options).done;
+  for await (const _ of model.generate(prompt, options)) break;
+  expect(await model.generate(prompt, options).done).toEqual(alone);
 });

@@ -149,6 +149,11 @@ describe("the end of the process", () => {
     expect(run("work(); console.log('end');")).toEqual({ ...clean, stdout: "end\n" });
   });
 
+  it("is clean with several streams", () => {
+    const code = "globalThis.more = [new addon.Stream(1), new addon.Stream(3)]; work(); console.log('end');";
+    expect(run(code)).toEqual({ ...clean, stdout: "end\n" });
+  });
+
   it("waits for a read that is under way", () => {
     const code =
       "addon.reluSquared(stream, x, x, 1e7); stream.read(x, 0, 4).then((bytes) => console.log(bytes.byteLength));";

@@ -94,7 +94,11 @@ describe("taps", () => {
     const seen: string[] = [];
     const observer = {
       wants: (site: string) => site !== "mlp.out",
-      see: (site: string, value: Tensor) => seen.push(`${site} ${value.shape}`),
+      changes: () => false,
+      visit: (site: string, value: Tensor) => {
+        seen.push(`${site} ${value.shape}`);
+        return value;
+      },
     };
     withNames(root, () => observed(observer, () => root.call(x)));
     expect(seen).toEqual(["attn.out 2", "embed.out 2"]);
@@ -103,7 +107,14 @@ describe("taps", () => {
 
   it("nobody sees anything after an error in a pass", () => {
     const seen: string[] = [];
-    const observer = { wants: () => true, see: (site: string) => seen.push(site) };
+    const observer = {
+      wants: () => true,
+      changes: () => false,
+      visit: (site: string, value: Tensor) => {
+        seen.push(site);
+        return value;
+      },
+    };
     expect(() =>
       observed(observer, () => {
         throw new Error("on purpose");

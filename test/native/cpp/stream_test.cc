@@ -84,7 +84,7 @@ TEST(storageGivenBackEarlyStaysValidInStreamOrder) {
   std::vector<int> sums;
   for (int round = 0; round < 200; ++round) {
     const size_t bytes = 4096 * (1 + round % 7);
-    auto storage = std::make_shared<Storage>(stream, stream->arena().take(bytes), Storage::Kind::kArena);
+    auto storage = std::make_shared<Storage>(stream, stream->arena().take(bytes), stream->memory());
     uint8_t* data = storage->data();
     stream->enqueue([=](ThreadPool&) {
       for (size_t i = 0; i < bytes; ++i) data[i] = static_cast<uint8_t>(round);

@@ -1,0 +1,55 @@
+#include "plan.h"
+
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "storage.h"
+
+namespace persimmon {
+
+namespace {
+
+// A plan keeps all its memory until it dies.
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
+}  // namespace
+
+Plan::Plan(std::shared_ptr<Stream> stream)
+    : stream_(std::move(stream)), arena_(std::make_shared<Arena>(kNoLimit, [](MappedMemory) {})) {}
+
+Plan::~Plan() {
+  if (recording_) stream_->stopRecording();
+  stream_->enqueue([arena = std::move(arena_), segments = std::move(segments_)](ThreadPool&) {});
+}
+
+bool Plan::begin() {
+  if (stream_->isRecording()) return false;
+  segments_.push_back(std::make_shared<Segment>());
+  stream_->startRecording(segments_.back(), arena_);
+  recording_ = true;
+  return true;
+}
+
+int Plan::end() {
+  if (!recording_) return -1;
+  stream_->stopRecording();
+  recording_ = false;
+  return static_cast<int>(segments_.back()->commands.size());
+}
+
+bool Plan::replay(size_t index) {
+  if (index >= segments_.size() || (recording_ && index + 1 == segments_.size())) return false;
+  stream_->enqueue([segment = segments_[index], arena = arena_](ThreadPool& pool) {
+    for (const Command& command : segment->commands) command(pool);
+  });
+  return true;
+}
+
+void Plan::poison() {
+  arena_->forEachFree([this](uint8_t* data, size_t bytes) {
+    stream_->enqueue([data, bytes, arena = arena_](ThreadPool&) { std::memset(data, 0xFF, bytes); });
+  });
+}
+
+}  // namespace persimmon

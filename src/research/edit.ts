@@ -1,0 +1,155 @@
+import { PersimmonError } from "../errors.js";
+import { native } from "../native.js";
+import type { Rows } from "../runtime/interventions.js";
+import type { Runtime } from "../runtime/runtime.js";
+import type { Site } from "../runtime/sites.js";
+import { Tensor } from "../tensor/tensor.js";
+import { columnsOf, operandOf, rowOfPosition } from "./edit_operand.js";
+import { type EditFilter, type EditSpec, editKinds } from "./edits.js";
+import { commonParts, Handle } from "./hook.js";
+
+export type { EditFilter, EditSpec } from "./edits.js";
+
+/** What an edit needs on the device for one site. */
+interface SiteOperands {
+  columns: Tensor | undefined;
+  /** [rows, columns] */
+  operand: Tensor | undefined;
+  rowOf: Tensor | undefined;
+}
+
+/** An edit at work, until it is disposed of. */
+export class Edit extends Handle {
+  readonly sites: readonly Site[];
+  readonly #parameters: Tensor;
+  readonly #limit: number;
+  #scale: number;
+  #ended = false;
+
+  constructor(end: () => void, sites: readonly Site[], parameters: Tensor, scale: number, limit: number) {
+    super(end);
+    this.sites = sites;
+    this.#parameters = parameters;
+    this.#scale = scale;
+    this.#limit = limit;
+  }
+
+  /** The strength: the factor of a direction, the value that is set, the lower limit of a clamp. */
+  get scale(): number {
+    return this.#scale;
+  }
+
+  /** Takes effect with the next pass, also in the middle of a generation; four bytes are written, nothing is recorded anew. */
+  set scale(scale: number) {
+    if (typeof scale !== "number" || Number.isNaN(scale)) {
+      throw new PersimmonError("EDIT_INVALID", `edit.scale must be a number, got ${String(scale)}`);
+    }
+    if (this.#ended) {
+      throw new PersimmonError("EDIT_DISPOSED", "this edit was disposed of; make another with model.edit");
+    }
+    this.#scale = scale;
+    this.#parameters.write(Float32Array.of(scale, this.#limit));
+  }
+
+  override dispose(): void {
+    this.#ended = true;
+    super.dispose();
+  }
+}
+
+/** Puts an edit to work. */
+export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: EditFilter): Edit {
+  if (typeof spec !== "object" || spec === null || !(spec.kind in editKinds)) {
+    throw new PersimmonError(
+      "EDIT_INVALID",
+      "model.edit(site, edit) takes one of `edits`, such as edits.zero({ units: [5] })",
+    );
+  }
+  const filter: EditFilter = { ...spec.filter, ...given };
+  const common = commonParts(runtime, site, filter, "an edit cannot be set");
+  const { device } = runtime;
+  const operands = new Map<Site, SiteOperands>();
+  for (const each of common.sites) operands.set(each, operandsFor(runtime, each, spec, filter));
+  const limit = spec.limit ?? 0;
+  const parameters = Tensor.from(device, Float32Array.of(spec.strength, limit)).keep();
+  const end = runtime.interventions.add({
+    kind: "edit",
+    ...common,
+    apply: (at, x, rows) =>
+      apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
+  });
+  return new Edit(end, common.sites, parameters, spec.strength, limit);
+}
+
+function operandsFor(runtime: Runtime, site: Site, spec: EditSpec, filter: EditFilter): SiteOperands {
+  const { device, model, maxLength } = runtime;
+  const integers = (values: Int32Array | undefined) =>
+    values === undefined ? undefined : Tensor.from(device, values).keep();
+  if (site.endsWith(".pattern")) {
+    if (spec.values !== undefined || filter.units !== undefined) {
+      throw new PersimmonError(
+        "EDIT_INVALID",
+        `${site} grows with the text: its edits are zero, set, scale, clamp and noise, on heads; use a hook for others`,
+      );
+    }
+    columnsOf(model.config, site, filter, 1);
+    return {
+      columns: undefined,
+      operand: undefined,
+      rowOf: integers(rowOfPosition(filter, undefined, maxLength)),
+    };
+  }
+  const columns = columnsOf(model.config, site, filter);
+  const operand = operandOf(model.config, site, spec, columns);
+  return {
+    columns: integers(columns),
+    operand:
+      operand && Tensor.from(device, operand.data, [operand.rows, operand.data.length / operand.rows]).keep(),
+    rowOf: integers(rowOfPosition(filter, operand?.positions, maxLength)),
+  };
+}
+
+function apply(
+  x: Tensor,
+  rows: Rows,
+  { columns, operand, rowOf }: SiteOperands,
+  spec: EditSpec,
+  parameters: Tensor,
+  site: Site,
+  { device, model }: Runtime,
+  filter: EditFilter,
+): Tensor {
+  const [count] = x.shape;
+  const width = x.size / count;
+  const needed = operand?.shape[1];
+  if (needed !== undefined && columns === undefined && needed !== width) {
+    throw new PersimmonError(
+      "SHAPE_MISMATCH",
+      `the edit at ${site} has rows of ${needed} numbers, but the value there is [${x.shape.join(", ")}]`,
+    );
+  }
+  let selected = columns;
+  if (site.endsWith(".pattern") && filter.heads !== undefined) {
+    const keys = x.shape[x.shape.length - 1];
+    selected = Tensor.from(device, columnsOf(model.config, site, filter, keys) as Int32Array);
+  }
+  const out = Tensor.empty(device, x.shape);
+  native().edit(
+    device.stream,
+    out.buffer,
+    x.buffer,
+    count,
+    width,
+    editKinds[spec.kind],
+    rows.positions.buffer,
+    rowOf?.buffer ?? null,
+    rowOf?.size ?? 0,
+    operand?.shape[0] ?? 0,
+    selected?.buffer ?? null,
+    selected?.size ?? width,
+    operand?.buffer ?? null,
+    parameters.buffer,
+    spec.seed ?? 0,
+  );
+  return out;
+}

@@ -1,0 +1,138 @@
+import { PersimmonError } from "../errors.js";
+import type { PersimmonConfig } from "../model/config.js";
+import { type Site, siteWidth } from "../runtime/sites.js";
+import { activationFor, type EditFilter, type EditSpec } from "./edits.js";
+
+/**
+ * The columns that an edit touches, or undefined for all.
+ * @param keys columns of one head where the site is a pattern
+ * @throws PersimmonError EDIT_INVALID
+ */
+export function columnsOf(
+  config: PersimmonConfig,
+  site: Site,
+  { heads, units }: EditFilter,
+  keys?: number,
+): Int32Array | undefined {
+  if (heads === undefined && units === undefined) return undefined;
+  const width = siteWidth(config, site, keys ?? 0);
+  if (heads !== undefined && units !== undefined) {
+    throw new PersimmonError("EDIT_INVALID", "an edit takes heads or units, not both");
+  }
+  if (units !== undefined) return indices(units, width, `units of ${site}`);
+  if (!/\.attn\.(q|k|v|qRot|kRot|z|pattern)$/.test(site)) {
+    throw new PersimmonError(
+      "EDIT_INVALID",
+      `${site} has no heads: they are at attn.q, k, v, qRot, kRot, z and pattern`,
+    );
+  }
+  const chosen = indices(heads as readonly number[], config.numAttentionHeads, `heads of ${site}`);
+  const each = width / config.numAttentionHeads;
+  return Int32Array.from(
+    { length: chosen.length * each },
+    (_, i) => chosen[Math.floor(i / each)] * each + (i % each),
+  );
+}
+
+/** The rows of numbers that an edit works with, cut to its columns; undefined where it needs none. */
+export function operandOf(
+  config: PersimmonConfig,
+  site: Site,
+  spec: EditSpec,
+  columns: Int32Array | undefined,
+): { data: Float32Array; rows: number; positions: readonly number[] | undefined } | undefined {
+  if (spec.values === undefined) return undefined;
+  const width = siteWidth(config, site, 0);
+  const activation = activationFor(spec.values, site);
+  let data = activation?.data ?? Float32Array.from(spec.values as ArrayLike<number>);
+  let positions = activation?.positions;
+  if (positions !== undefined && spec.takeMean) {
+    data = meanOfRows(data, positions.length);
+    positions = undefined;
+  }
+  const rows = positions?.length ?? 1;
+  const perRow = data.length / rows;
+  const count = columns?.length ?? width;
+  if (perRow !== width && perRow !== count) {
+    const wanted = count === width ? `${width}` : `${width}, or ${count} for the columns that it touches`;
+    throw new PersimmonError(
+      "EDIT_INVALID",
+      `the values of an edit at ${site} must be ${wanted} numbers${positions ? " a position" : ""}, got ${perRow}`,
+    );
+  }
+  if (columns !== undefined && perRow === width) data = selectColumns(data, rows, width, columns);
+  else data = data.slice();
+  if (spec.kind === "project") normalise(data, site);
+  return { data, rows, positions };
+}
+
+/**
+ * For each position the row of the operand, −1 where the edit does not apply; what lies beyond takes the last entry.
+ * Undefined where the edit applies everywhere.
+ */
+export function rowOfPosition(
+  filter: EditFilter,
+  operandPositions: readonly number[] | undefined,
+  maxLength: number,
+): Int32Array | undefined {
+  const { positions } = filter;
+  if (positions === undefined && operandPositions === undefined) return undefined;
+  const applies = positionTest(positions, maxLength);
+  const rowOf = new Int32Array(maxLength + 1).fill(-1);
+  if (operandPositions === undefined) {
+    for (let position = 0; position < maxLength; position++) if (applies(position)) rowOf[position] = 0;
+  } else {
+    for (const [row, position] of operandPositions.entries()) if (applies(position)) rowOf[position] = row;
+  }
+  return rowOf;
+}
+
+function positionTest(positions: EditFilter["positions"], maxLength: number): (position: number) => boolean {
+  if (positions === undefined) return () => true;
+  if (Array.isArray(positions)) {
+    const wanted = new Set(indices(positions, maxLength, "positions"));
+    return (position) => wanted.has(position);
+  }
+  const { from = 0, to = Number.POSITIVE_INFINITY } = positions as { from?: number; to?: number };
+  if (!(from >= 0) || !(to >= from)) {
+    throw new PersimmonError("EDIT_INVALID", `positions from ${from} to ${to} are no range`);
+  }
+  return (position) => position >= from && position < to;
+}
+
+function indices(values: readonly number[], limit: number, what: string): Int32Array {
+  const list =
+    Array.isArray(values) || ArrayBuffer.isView(values) ? Array.from(values as readonly number[]) : [NaN];
+  for (const value of list) {
+    if (Number.isInteger(value) && value >= 0 && value < limit) continue;
+    throw new PersimmonError(
+      "EDIT_INVALID",
+      `${what} must be a list of whole numbers from 0 to ${limit - 1}, got ${String(value)}`,
+    );
+  }
+  return Int32Array.from(list);
+}
+
+function meanOfRows(data: Float32Array, rows: number): Float32Array {
+  const width = data.length / rows;
+  const mean = new Float64Array(width);
+  for (let i = 0; i < data.length; i++) mean[i % width] += data[i] / rows;
+  return Float32Array.from(mean);
+}
+
+function selectColumns(data: Float32Array, rows: number, width: number, columns: Int32Array): Float32Array {
+  const selected = new Float32Array(rows * columns.length);
+  for (let row = 0; row < rows; row++) {
+    for (const [i, column] of columns.entries())
+      selected[row * columns.length + i] = data[row * width + column];
+  }
+  return selected;
+}
+
+function normalise(direction: Float32Array, site: string): void {
+  const length = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0));
+  if (!(length > 0) || !Number.isFinite(length)) {
+    throw new PersimmonError("EDIT_INVALID", `edits.project at ${site}: the direction has no length`);
+  }
+  for (const i of direction.keys()) direction[i] /= length;
+}

@@ -1,0 +1,119 @@
+import { PersimmonError } from "../errors.js";
+import type { Phase } from "../runtime/interventions.js";
+import { type Activation, ActivationCache } from "./activation_cache.js";
+
+/** Where an edit applies; everything that is left out means everywhere. */
+export interface EditFilter {
+  /** Positions in the text, counted from its beginning: those listed, or a range (`to` is exclusive). */
+  positions?: readonly number[] | { from?: number; to?: number };
+  /** Heads, at the sites of attention. */
+  heads?: readonly number[];
+  /** Columns of the value: neurons at `mlp.pre` and `mlp.act`. */
+  units?: readonly number[];
+  phase?: Phase;
+}
+
+/** Numbers for an edit: one row, a kept activation (each row for its own position), or a cache with one for each site. */
+export type EditValues = Float32Array | readonly number[] | Activation | ActivationCache;
+
+/** The kinds as native/cpu/ops.h numbers them. */
+export const editKinds = { set: 0, add: 1, scale: 2, replace: 3, project: 4, clamp: 5, noise: 6 } as const;
+
+/** An edit that can be put to work with `model.edit(site, spec)`. */
+export interface EditSpec {
+  readonly kind: keyof typeof editKinds;
+  readonly values?: EditValues;
+  /** Rows of `values` count for all positions together: their mean is taken. */
+  readonly takeMean?: boolean;
+  /** `edit.scale` in the beginning. */
+  readonly strength: number;
+  readonly limit?: number;
+  readonly seed?: number;
+  readonly filter: EditFilter;
+}
+
+type Scaled = EditFilter & { scale?: number };
+
+/** Sets values to 0: ablation. */
+function zero(filter: EditFilter = {}): EditSpec {
+  return { kind: "set", strength: 0, filter };
+}
+
+/** Sets values to a number, or to a row of numbers. */
+function set(value: number | Float32Array | readonly number[], filter: EditFilter = {}): EditSpec {
+  if (typeof value === "number") return { kind: "set", strength: finite("set", value), filter };
+  return { kind: "replace", values: value, strength: 1, filter };
+}
+
+/** Adds a direction, `scale` times: steering. */
+function add(direction: EditValues, { scale = 1, ...filter }: Scaled = {}): EditSpec {
+  return { kind: "add", values: direction, strength: finite("add: scale", scale), filter };
+}
+
+/** Multiplies values. */
+function scaleBy(factor: number, filter: EditFilter = {}): EditSpec {
+  return { kind: "scale", strength: finite("scale", factor), filter };
+}
+
+/**
+ * Puts other values in place: activation patching. With an activation of another run each row goes to its own position, and
+ * other positions stay as they are. A scale below 1 mixes.
+ */
+function replace(values: EditValues, { scale = 1, ...filter }: Scaled = {}): EditSpec {
+  return { kind: "replace", values, strength: finite("replace: scale", scale), filter };
+}
+
+/** Removes what lies along a direction (Arditi et al. 2024, "directional ablation"); its length does not matter. */
+function project(
+  direction: Float32Array | readonly number[],
+  { scale = 1, ...filter }: Scaled = {},
+): EditSpec {
+  return { kind: "project", values: direction, strength: finite("project: scale", scale), filter };
+}
+
+/** Limits values from below and above. */
+function clamp({
+  min = -Infinity,
+  max = Infinity,
+  ...filter
+}: EditFilter & { min?: number; max?: number }): EditSpec {
+  if (!(min <= max)) throw new PersimmonError("EDIT_INVALID", `edits.clamp: min ${min} is above max ${max}`);
+  return { kind: "clamp", strength: min, limit: max, filter };
+}
+
+/** Replaces values by their mean over the rows of an activation: mean ablation. */
+function mean(values: Activation | ActivationCache, filter: EditFilter = {}): EditSpec {
+  return { kind: "replace", values, takeMean: true, strength: 1, filter };
+}
+
+/** Adds near-normal noise that depends on the seed, the position and the column only. */
+function noise({
+  deviation,
+  seed = 0,
+  ...filter
+}: EditFilter & { deviation: number; seed?: number }): EditSpec {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new PersimmonError("EDIT_INVALID", `edits.noise: seed must be a whole number from 0, got ${seed}`);
+  }
+  return { kind: "noise", strength: finite("noise: deviation", deviation), seed, filter };
+}
+
+/** Changes that stay inside the graph; see `model.edit`. */
+export const edits = { zero, set, add, scale: scaleBy, replace, project, clamp, mean, noise };
+
+function finite(what: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new PersimmonError("EDIT_INVALID", `edits.${what} must be a number, got ${String(value)}`);
+}
+
+/** The activation that `values` holds for a site, or undefined when it is a row of numbers. */
+export function activationFor(values: EditValues, site: string): Activation | undefined {
+  if (values instanceof ActivationCache) return values.get(site as never);
+  if (values instanceof Float32Array || Array.isArray(values)) return undefined;
+  const activation = values as Activation;
+  if (activation?.data instanceof Float32Array && Array.isArray(activation.positions)) return activation;
+  throw new PersimmonError(
+    "EDIT_INVALID",
+    "the values of an edit are a Float32Array, a list of numbers, an activation of a cache, or a cache",
+  );
+}

@@ -1,0 +1,71 @@
+import { native } from "../native.js";
+import type { Runtime } from "../runtime/runtime.js";
+import type { Site } from "../runtime/sites.js";
+import { siteWidth } from "../runtime/sites.js";
+import { Tensor } from "../tensor/tensor.js";
+import { commonParts, Handle, type InterventionOptions } from "./hook.js";
+
+/** How often each unit was above 0. */
+export interface FiringCounts {
+  sites: Site[];
+  /** Row-major, [sites, units] */
+  counts: Uint32Array;
+  /** Units of each site. */
+  units: number;
+  /** Tokens that were looked at. */
+  tokens: number;
+}
+
+/**
+ * Counts how often each unit fires (is above 0), natively and inside the graph: a generation is not slowed, and nothing is
+ * read before one asks.
+ */
+export class FiringCounter extends Handle {
+  readonly sites: Site[];
+  readonly #counts: Map<Site, Tensor>;
+  readonly #tokens: { count: number };
+  readonly #units: number;
+
+  constructor(runtime: Runtime, site: Site, options: InterventionOptions = {}) {
+    const common = commonParts(runtime, site, options, "a counter cannot be set");
+    const { config } = runtime.model;
+    const units = siteWidth(config, common.sites[0], 0);
+    const counts = new Map<Site, Tensor>();
+    for (const each of common.sites) {
+      counts.set(each, Tensor.from(runtime.device, new Int32Array(units)).keep());
+    }
+    const tokens = { count: 0 };
+    const end = runtime.interventions.add({
+      kind: "count",
+      ...common,
+      count: (at, x) => {
+        const [rows] = x.shape;
+        const counter = (counts.get(at) as Tensor).buffer;
+        native().countPositive(runtime.device.stream, counter, x.buffer, rows, x.size / rows);
+      },
+      counted: (rows) => {
+        tokens.count += rows;
+      },
+    });
+    super(end);
+    this.sites = [...common.sites];
+    this.#counts = counts;
+    this.#tokens = tokens;
+    this.#units = units;
+  }
+
+  /** The counts so far. */
+  async read(): Promise<FiringCounts> {
+    const counts = new Uint32Array(this.sites.length * this.#units);
+    for (const [index, site] of this.sites.entries()) {
+      counts.set(await (this.#counts.get(site) as Tensor).integers(), index * this.#units);
+    }
+    return { sites: this.sites, counts, units: this.#units, tokens: this.#tokens.count };
+  }
+
+  /** Begins again at 0. */
+  reset(): void {
+    for (const counter of this.#counts.values()) counter.write(new Int32Array(this.#units));
+    this.#tokens.count = 0;
+  }
+}

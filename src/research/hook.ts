@@ -1,0 +1,72 @@
+import { PersimmonError } from "../errors.js";
+import type { HookFunction, Intervention, Phase, WatchFunction } from "../runtime/interventions.js";
+import type { Runtime } from "../runtime/runtime.js";
+import { matchSites, type Site } from "../runtime/sites.js";
+
+export interface InterventionOptions {
+  /** Only for prompts, or only for generated tokens; default: both. */
+  phase?: Phase;
+}
+
+/** Something that ends when it is disposed of; doing so twice is harmless. */
+export class Handle implements Disposable {
+  readonly #end: () => void;
+
+  constructor(end: () => void) {
+    this.#end = end;
+  }
+
+  dispose(): void {
+    this.#end();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+export function makeHook(
+  runtime: Runtime,
+  site: Site,
+  run: HookFunction,
+  options: InterventionOptions,
+): Handle {
+  expectFunction("hook", run);
+  const common = commonParts(runtime, site, options, "a hook cannot be set");
+  return new Handle(runtime.interventions.add({ kind: "hook", run, ...common }));
+}
+
+export function makeWatch(
+  runtime: Runtime,
+  site: Site,
+  see: WatchFunction,
+  options: InterventionOptions,
+): Handle {
+  expectFunction("watch", see);
+  const common = commonParts(runtime, site, options, "a watch cannot be set");
+  return new Handle(runtime.interventions.add({ kind: "watch", see, ...common }));
+}
+
+/** What all interventions have, checked. Throws `SITE_UNKNOWN`, `PHASE_INVALID`, `MODEL_BUSY`. */
+export function commonParts(
+  runtime: Runtime,
+  site: Site,
+  options: InterventionOptions,
+  what: string,
+): Pick<Intervention, "sites" | "phase"> {
+  const { phase } = options;
+  if (phase !== undefined && phase !== "prefill" && phase !== "decode") {
+    throw new PersimmonError("PHASE_INVALID", `phase must be "prefill" or "decode", got ${String(phase)}`);
+  }
+  const sites = matchSites(runtime.model.config, [site]);
+  runtime.expectIdle(what);
+  return { sites, phase };
+}
+
+function expectFunction(name: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new PersimmonError(
+    "ARGUMENT_INVALID",
+    `model.${name}(site, f): f must be a function (x, at) => …, got ${value === null ? "null" : typeof value}`,
+  );
+}

@@ -1,0 +1,109 @@
+import { PersimmonError } from "../errors.js";
+import type { At } from "../nn/runner.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { Site } from "./sites.js";
+
+export type Phase = "prefill" | "decode";
+
+/** The rows of the pass that runs: what an intervention may need to know of them on the device. */
+export interface Rows {
+  /** [rows] int32: position of each row in its text */
+  positions: Tensor;
+}
+
+/** A value as watchers and hooks see it: row-major, one row for each token of the pass. */
+export class SiteValue {
+  constructor(
+    readonly data: Float32Array,
+    /** [rows, …]; for q, k, v, qRot and kRot [rows, heads, headDim], for a pattern [rows, heads, keys] */
+    readonly shape: readonly number[],
+  ) {}
+
+  /** One row, as a view: writing into it inside a hook changes the pass. Negative numbers count from the end. */
+  row(index: number): Float32Array {
+    const [rows] = this.shape;
+    const at = index < 0 ? rows + index : index;
+    if (!Number.isInteger(at) || at < 0 || at >= rows) {
+      throw new PersimmonError("INDEX_OUT_OF_RANGE", `row ${index} of a value with ${rows} rows`);
+    }
+    const width = this.data.length / rows;
+    return this.data.subarray(at * width, (at + 1) * width);
+  }
+}
+
+/** JavaScript in the middle of a pass: changes `x.data` in place, or returns as many numbers in its stead. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that returns nothing is the common one
+export type HookFunction = (x: SiteValue, at: At) => Float32Array | void;
+
+/** Called after a pass with a copy of the value. */
+export type WatchFunction = (x: SiteValue, at: At) => void;
+
+export type Intervention = {
+  readonly sites: readonly Site[];
+  /** Only in this phase; undefined for both. */
+  readonly phase: Phase | undefined;
+} & (
+  | { readonly kind: "edit"; apply(site: Site, x: Tensor, rows: Rows): Tensor }
+  | { readonly kind: "hook"; readonly run: HookFunction }
+  | { readonly kind: "watch"; readonly see: WatchFunction }
+  | { readonly kind: "count"; count(site: Site, x: Tensor): void; readonly counted: (rows: number) => void }
+);
+
+/** What is done to a model's values from outside, in the order in which it was asked for. */
+export class Interventions {
+  readonly #all = new Map<number, Intervention>();
+  readonly #tables = new Map<Phase, Map<string, Intervention[]>>();
+  #last = 0;
+
+  /** Adds one; the function that is returned removes it, and does nothing when it is called again. */
+  add(intervention: Intervention): () => void {
+    const id = ++this.#last;
+    this.#all.set(id, intervention);
+    this.#tables.clear();
+    return () => {
+      if (this.#all.delete(id)) this.#tables.clear();
+    };
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** What is done at each site in a phase. */
+  at(phase: Phase): ReadonlyMap<string, readonly Intervention[]> {
+    let table = this.#tables.get(phase);
+    if (table === undefined) {
+      table = new Map();
+      for (const intervention of this.#of(phase).map(([, value]) => value)) {
+        for (const site of intervention.sites) {
+          const list = table.get(site);
+          if (list) list.push(intervention);
+          else table.set(site, [intervention]);
+        }
+      }
+      this.#tables.set(phase, table);
+    }
+    return table;
+  }
+
+  /** Names the set that is in force in a phase: equal texts mean the very same interventions. */
+  signature(phase: Phase): string {
+    return this.#of(phase)
+      .map(([id]) => id)
+      .join(",");
+  }
+
+  /** As `signature`, of those that change values: what a KV prefix depends on. */
+  changes(phase: Phase): string {
+    return this.#of(phase)
+      .filter(([, { kind }]) => kind === "edit" || kind === "hook")
+      .map(([id]) => id)
+      .join(",");
+  }
+
+  #of(phase: Phase): [number, Intervention][] {
+    return [...this.#all].filter(
+      ([, intervention]) => intervention.phase === undefined || intervention.phase === phase,
+    );
+  }
+}

@@ -1,0 +1,214 @@
+import { PersimmonError } from "../errors.js";
+import { native } from "../native.js";
+import { resumeHere } from "../nn/path.js";
+import type { HostFunction, Runner } from "../nn/runner.js";
+import { withRunner } from "../nn/runner.js";
+import { type Observer, observed } from "../nn/tap.js";
+import type { Device } from "../tensor/device.js";
+import { scope } from "../tensor/scope.js";
+import { Tensor } from "../tensor/tensor.js";
+import { HookRun } from "./hook_run.js";
+import type { Intervention, Rows } from "./interventions.js";
+import type { ForwardPlan, Watched } from "./plan.js";
+import { atSite, type PassRows } from "./rows.js";
+import type { Site } from "./sites.js";
+
+/** Someone who takes values out of one eager pass, as tensors. */
+export interface PassObserver {
+  wants(site: string): boolean;
+  see(site: string, value: Tensor): void;
+}
+
+export interface PassSettings {
+  device: Device;
+  interventions: ReadonlyMap<string, readonly Intervention[]>;
+  observer: PassObserver | undefined;
+  breakEverywhere: boolean;
+  /** Names the first site that holds a NaN or an infinite value after an edit or a hook. */
+  checkFinite: boolean;
+  /** Modules that read values on the host: they break a plan. */
+  hostReaders: WeakSet<object>;
+}
+
+/**
+ * One run of a model's modules: puts edits, hooks and watches where they belong. With a plan it records as it goes, and
+ * JavaScript in the middle ends a segment and begins the next one; what it does is the same.
+ */
+export class Pass implements Observer, Runner {
+  readonly watched: Watched[] = [];
+  /** A module that is not known as one has read a value: what was recorded cannot be used again. */
+  foundHostReader = false;
+  readonly #settings: PassSettings;
+  readonly #plan: ForwardPlan | undefined;
+  readonly #device: { rows: Rows; logitRows: Rows };
+  readonly #modules: object[] = [];
+  readonly #checks: { site: string; count: Tensor }[] = [];
+  #rows: PassRows;
+
+  constructor(
+    settings: PassSettings,
+    rows: PassRows,
+    device: { rows: Rows; logitRows: Rows },
+    plan?: ForwardPlan,
+  ) {
+    this.#settings = settings;
+    this.#rows = rows;
+    this.#device = device;
+    this.#plan = plan;
+  }
+
+  wants(site: string): boolean {
+    const { interventions, observer, breakEverywhere } = this.#settings;
+    // A pattern that nobody looks at is never computed, not even to break there.
+    const isBreak = breakEverywhere && !site.endsWith(".pattern");
+    return isBreak || interventions.has(site) || (observer?.wants(site) ?? false);
+  }
+
+  changes(site: string): boolean {
+    const list = this.#settings.interventions.get(site);
+    return list?.some(({ kind }) => kind === "edit" || kind === "hook") ?? false;
+  }
+
+  visit(site: string, value: Tensor): Tensor {
+    const list = this.#settings.interventions.get(site) ?? [];
+    let x = value;
+    for (const intervention of list) {
+      if (intervention.kind === "edit") {
+        const rows = site === "logits" ? this.#device.logitRows : this.#device.rows;
+        x = intervention.apply(site as Site, x, rows);
+        if (this.#settings.checkFinite) this.#check(site, x);
+      } else if (intervention.kind === "hook") {
+        x = this.#hook(site, x, intervention);
+        if (this.#settings.checkFinite) this.#check(site, x);
+      }
+    }
+    for (const intervention of list) if (intervention.kind === "count") intervention.count(site as Site, x);
+    if (list.some(({ kind }) => kind === "watch")) this.#watch(site, x);
+    const { observer } = this.#settings;
+    if (observer?.wants(site)) observer.see(site, x);
+    if (this.#settings.breakEverywhere && this.#plan?.isRecording) this.#cut();
+    return x;
+  }
+
+  run<In extends unknown[], Out>(module: object, args: In, forward: (...args: In) => Out): Out {
+    this.#modules.push(module);
+    try {
+      const breaks = this.#plan?.isRecording && this.#settings.hostReaders.has(module);
+      return breaks ? (this.#breakAround(module, args, forward as never) as Out) : forward(...args);
+    } finally {
+      this.#modules.pop();
+    }
+  }
+
+  host(
+    x: Tensor,
+    f: HostFunction,
+    about: { label: string; reason: string; width: number; site: string },
+  ): Tensor {
+    const [rows, width] = x.shape;
+    const run = (values: Float32Array, passRows: PassRows): Float32Array => {
+      const out = new Float32Array(rows * about.width);
+      f(values, out, { rows, width }, atSite(about.site, passRows));
+      return out;
+    };
+    return this.#javascript(x, [rows, about.width], about, run);
+  }
+
+  /** The innermost module has read a value while it was recorded. */
+  hostRead(): void {
+    const module = this.#modules.at(-1);
+    if (!this.#plan?.isRecording || module === undefined) return;
+    this.#settings.hostReaders.add(module);
+    this.foundHostReader = true;
+  }
+
+  /** The counters of NaN and infinite values, in the order of the pass. */
+  get checks(): readonly { site: string; count: Tensor }[] {
+    return this.#checks;
+  }
+
+  #hook(site: string, x: Tensor, hook: Extract<Intervention, { kind: "hook" }>): Tensor {
+    const run = new HookRun(site, x.shape, hook.run);
+    const about = {
+      label: `${site}: hook`,
+      reason: "a hook runs JavaScript; an edit stays in the plan",
+      site,
+    };
+    return this.#javascript(x, x.shape, about, (values, rows) => run.call(values, rows));
+  }
+
+  /** Runs JavaScript on a value: at once, and again at this place of each replay. */
+  #javascript(
+    x: Tensor,
+    shape: readonly number[],
+    about: { label: string; reason: string },
+    run: (values: Float32Array, rows: PassRows) => Float32Array,
+  ): Tensor {
+    const { device } = this.#settings;
+    const plan = this.#plan;
+    if (!plan?.isRecording) return Tensor.from(device, run(x.dataSync(), this.#rows), shape);
+    // A copy: the value itself may share its memory with others before and after this place.
+    const input = plan.hold(x.copy());
+    plan.end();
+    const output = plan.hold(Tensor.from(device, run(input.dataSync(), this.#rows), shape));
+    plan.breaks.push({
+      ...about,
+      run: async (rows) => output.write(run(await input.data(), rows)),
+    });
+    plan.begin();
+    return output.view();
+  }
+
+  /** Ends the segment and begins another, with nothing between them. */
+  #cut(): void {
+    this.#plan?.end();
+    this.#plan?.breaks.push(undefined);
+    this.#plan?.begin();
+  }
+
+  /** A module that reads values on the host runs as JavaScript between two segments, each time anew. */
+  #breakAround(module: object, args: unknown[], forward: (...args: unknown[]) => unknown): Tensor {
+    const plan = this.#plan as ForwardPlan;
+    const held = args.map((arg) => (arg instanceof Tensor ? plan.hold(arg.view()) : arg));
+    const resume = resumeHere();
+    const path = resumePath(module);
+    plan.end();
+    const execute = () =>
+      observed(this, () => withRunner(this, () => resume(() => scope(() => forward(...held))))) as Tensor;
+    const first = execute();
+    if (!(first instanceof Tensor)) {
+      throw new PersimmonError(
+        "MODULE_INVALID",
+        `${path} reads a value on the host and must then return one tensor, got ${typeof first}`,
+      );
+    }
+    const output = plan.hold(first.copy());
+    plan.breaks.push({
+      label: `${path}`,
+      reason: "reads a value in forward(); use host(), a HostModule or an op",
+      run: (rows) => {
+        this.#rows = rows;
+        using result = execute();
+        output.copyFrom(result);
+      },
+    });
+    plan.begin();
+    return output.view();
+  }
+
+  #watch(site: string, x: Tensor): void {
+    const copy = x.copy();
+    this.watched.push({ site, value: this.#plan?.isRecording ? this.#plan.hold(copy) : copy.keep() });
+  }
+
+  #check(site: string, x: Tensor): void {
+    const { device } = this.#settings;
+    const count = Tensor.from(device, Int32Array.of(0));
+    native().countNonFinite(device.stream, count.buffer, x.buffer, x.size);
+    this.#checks.push({ site, count: this.#plan?.isRecording ? this.#plan.hold(count) : count.keep() });
+  }
+}
+
+function resumePath(module: object): string {
+  return module.constructor.name;
+}

@@ -1,0 +1,225 @@
+import { PersimmonError } from "../errors.js";
+import type { Persimmon } from "../model/persimmon.js";
+import { withNames } from "../nn/path.js";
+import { withRunner } from "../nn/runner.js";
+import { observed } from "../nn/tap.js";
+import type { Device } from "../tensor/device.js";
+import { scope } from "../tensor/scope.js";
+import { onHostRead, type Tensor } from "../tensor/tensor.js";
+import { type BatchEntry, checkSequences, extendSequences } from "./batch.js";
+import { DecodePlan } from "./decode_plan.js";
+import { fingerprint } from "./fingerprint.js";
+import { Interventions } from "./interventions.js";
+import type { KvCache } from "./kv_cache.js";
+import { Lock } from "./lock.js";
+import { Pass, type PassObserver, type PassSettings } from "./pass.js";
+import { PlanCache } from "./plan_cache.js";
+import { reportChecks, reportWatched } from "./reports.js";
+import { type PassRows, rowsOf } from "./rows.js";
+import { eagerStep } from "./step.js";
+
+export interface ForwardOptions {
+  /** 0 (the default) for a prompt, then 1, 2, … for each token of a generation. */
+  step?: number;
+  /** false runs the modules anew for each token instead of replaying a plan; true. */
+  capture?: boolean;
+  /** Cuts the plan at every site, for debugging: the same runner, one segment a site; false. */
+  breakEverywhere?: boolean;
+  /** Takes values out of the pass. A pass with an observer is never replayed. */
+  observer?: PassObserver;
+}
+
+/** Runs the forward passes of one model: eagerly for prompts, from recorded plans for single tokens. */
+export class Runtime {
+  readonly interventions = new Interventions();
+  readonly plans = new PlanCache<DecodePlan>();
+  /** Whether values that edits and hooks make are searched for NaN and infinite numbers. */
+  checkFinite = false;
+  readonly #hostReaders = new WeakSet<object>();
+  readonly #lock = new Lock();
+  #generation: { signal: AbortSignal; ended: Promise<void> } | undefined;
+
+  /** @param maxLength positions of the longest text */
+  constructor(
+    readonly model: Persimmon,
+    readonly device: Device,
+    readonly kv: KvCache,
+    readonly maxLength: number,
+  ) {}
+
+  /**
+   * One forward pass over a flat batch: the tokens of all entries behind one another. Sequences grow by their tokens; if
+   * anything throws they keep their former length. Throws `SEQUENCE_FOREIGN`, `SEQUENCE_REPEATED`, `SEQUENCE_RELEASED`,
+   * `KV_CACHE_FULL`, `MODULE_INVALID`, `HOOK_FAILED`, `HOOK_RESULT_INVALID`, `ACTIVATION_NOT_FINITE`.
+   * @returns logits [rows, vocabulary], the rows of the first entry first; the caller releases it
+   */
+  async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
+    // Hooks await inside of a pass, and a plan has one set of inputs: one pass after the other.
+    const leave = await this.#lock.enter();
+    try {
+      checkSequences(this.kv, batch);
+      const starts = batch.map((entry) => entry.sequence.length);
+      const takeBack = extendSequences(batch);
+      try {
+        const phase = (options.step ?? 0) > 0 ? "decode" : "prefill";
+        return await this.#run(batch, rowsOf(batch, starts, phase, options.step ?? 0), options);
+      } catch (error) {
+        takeBack();
+        throw error;
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * Begins a generation; a model makes one at a time. Waits for one that was cancelled and makes its last token.
+   * @returns what is called when it has ended
+   * @throws PersimmonError MODEL_BUSY
+   */
+  async beginGeneration(signal: AbortSignal): Promise<() => void> {
+    while (this.#generation !== undefined) {
+      if (!this.#generation.signal.aborted) throw busyError("a second generation cannot begin");
+      await this.#generation.ended;
+    }
+    let resolve: () => void = () => {};
+    const ended = new Promise<void>((done) => {
+      resolve = done;
+    });
+    this.#generation = { signal, ended };
+    return () => {
+      this.#generation = undefined;
+      resolve();
+    };
+  }
+
+  /** Throws `MODEL_BUSY` while a generation runs that was not cancelled. */
+  expectIdle(what: string): void {
+    if (this.#generation !== undefined && !this.#generation.signal.aborted) throw busyError(what);
+  }
+
+  async #run(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
+    const isDecode = rows.phase === "decode" && batch.every(({ ids }) => ids.length === 1);
+    const captured = isDecode && options.capture !== false && options.observer === undefined;
+    if (!captured || this.#hostReaders.has(this.model)) return this.#eager(batch, rows, options);
+    const key = this.#key(rows, options);
+    let plan = this.plans.find(key);
+    if (plan?.suits(rows)) {
+      plan.setInputs(batch, rows);
+      await plan.replay(rows);
+    } else {
+      plan = this.#record(batch, rows, key, options);
+    }
+    return this.#finish(plan, rows);
+  }
+
+  /** Runs the modules without recording. */
+  async #eager(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
+    const settings = this.#settings(rows, options);
+    let pass: Pass | undefined;
+    const logits = scope(() => {
+      const { step, device } = eagerStep(this.device, this.kv, batch, rows);
+      pass = new Pass(settings, rows, device);
+      return this.#call(pass, step);
+    });
+    const { watched, checks } = pass as unknown as Pass;
+    try {
+      await this.#report(rows, watched, checks);
+      return logits;
+    } catch (error) {
+      logits.release();
+      throw error;
+    } finally {
+      for (const { value } of watched) value.release();
+      for (const { count } of checks) count.release();
+    }
+  }
+
+  /** Runs the modules and records what they do: the recording pass is the pass itself. */
+  #record(
+    batch: readonly BatchEntry[],
+    rows: PassRows,
+    key: DecodePlan["key"],
+    options: ForwardOptions,
+  ): DecodePlan {
+    const plan = new DecodePlan(this.device, this.kv, key, batch.length, this.maxLength);
+    try {
+      plan.setInputs(batch, rows);
+      const pass = new Pass(this.#settings(rows, options), rows, plan.deviceRows, plan);
+      onHostRead(() => pass.hostRead());
+      plan.begin();
+      try {
+        plan.logits = plan.hold(scope(() => this.#call(pass, plan.step(rows))));
+      } finally {
+        onHostRead(undefined);
+        if (plan.isRecording) plan.end();
+      }
+      plan.watched.push(...pass.watched);
+      plan.checks.push(...pass.checks);
+      plan.isOnce = pass.foundHostReader;
+      if (!plan.isOnce) this.plans.add(plan);
+      return plan;
+    } catch (error) {
+      plan.release();
+      throw error;
+    }
+  }
+
+  /** Hands out what a plan has just computed. */
+  async #finish(plan: DecodePlan, rows: PassRows): Promise<Tensor> {
+    // A copy, because the next run writes into the plan's own.
+    const logits = plan.result(rows);
+    try {
+      await this.#report(rows, plan.watched, plan.checks);
+      return logits;
+    } catch (error) {
+      logits.release();
+      throw error;
+    } finally {
+      if (plan.isOnce) plan.release();
+    }
+  }
+
+  #call(pass: Pass, step: Parameters<Persimmon["call"]>[0]): Tensor {
+    return withNames(this.model, () => observed(pass, () => withRunner(pass, () => this.model.call(step))));
+  }
+
+  #settings(rows: PassRows, options: ForwardOptions): PassSettings {
+    return {
+      device: this.device,
+      interventions: this.interventions.at(rows.phase),
+      observer: options.observer,
+      breakEverywhere: options.breakEverywhere ?? false,
+      checkFinite: this.checkFinite,
+      hostReaders: this.#hostReaders,
+    };
+  }
+
+  #key(rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
+    const settings = [options.breakEverywhere ?? false, this.checkFinite, rows.positions.length];
+    return {
+      fingerprint: fingerprint(this.model),
+      signature: `${settings.join()}:${this.interventions.signature(rows.phase)}`,
+    };
+  }
+
+  async #report(
+    rows: PassRows,
+    watched: readonly { site: string; value: Tensor }[],
+    checks: readonly { site: string; count: Tensor }[],
+  ): Promise<void> {
+    await reportChecks(checks);
+    const interventions = this.interventions.at(rows.phase);
+    await reportWatched(watched, rows, interventions);
+    const counters = new Set([...interventions.values()].flat());
+    for (const counter of counters) if (counter.kind === "count") counter.counted(rows.positions.length);
+  }
+}
+
+/** An error for what cannot be done while a generation runs. */
+export function busyError(what: string): PersimmonError {
+  return new PersimmonError(
+    "MODEL_BUSY",
+    `${what} while a generation of this model runs: wait for it (await stream.done) or cancel it first. The strength of an edit (edit.scale = …) may be changed at any time, and generateBatch runs several prompts at once.`,
+  );
+}
