@@ -154,8 +154,7 @@ export class Runtime {
         onHostRead(undefined);
         if (plan.isRecording) plan.end();
       }
-      plan.watched.push(...pass.watched);
-      plan.checks.push(...pass.checks);
+      plan.taken = pass;
       plan.isOnce = pass.foundHostReader;
       if (!plan.isOnce) this.plans.add(plan);
       return plan;
@@ -170,7 +169,7 @@ export class Runtime {
     // A copy, because the next run writes into the plan's own.
     const logits = plan.result(rows);
     try {
-      await this.#report(rows, plan.watched, plan.checks);
+      await this.#report(rows, plan.taken.watched, plan.taken.checks);
       return logits;
     } catch (error) {
       logits.release();

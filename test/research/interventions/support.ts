@@ -1,9 +1,9 @@
 /** What the tests of edits, hooks, watches and swaps share. */
 import { describe, expect } from "vitest";
-import type { LanguageModel } from "../../../src/language_model.js";
-import { loadModel } from "../../../src/load_model.js";
 import type { GenerateOptions } from "../../../src/generation/options.js";
 import type { Token } from "../../../src/generation/token_stream.js";
+import type { LanguageModel } from "../../../src/language_model.js";
+import { loadModel } from "../../../src/load_model.js";
 import { sharedOrSkip } from "../../support/shared.js";
 
 /** A model to intervene in, and a prompt of its own. */
