@@ -86,11 +86,14 @@ export class Interventions {
     return table;
   }
 
-  /** Names the set that is in force in a phase: equal texts mean the very same interventions. */
-  signature(phase: Phase): string {
-    return this.#of(phase)
-      .map(([id]) => id)
-      .join(",");
+  /** Whether one is still in force. */
+  has(id: number): boolean {
+    return this.#all.has(id);
+  }
+
+  /** The set that is in force in a phase, each by a number that no other ever has. */
+  ids(phase: Phase): number[] {
+    return this.#of(phase).map(([id]) => id);
   }
 
   /** As `signature`, of those that change values: what a KV prefix depends on. */

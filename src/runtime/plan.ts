@@ -23,6 +23,8 @@ export interface PlanKey {
   fingerprint: readonly unknown[];
   /** Batch size, interventions, options. */
   signature: string;
+  /** The interventions that it was recorded with; none ever comes again once it was removed. */
+  interventions: readonly number[];
 }
 
 /**

@@ -102,6 +102,7 @@ export class Runtime {
     const isDecode = rows.phase === "decode" && batch.every(({ ids }) => ids.length === 1);
     const captured = isDecode && options.capture !== false && options.observer === undefined;
     if (!captured || this.#hostReaders.has(this.model)) return this.#eager(batch, rows, options);
+    this.plans.dropUnless((id) => this.interventions.has(id));
     const key = this.#key(rows, options);
     let plan = this.plans.find(key);
     if (plan?.suits(rows)) {
@@ -117,21 +118,21 @@ export class Runtime {
   async #eager(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
     const settings = this.#settings(rows, options);
     let pass: Pass | undefined;
-    const logits = scope(() => {
-      const { step, device } = eagerStep(this.device, this.kv, batch, rows);
-      pass = new Pass(settings, rows, device);
-      return this.#call(pass, step);
-    });
-    const { watched, checks } = pass as unknown as Pass;
+    let logits: Tensor | undefined;
     try {
-      await this.#report(rows, watched, checks);
+      logits = scope(() => {
+        const { step, device } = eagerStep(this.device, this.kv, batch, rows);
+        pass = new Pass(settings, rows, device);
+        return this.#call(pass, step);
+      });
+      await this.#report(rows, pass?.watched ?? [], pass?.checks ?? []);
       return logits;
     } catch (error) {
-      logits.release();
+      logits?.release();
       throw error;
     } finally {
-      for (const { value } of watched) value.release();
-      for (const { count } of checks) count.release();
+      for (const { value } of pass?.watched ?? []) value.release();
+      for (const { count } of pass?.checks ?? []) count.release();
     }
   }
 
@@ -196,9 +197,11 @@ export class Runtime {
 
   #key(rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
     const settings = [options.breakEverywhere ?? false, this.checkFinite, rows.positions.length];
+    const interventions = this.interventions.ids(rows.phase);
     return {
       fingerprint: fingerprint(this.model),
-      signature: `${settings.join()}:${this.interventions.signature(rows.phase)}`,
+      signature: `${settings.join()}:${interventions.join()}`,
+      interventions,
     };
   }
 
