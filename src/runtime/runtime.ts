@@ -101,9 +101,11 @@ export class Runtime {
   async #run(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
     const isDecode = rows.phase === "decode" && batch.every(({ ids }) => ids.length === 1);
     const captured = isDecode && options.capture !== false && options.observer === undefined;
+    // Taken for each pass: it is also what finds a part that is no module.
+    const modules = fingerprint(this.model);
     if (!captured || this.#hostReaders.has(this.model)) return this.#eager(batch, rows, options);
     this.plans.dropUnless((id) => this.interventions.has(id));
-    const key = this.#key(rows, options);
+    const key = this.#key(modules, rows, options);
     let plan = this.plans.find(key);
     if (plan?.suits(rows)) {
       plan.setInputs(batch, rows);
@@ -195,11 +197,11 @@ export class Runtime {
     };
   }
 
-  #key(rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
+  #key(modules: readonly unknown[], rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
     const settings = [options.breakEverywhere ?? false, this.checkFinite, rows.positions.length];
     const interventions = this.interventions.ids(rows.phase);
     return {
-      fingerprint: fingerprint(this.model),
+      fingerprint: modules,
       signature: `${settings.join()}:${interventions.join()}`,
       interventions,
     };
