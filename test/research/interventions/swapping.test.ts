@@ -122,7 +122,6 @@ onBothModels("swapped modules", ({ load, prompt }) => {
     const { data } = await other.logits(prompt);
     const largest = plain.logits.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const worst = data.reduce((most, value, i) => Math.max(most, Math.abs(value - plain.logits[i])), 0);
-    console.log(`HostModule MLP: largest difference ${worst} of ${largest}`);
     expect(worst).toBeLessThan(1e-4 * largest);
     const made = await generated(other, prompt, 12);
     expect(made.ids).toEqual(plain.made.ids);

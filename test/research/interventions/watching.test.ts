@@ -79,7 +79,6 @@ onBothModels("watches", ({ load, prompt }) => {
       expectSame(await generated(model, prompt, 12), plain);
       expect(keys).toHaveLength(prompt.length + 11);
     }
-    console.log(`patterns against softmax in float64: largest difference ${worst}`);
     expect(worst).toBeLessThan(1e-6);
   });
 
