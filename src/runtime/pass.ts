@@ -196,6 +196,8 @@ export class Pass implements Observer, Runner {
   #breakAround(module: object, args: unknown[], forward: (...args: unknown[]) => unknown): Tensor {
     const plan = this.#plan as ForwardPlan;
     const held = args.map((arg) => (arg instanceof Tensor ? plan.hold(arg.view()) : arg));
+    // Handles for one run each: a module may return what it was given.
+    const given = () => held.map((arg) => (arg instanceof Tensor ? arg.view() : arg));
     const resume = resumeHere();
     const path = currentPath();
     plan.end();
@@ -204,7 +206,7 @@ export class Pass implements Observer, Runner {
     const execute = () => {
       this.#now = inside;
       return observed(this, () =>
-        withRunner(this, () => resume(() => scope(() => forward(...held)))),
+        withRunner(this, () => resume(() => scope(() => forward(...given())))),
       ) as Tensor;
     };
     const first = execute();
