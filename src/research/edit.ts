@@ -75,6 +75,13 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
   const end = runtime.interventions.add({
     kind: "edit",
     ...common,
+    // Plans that use the memory hold it themselves.
+    release: () => {
+      parameters.release();
+      for (const { columns, operand, rowOf } of operands.values()) {
+        for (const tensor of [columns, operand, rowOf]) tensor?.release();
+      }
+    },
     apply: (at, x, rows) =>
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });

@@ -56,6 +56,7 @@ export class Runtime {
   async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
     // Hooks await inside of a pass, and a plan has one set of inputs: one pass after the other.
     const leave = await this.#lock.enter();
+    const leavePass = this.interventions.enterPass();
     try {
       checkSequences(this.kv, batch);
       const starts = batch.map((entry) => entry.sequence.length);
@@ -68,6 +69,7 @@ export class Runtime {
         throw error;
       }
     } finally {
+      leavePass();
       leave();
     }
   }

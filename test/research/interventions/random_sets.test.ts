@@ -158,7 +158,8 @@ it("memory does not grow with the interventions that came and went", async () =>
   const subject = new Subject(await loadModel(directory));
   const { model } = subject;
   const round = async (seed: number) => {
-    for (const kind of ["edit", "hook", "watch", "count"] as const) {
+    // Counters can be read after their end: their memory goes with them.
+    for (const kind of ["edit", "hook", "watch"] as const) {
       const handle = subject.attach({
         kind,
         phase: undefined,
@@ -174,7 +175,7 @@ it("memory does not grow with the interventions that came and went", async () =>
   for (let seed = 0; seed < 20; seed++) await round(seed);
   const before = model.device.memory().bytesInUse;
   for (let seed = 0; seed < 100; seed++) await round(seed);
-  // 400 interventions: kept, their plans alone would be some 40 MB.
-  expect(model.device.memory().bytesInUse - before).toBeLessThan(1e6);
+  // 100 edits: kept, their numbers alone would be 1.2 MB.
+  expect(model.device.memory().bytesInUse - before).toBeLessThan(3e5);
   expect(model.runtime.plans.size).toBeLessThanOrEqual(8);
 }, 60_000);

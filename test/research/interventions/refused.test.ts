@@ -94,21 +94,25 @@ onBothModels("what is refused", ({ load, prompt }) => {
       expect((await stream.done).ids).toEqual(plain.ids);
     });
 
-    it("disposing is allowed, also inside of the pass itself", async () => {
-      const before = await generated(model, prompt, 1);
-      const edit = model.edit("layers.1.out", edits.scale(0.5), { phase: "decode" });
-      const hook = model.hook("layers.0.out", (_, { step }) => {
-        if (step !== 3) return;
-        edit.dispose();
-        hook.dispose();
-        edit.dispose();
-      });
-      const made = await generated(model, prompt, 8);
-      expect(made.ids[0]).toBe(before.ids[0]);
-      expect(made.ids).toHaveLength(8);
-      expect(model.runtime.interventions.size).toBe(0);
-      expectSame(await generated(model, prompt, 8), plain);
-    });
+    it.each([true, false])(
+      "disposing is allowed, also inside of the pass itself (capture: %s)",
+      async (capture) => {
+        const before = await generated(model, prompt, 1);
+        const edit = model.edit("layers.1.out", edits.scale(0.5), { phase: "decode" });
+        const hook = model.hook("layers.0.out", (_, { step }) => {
+          if (step !== 3) return;
+          edit.dispose();
+          hook.dispose();
+          edit.dispose();
+        });
+        // The edit's place comes after the hook's: this pass still has it.
+        const made = await generated(model, prompt, 8, { capture });
+        expect(made.ids[0]).toBe(before.ids[0]);
+        expect(made.ids).toHaveLength(8);
+        expect(model.runtime.interventions.size).toBe(0);
+        expectSame(await generated(model, prompt, 8), plain);
+      },
+    );
   });
 
   describe("numbers that are not finite, with model.checkFinite", () => {
