@@ -39,6 +39,7 @@ export abstract class HostModule extends Module {
     const f: HostFunction = (values, out, shape, at) => {
       const result: unknown = this.run(values, out, shape, at);
       if (result instanceof Promise) {
+        result.catch(() => {});
         throw new PersimmonError(
           "HOST_ASYNC",
           `${at.site}: run() of a HostModule must be done when it returns, but it returned a promise`,

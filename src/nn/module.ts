@@ -1,6 +1,6 @@
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { currentPath, enterModule } from "./path.js";
+import { currentPath, enterModule, finish, withPlace } from "./path.js";
 import { currentRunner } from "./runner.js";
 
 /**
@@ -14,9 +14,15 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   call(...args: In): Out {
     const forward = (...given: In) => scope(() => this.forward(...given));
     const runner = currentRunner();
-    return enterModule(this, () =>
-      runner === undefined ? forward(...args) : runner.run(this, args, forward),
-    );
+    return enterModule(this, () => {
+      try {
+        const result = runner === undefined ? forward(...args) : runner.run(this, args, forward);
+        finish(this, result);
+        return result;
+      } catch (error) {
+        throw withPlace(error, this);
+      }
+    });
   }
 
   /** The name of this module's place while a forward pass runs, such as `layers.3.mlp`; for messages. */

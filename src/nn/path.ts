@@ -3,6 +3,8 @@
  * (`layers.3.selfAttn.dense`), once for each set of modules; while the pass runs, `enterModule` follows it down. A module
  * that stands in two places has a name in each.
  */
+import { PersimmonError } from "../errors.js";
+import { Tensor } from "../tensor/tensor.js";
 import { Module } from "./module.js";
 
 interface Place {
@@ -43,6 +45,7 @@ function place(module: object, path: string, above: readonly object[]): Place {
 export function withNames<T>(root: object, f: () => T): T {
   const outer = current;
   current = place(root, "", [root]);
+  finished = undefined;
   try {
     return f();
   } finally {
@@ -64,6 +67,42 @@ export function enterModule<T>(module: object, f: () => T): T {
   } finally {
     current = outer;
   }
+}
+
+/** The module that has finished last: the one whose result the next op most likely works on. */
+let finished: { where: string; gave: string } | undefined;
+
+/** Remembers what a module that has just run gave back, for messages. */
+export function finish(module: object, result: unknown): void {
+  if (current === undefined) return;
+  finished = { where: here(module), gave: described(result) };
+}
+
+const placed = new WeakSet<object>();
+
+/**
+ * An error of an op with the place at which it happened, and what the module before gave: of a swapped module that does not
+ * fit, the op after it is the first to know.
+ */
+export function withPlace(error: unknown, module: object): unknown {
+  if (current === undefined || !(error instanceof PersimmonError) || placed.has(error)) return error;
+  if (error.code !== "SHAPE_MISMATCH" && error.code !== "ARGUMENT_INVALID") return error;
+  const before = finished === undefined ? "" : `; ${finished.where} ran before and gave ${finished.gave}`;
+  const found = new PersimmonError(error.code, `in ${here(module)}: ${error.message}${before}`, {
+    cause: error,
+  });
+  placed.add(found);
+  return found;
+}
+
+function here(module: object): string {
+  const { name } = module.constructor;
+  return currentPath() === "" ? name : `${currentPath()} (${name})`;
+}
+
+function described(value: unknown): string {
+  if (value instanceof Tensor) return `[${value.shape.join(", ")}]`;
+  return typeof value === "object" && value !== null ? value.constructor.name : String(value);
 }
 
 /** A function that runs another with the names of the place that runs now, also when the pass has moved on. */

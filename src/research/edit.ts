@@ -75,6 +75,13 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
   const end = runtime.interventions.add({
     kind: "edit",
     ...common,
+    // Plans that use the memory hold it themselves.
+    release: () => {
+      parameters.release();
+      for (const { columns, operand, rowOf } of operands.values()) {
+        for (const tensor of [columns, operand, rowOf]) tensor?.release();
+      }
+    },
     apply: (at, x, rows) =>
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });
@@ -86,10 +93,11 @@ function operandsFor(runtime: Runtime, site: Site, spec: EditSpec, filter: EditF
   const integers = (values: Int32Array | undefined) =>
     values === undefined ? undefined : Tensor.from(device, values).keep();
   if (site.endsWith(".pattern")) {
-    if (spec.values !== undefined || filter.units !== undefined) {
+    // The columns of a pattern are numbered by how many keys there are: noise would not be the same in each pass.
+    if (spec.values !== undefined || filter.units !== undefined || spec.kind === "noise") {
       throw new PersimmonError(
         "EDIT_INVALID",
-        `${site} grows with the text: its edits are zero, set, scale, clamp and noise, on heads; use a hook for others`,
+        `${site} grows with the text: its edits are zero, set, scale and clamp, on heads; use a hook for others`,
       );
     }
     columnsOf(model.config, site, filter, 1);

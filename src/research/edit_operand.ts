@@ -1,7 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import type { PersimmonConfig } from "../model/config.js";
 import { type Site, siteWidth } from "../runtime/sites.js";
-import { activationFor, type EditFilter, type EditSpec } from "./edits.js";
+import { activationFor, type EditFilter, type EditSpec, type EditValues } from "./edits.js";
 
 /**
  * The columns that an edit touches, or undefined for all.
@@ -41,9 +41,10 @@ export function operandOf(
   spec: EditSpec,
   columns: Int32Array | undefined,
 ): { data: Float32Array; rows: number; positions: readonly number[] | undefined } | undefined {
-  if (spec.values === undefined) return undefined;
+  const needsValues = spec.kind === "add" || spec.kind === "replace" || spec.kind === "project";
+  if (!needsValues) return undefined;
   const width = siteWidth(config, site, 0);
-  const activation = activationFor(spec.values, site);
+  const activation = activationFor(spec.values as EditValues, site);
   let data = activation?.data ?? Float32Array.from(spec.values as ArrayLike<number>);
   let positions = activation?.positions;
   if (positions !== undefined && spec.takeMean) {

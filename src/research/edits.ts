@@ -110,7 +110,7 @@ function finite(what: string, value: unknown): number {
 export function activationFor(values: EditValues, site: string): Activation | undefined {
   if (values instanceof ActivationCache) return values.get(site as never);
   if (values instanceof Float32Array || Array.isArray(values)) return undefined;
-  const activation = values as Activation;
+  const activation = values as Activation | undefined;
   if (activation?.data instanceof Float32Array && Array.isArray(activation.positions)) return activation;
   throw new PersimmonError(
     "EDIT_INVALID",

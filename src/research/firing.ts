@@ -1,3 +1,4 @@
+import { PersimmonError } from "../errors.js";
 import { native } from "../native.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
@@ -28,6 +29,13 @@ export class FiringCounter extends Handle {
 
   constructor(runtime: Runtime, site: Site, options: InterventionOptions = {}) {
     const common = commonParts(runtime, site, options, "a counter cannot be set");
+    const grows = common.sites.find((each) => each.endsWith(".pattern"));
+    if (grows !== undefined) {
+      throw new PersimmonError(
+        "ARGUMENT_INVALID",
+        `${grows} grows with the text and has no units to count; watch it instead`,
+      );
+    }
     const { config } = runtime.model;
     const units = siteWidth(config, common.sites[0], 0);
     const counts = new Map<Site, Tensor>();

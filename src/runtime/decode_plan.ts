@@ -4,7 +4,8 @@ import { Tensor } from "../tensor/tensor.js";
 import { type BatchEntry, pageTable } from "./batch.js";
 import type { Rows } from "./interventions.js";
 import type { KvCache } from "./kv_cache.js";
-import { ForwardPlan, type PlanKey } from "./plan.js";
+import type { Check } from "./pass.js";
+import { ForwardPlan, type PlanKey, type Watched } from "./plan.js";
 import type { PassRows } from "./rows.js";
 
 /** Keys that an attention pattern is computed over grow in steps of this: a plan serves so many tokens. */
@@ -15,7 +16,11 @@ const patternKeys = 256;
  * only where a pattern is looked at, whose size grows with the text, a new one is recorded every 256 tokens.
  */
 export class DecodePlan extends ForwardPlan {
-  readonly checks: { site: string; count: Tensor }[] = [];
+  /** What the last run has taken out of the pass. */
+  taken: { readonly watched: readonly Watched[]; readonly checks: readonly Check[] } = {
+    watched: [],
+    checks: [],
+  };
   logits: Tensor | undefined;
   /** It holds for the pass that recorded it only. */
   isOnce = false;

@@ -19,6 +19,7 @@ export function fingerprint(model: Persimmon): unknown[] {
     if (seen.has(module)) return;
     seen.add(module);
     checkParts(module, path);
+    if (module instanceof Persimmon) checkLayers(module.layers);
     for (const [name, value] of Object.entries(module)) {
       const children = Array.isArray(value) ? value : [value];
       if (Array.isArray(value)) values.push(value.length);
@@ -52,13 +53,27 @@ function partsOf(module: object): string[] {
 
 function checkParts(module: object, path: string): void {
   for (const name of partsOf(module)) {
-    const part = (module as Parts)[name];
-    if (part instanceof Module) continue;
-    const what = part === null ? "null" : typeof part === "object" ? part.constructor.name : typeof part;
-    const place = path === "" ? name : `${path}.${name}`;
-    throw new PersimmonError(
-      "MODULE_INVALID",
-      `${place} must be a Module, got ${what}: extend nn.Module (composed of ops) or nn.HostModule (plain TypeScript)`,
-    );
+    expectModule((module as Parts)[name], path === "" ? name : `${path}.${name}`);
   }
+}
+
+function checkLayers(layers: unknown): void {
+  if (!Array.isArray(layers)) {
+    throw new PersimmonError("MODULE_INVALID", `layers must be a list of Modules, got ${kindOf(layers)}`);
+  }
+  // By index: `entries` sees holes as well.
+  for (const [index, layer] of layers.entries()) expectModule(layer, `layers.${index}`);
+}
+
+function expectModule(part: unknown, place: string): void {
+  if (part instanceof Module) return;
+  throw new PersimmonError(
+    "MODULE_INVALID",
+    `${place} must be a Module, got ${kindOf(part)}: extend nn.Module (composed of ops) or nn.HostModule (plain TypeScript)`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "object" ? value.constructor.name : typeof value;
 }

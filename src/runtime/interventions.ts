@@ -42,6 +42,8 @@ export type Intervention = {
   readonly sites: readonly Site[];
   /** Only in this phase; undefined for both. */
   readonly phase: Phase | undefined;
+  /** Gives its memory back; called once, when it was removed and no pass uses it any more. */
+  release?(): void;
 } & (
   | { readonly kind: "edit"; apply(site: Site, x: Tensor, rows: Rows): Tensor }
   | { readonly kind: "hook"; readonly run: HookFunction }
@@ -54,6 +56,9 @@ export class Interventions {
   readonly #all = new Map<number, Intervention>();
   readonly #tables = new Map<Phase, Map<string, Intervention[]>>();
   #last = 0;
+  #passes = 0;
+  /** Removed, but a pass runs that may have begun with them. */
+  readonly #leaving: Intervention[] = [];
 
   /** Adds one; the function that is returned removes it, and does nothing when it is called again. */
   add(intervention: Intervention): () => void {
@@ -61,8 +66,25 @@ export class Interventions {
     this.#all.set(id, intervention);
     this.#tables.clear();
     return () => {
-      if (this.#all.delete(id)) this.#tables.clear();
+      if (!this.#all.delete(id)) return;
+      this.#tables.clear();
+      this.#leaving.push(intervention);
+      this.#releaseUnused();
     };
+  }
+
+  /** A pass begins: what is removed from now on is not released before the function that is returned is called. */
+  enterPass(): () => void {
+    this.#passes++;
+    return () => {
+      this.#passes--;
+      this.#releaseUnused();
+    };
+  }
+
+  #releaseUnused(): void {
+    if (this.#passes > 0) return;
+    for (const intervention of this.#leaving.splice(0)) intervention.release?.();
   }
 
   get size(): number {
@@ -86,11 +108,14 @@ export class Interventions {
     return table;
   }
 
-  /** Names the set that is in force in a phase: equal texts mean the very same interventions. */
-  signature(phase: Phase): string {
-    return this.#of(phase)
-      .map(([id]) => id)
-      .join(",");
+  /** Whether one is still in force. */
+  has(id: number): boolean {
+    return this.#all.has(id);
+  }
+
+  /** The set that is in force in a phase, each by a number that no other ever has. */
+  ids(phase: Phase): number[] {
+    return this.#of(phase).map(([id]) => id);
   }
 
   /** As `signature`, of those that change values: what a KV prefix depends on. */

@@ -1,6 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import { native } from "../native.js";
-import { resumeHere } from "../nn/path.js";
+import { currentPath, resumeHere } from "../nn/path.js";
 import type { HostFunction, Runner } from "../nn/runner.js";
 import { withRunner } from "../nn/runner.js";
 import { type Observer, observed } from "../nn/tap.js";
@@ -30,19 +30,40 @@ export interface PassSettings {
   hostReaders: WeakSet<object>;
 }
 
+/** A counter of the NaN and infinite values at a site. */
+export interface Check {
+  site: string;
+  count: Tensor;
+}
+
+/** What a part of a pass has taken out of it. */
+class Taken {
+  readonly watched: Watched[] = [];
+  readonly checks: Check[] = [];
+
+  /** Forgets all of it; returns the tensors. */
+  clear(): Tensor[] {
+    return [
+      ...this.watched.splice(0).map(({ value }) => value),
+      ...this.checks.splice(0).map(({ count }) => count),
+    ];
+  }
+}
+
 /**
  * One run of a model's modules: puts edits, hooks and watches where they belong. With a plan it records as it goes, and
  * JavaScript in the middle ends a segment and begins the next one; what it does is the same.
  */
 export class Pass implements Observer, Runner {
-  readonly watched: Watched[] = [];
   /** A module that is not known as one has read a value: what was recorded cannot be used again. */
   foundHostReader = false;
   readonly #settings: PassSettings;
   readonly #plan: ForwardPlan | undefined;
   readonly #device: { rows: Rows; logitRows: Rows };
   readonly #modules: object[] = [];
-  readonly #checks: { site: string; count: Tensor }[] = [];
+  /** What the parts of the pass have taken; a part that runs anew in each replay takes anew. */
+  readonly #taken: Taken[] = [new Taken()];
+  #now = this.#taken[0];
   #rows: PassRows;
 
   constructor(
@@ -122,9 +143,14 @@ export class Pass implements Observer, Runner {
     this.foundHostReader = true;
   }
 
+  /** Copies of the values that are watched, in the order of the pass. */
+  get watched(): readonly Watched[] {
+    return this.#taken.flatMap(({ watched }) => watched);
+  }
+
   /** The counters of NaN and infinite values, in the order of the pass. */
-  get checks(): readonly { site: string; count: Tensor }[] {
-    return this.#checks;
+  get checks(): readonly Check[] {
+    return this.#taken.flatMap(({ checks }) => checks);
   }
 
   #hook(site: string, x: Tensor, hook: Extract<Intervention, { kind: "hook" }>): Tensor {
@@ -170,11 +196,19 @@ export class Pass implements Observer, Runner {
   #breakAround(module: object, args: unknown[], forward: (...args: unknown[]) => unknown): Tensor {
     const plan = this.#plan as ForwardPlan;
     const held = args.map((arg) => (arg instanceof Tensor ? plan.hold(arg.view()) : arg));
+    // Handles for one run each: a module may return what it was given.
+    const given = () => held.map((arg) => (arg instanceof Tensor ? arg.view() : arg));
     const resume = resumeHere();
-    const path = resumePath(module);
+    const path = currentPath();
     plan.end();
-    const execute = () =>
-      observed(this, () => withRunner(this, () => resume(() => scope(() => forward(...held))))) as Tensor;
+    const inside = new Taken();
+    this.#taken.push(inside);
+    const execute = () => {
+      this.#now = inside;
+      return observed(this, () =>
+        withRunner(this, () => resume(() => scope(() => forward(...given())))),
+      ) as Tensor;
+    };
     const first = execute();
     if (!(first instanceof Tensor)) {
       throw new PersimmonError(
@@ -183,11 +217,14 @@ export class Pass implements Observer, Runner {
       );
     }
     const output = plan.hold(first.copy());
+    this.#now = new Taken();
+    this.#taken.push(this.#now);
     plan.breaks.push({
-      label: `${path}`,
+      label: `${path}: ${module.constructor.name}`,
       reason: "reads a value in forward(); use host(), a HostModule or an op",
       run: (rows) => {
         this.#rows = rows;
+        for (const tensor of inside.clear()) plan.drop(tensor);
         using result = execute();
         output.copyFrom(result);
       },
@@ -197,18 +234,17 @@ export class Pass implements Observer, Runner {
   }
 
   #watch(site: string, x: Tensor): void {
-    const copy = x.copy();
-    this.watched.push({ site, value: this.#plan?.isRecording ? this.#plan.hold(copy) : copy.keep() });
+    this.#now.watched.push({ site, value: this.#hold(x.copy()) });
   }
 
   #check(site: string, x: Tensor): void {
     const { device } = this.#settings;
     const count = Tensor.from(device, Int32Array.of(0));
     native().countNonFinite(device.stream, count.buffer, x.buffer, x.size);
-    this.#checks.push({ site, count: this.#plan?.isRecording ? this.#plan.hold(count) : count.keep() });
+    this.#now.checks.push({ site, count: this.#hold(count) });
   }
-}
 
-function resumePath(module: object): string {
-  return module.constructor.name;
+  #hold(tensor: Tensor): Tensor {
+    return this.#plan === undefined ? tensor.keep() : this.#plan.hold(tensor);
+  }
 }

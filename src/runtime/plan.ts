@@ -23,6 +23,8 @@ export interface PlanKey {
   fingerprint: readonly unknown[];
   /** Batch size, interventions, options. */
   signature: string;
+  /** The interventions that it was recorded with; none ever comes again once it was removed. */
+  interventions: readonly number[];
 }
 
 /**
@@ -35,8 +37,7 @@ export class ForwardPlan {
   readonly opCounts: number[] = [];
   /** The break after each segment but the last; undefined for a cut that runs nothing. */
   readonly breaks: (Break | undefined)[] = [];
-  readonly watched: Watched[] = [];
-  readonly #held: Tensor[] = [];
+  readonly #held = new Set<Tensor>();
   #isRecording = false;
 
   constructor(
@@ -64,8 +65,13 @@ export class ForwardPlan {
 
   /** Keeps a tensor as long as the plan lives. */
   hold<T extends Tensor>(tensor: T): T {
-    this.#held.push(tensor.keep());
+    this.#held.add(tensor.keep());
     return tensor;
+  }
+
+  /** Gives a tensor back that is held and that no segment uses. */
+  drop(tensor: Tensor): void {
+    if (this.#held.delete(tensor)) tensor.release();
   }
 
   async replay(rows: PassRows): Promise<void> {
@@ -77,7 +83,8 @@ export class ForwardPlan {
   }
 
   release(): void {
-    for (const tensor of this.#held.splice(0)) tensor.release();
+    for (const tensor of this.#held) tensor.release();
+    this.#held.clear();
     this.native.release();
   }
 }

@@ -34,6 +34,14 @@ export class PlanCache<P extends ForwardPlan = ForwardPlan> {
     while (this.#plans.length > mostPlans) this.#plans.shift()?.release();
   }
 
+  /** Forgets the plans with an intervention that is gone: nothing can ask for them again. */
+  dropUnless(isThere: (intervention: number) => boolean): void {
+    for (let index = this.#plans.length - 1; index >= 0; index--) {
+      if (this.#plans[index].key.interventions.every(isThere)) continue;
+      this.#plans.splice(index, 1)[0].release();
+    }
+  }
+
   clear(): void {
     for (const plan of this.#plans.splice(0)) plan.release();
   }

@@ -30,11 +30,19 @@ export async function reportWatched(
     const { data, shape } = trimmed(values[index], value.shape, site, rows.longest);
     for (const intervention of interventions.get(site) ?? []) {
       if (intervention.kind !== "watch") continue;
+      let result: unknown;
       try {
-        intervention.see(new SiteValue(data.slice(), shape), atSite(site, rows));
+        result = intervention.see(new SiteValue(data.slice(), shape), atSite(site, rows));
       } catch (cause) {
         const message = cause instanceof Error ? cause.message : String(cause);
         throw new PersimmonError("WATCH_FAILED", `the watcher of ${site} threw: ${message}`, { cause });
+      }
+      if (result instanceof Promise) {
+        result.catch(() => {});
+        throw new PersimmonError(
+          "WATCH_FAILED",
+          `the watcher of ${site} returned a promise: a watcher is done when it returns; keep x.data and go on with it later`,
+        );
       }
     }
   }

@@ -56,6 +56,7 @@ export class Runtime {
   async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
     // Hooks await inside of a pass, and a plan has one set of inputs: one pass after the other.
     const leave = await this.#lock.enter();
+    const leavePass = this.interventions.enterPass();
     try {
       checkSequences(this.kv, batch);
       const starts = batch.map((entry) => entry.sequence.length);
@@ -68,6 +69,7 @@ export class Runtime {
         throw error;
       }
     } finally {
+      leavePass();
       leave();
     }
   }
@@ -101,8 +103,11 @@ export class Runtime {
   async #run(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
     const isDecode = rows.phase === "decode" && batch.every(({ ids }) => ids.length === 1);
     const captured = isDecode && options.capture !== false && options.observer === undefined;
+    // Taken for each pass: it is also what finds a part that is no module.
+    const modules = fingerprint(this.model);
     if (!captured || this.#hostReaders.has(this.model)) return this.#eager(batch, rows, options);
-    const key = this.#key(rows, options);
+    this.plans.dropUnless((id) => this.interventions.has(id));
+    const key = this.#key(modules, rows, options);
     let plan = this.plans.find(key);
     if (plan?.suits(rows)) {
       plan.setInputs(batch, rows);
@@ -117,21 +122,21 @@ export class Runtime {
   async #eager(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
     const settings = this.#settings(rows, options);
     let pass: Pass | undefined;
-    const logits = scope(() => {
-      const { step, device } = eagerStep(this.device, this.kv, batch, rows);
-      pass = new Pass(settings, rows, device);
-      return this.#call(pass, step);
-    });
-    const { watched, checks } = pass as unknown as Pass;
+    let logits: Tensor | undefined;
     try {
-      await this.#report(rows, watched, checks);
+      logits = scope(() => {
+        const { step, device } = eagerStep(this.device, this.kv, batch, rows);
+        pass = new Pass(settings, rows, device);
+        return this.#call(pass, step);
+      });
+      await this.#report(rows, pass?.watched ?? [], pass?.checks ?? []);
       return logits;
     } catch (error) {
-      logits.release();
+      logits?.release();
       throw error;
     } finally {
-      for (const { value } of watched) value.release();
-      for (const { count } of checks) count.release();
+      for (const { value } of pass?.watched ?? []) value.release();
+      for (const { count } of pass?.checks ?? []) count.release();
     }
   }
 
@@ -154,8 +159,7 @@ export class Runtime {
         onHostRead(undefined);
         if (plan.isRecording) plan.end();
       }
-      plan.watched.push(...pass.watched);
-      plan.checks.push(...pass.checks);
+      plan.taken = pass;
       plan.isOnce = pass.foundHostReader;
       if (!plan.isOnce) this.plans.add(plan);
       return plan;
@@ -170,7 +174,7 @@ export class Runtime {
     // A copy, because the next run writes into the plan's own.
     const logits = plan.result(rows);
     try {
-      await this.#report(rows, plan.watched, plan.checks);
+      await this.#report(rows, plan.taken.watched, plan.taken.checks);
       return logits;
     } catch (error) {
       logits.release();
@@ -195,11 +199,13 @@ export class Runtime {
     };
   }
 
-  #key(rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
+  #key(modules: readonly unknown[], rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
     const settings = [options.breakEverywhere ?? false, this.checkFinite, rows.positions.length];
+    const interventions = this.interventions.ids(rows.phase);
     return {
-      fingerprint: fingerprint(this.model),
-      signature: `${settings.join()}:${this.interventions.signature(rows.phase)}`,
+      fingerprint: modules,
+      signature: `${settings.join()}:${interventions.join()}`,
+      interventions,
     };
   }
 
