@@ -9,10 +9,15 @@ export { type LoadOptions, loadModel } from "./load_model.js";
 export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
-export type { Activation, ActivationCache } from "./research/activation_cache.js";
+export type { Activation, ActivationCache, ActivationStack } from "./research/activation_cache.js";
+export type { Answer, AnswerToken } from "./research/answer.js";
 export type { Edit } from "./research/edit.js";
 export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
 export type { FiringCounter, FiringCounts } from "./research/firing.js";
+export { type LogitAttributionOptions, logitAttribution } from "./research/logit_attribution.js";
+export type { LogitAttribution, LogitPart } from "./research/logit_attribution_result.js";
+export { type LogitLensOptions, logitLens } from "./research/logit_lens.js";
+export type { LogitLens } from "./research/logit_lens_result.js";
 export { mlpSparsity, type SparsityOptions } from "./research/mlp_sparsity.js";
 export {
   type NeuronExample,
@@ -25,6 +30,7 @@ export { weightBytesFigure } from "./research/sparsity_figures.js";
 export type { MlpSparsity } from "./research/sparsity_result.js";
 export { type WeightBytes, type WeightShape, weightBytesPerToken } from "./research/weight_bytes.js";
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
+export { PrefixCache } from "./runtime/prefix_cache.js";
 export type { Site } from "./runtime/sites.js";
 export { Device } from "./tensor/device.js";
 export * as ops from "./tensor/ops/index.js";
