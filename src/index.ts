@@ -10,6 +10,13 @@ export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
 export type { Activation, ActivationCache, ActivationStack } from "./research/activation_cache.js";
+export {
+  type ActivationPatchingOptions,
+  activationPatching,
+  headPatching,
+  type NeuronPatchingOptions,
+  neuronPatching,
+} from "./research/activation_patching.js";
 export type { Answer, AnswerToken } from "./research/answer.js";
 export type { Edit } from "./research/edit.js";
 export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
@@ -25,6 +32,8 @@ export {
   type NeuronOptions,
   neuronExamples,
 } from "./research/neuron_examples.js";
+export type { PatchingOptions, PatchingTokens } from "./research/patching_pair.js";
+export type { PatchingAxis, PatchingResult } from "./research/patching_result.js";
 export type { CacheOptions } from "./research/run_with_cache.js";
 export { weightBytesFigure } from "./research/sparsity_figures.js";
 export type { MlpSparsity } from "./research/sparsity_result.js";

@@ -92,7 +92,7 @@ export async function logitAttribution(
 
 async function rowAt(pass: Observed, site: Site, position: number): Promise<Float32Array> {
   using row = pass.rows(site, [position]);
-  return row.data();
+  return await row.data();
 }
 
 /**

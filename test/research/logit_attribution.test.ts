@@ -77,7 +77,8 @@ describe("logitAttribution", () => {
   it("has figures and a table, and frees what it took", async () => {
     const before = model.device.memory().bytesInUse;
     const result = await logitAttribution(model, prompt, { answer: "big", wrong: "small" });
-    expect(model.device.memory().bytesInUse).toBe(before);
+    // Less where an edit of another test was collected meanwhile.
+    expect(model.device.memory().bytesInUse).toBeLessThanOrEqual(before);
     expectFigure(result.figure(), "logit(big) − logit(small)");
     expectFigure(result.headFigure(), "each head");
     expect(result.table({ heads: true }).shape).toEqual([1 + 4 * 6 + 2, 4]);

@@ -64,7 +64,8 @@ it("frees what it took and shows itself", async () => {
   await logitLens(model, prompt);
   const before = model.device.memory().bytesInUse;
   const lens = await logitLens(model, prompt, { positions: "last" });
-  expect(model.device.memory().bytesInUse).toBe(before);
+  // Less where an edit of another test was collected meanwhile.
+  expect(model.device.memory().bytesInUse).toBeLessThanOrEqual(before);
   expectFigure(lens.figure(), "Logit lens");
   expectFigure(lens.figure({ values: "prediction" }), "Logit lens");
   expect(lens.table().shape).toEqual([5, 8]);
