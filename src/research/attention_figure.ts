@@ -24,7 +24,7 @@ export function patternGrid(
   }
   const side = panelSide(heads.length, tokens.length);
   const gap = { x: 26, y: 34 };
-  const edge = { left: 90, top: 80, right: 70, bottom: 90 };
+  const edge = { left: 90, top: 104, right: 70, bottom: 90 };
   const width = heads.length * (side + gap.x) - gap.x;
   const height = layers.length * (side + gap.y) - gap.y;
   const traces: Trace[] = [];
@@ -70,6 +70,7 @@ export function patternGrid(
         y: top,
         xref: "paper",
         yref: "paper",
+        xanchor: "center",
         yanchor: "bottom",
         showarrow: false,
         font: { size: 12, color: colours.ink },

@@ -97,7 +97,7 @@ export class PatchingResult {
       scale: "diverging",
       upwards: true,
       format: ".2f",
-      width: Math.max(520, Math.min(1200, 220 + 26 * columns)),
+      width: Math.max(680, Math.min(1200, 220 + 26 * columns)),
       height: Math.max(300, Math.min(1000, 170 + 22 * rows)),
     });
   }

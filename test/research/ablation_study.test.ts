@@ -7,7 +7,9 @@ let model: LanguageModel;
 beforeAll(async () => {
   model = await loadModel();
 });
-const text = "Once upon a time there was a little girl named Lily. She loved to play outside in the park.";
+// Of the kind that the demo model was trained on.
+const text =
+  'In a quiet forest, there lived a gentle boy named Tom. On the way home, Tom heard a tiny rabbit behind a big rock. It had a hurt leg. "You poor rabbit," said Tom. He picked it up gently.';
 
 async function loss(of: string = text): Promise<number> {
   const scores = await model.logprobs(of);
@@ -45,11 +47,11 @@ describe("ablationStudy", () => {
     expect(study.tokens).toBe(counts[0] + counts[1]);
   });
 
-  it("by default: attention and MLP of all layers, most of which are of use", async () => {
+  it("by default: attention and MLP of all layers, each of which is of use", async () => {
     const study = await ablationStudy(model, text);
     expect(study.kind).toBe("mean");
     expect(study.parts).toHaveLength(8);
-    expect(study.change.filter((change) => change > 0).length).toBeGreaterThan(4);
+    expect(study.change.every((change) => change > 0)).toBe(true);
     expectFigure(study.figure(), "Loss without each part");
     expect(study.table().shape).toEqual([8, 4]);
     expect(() => study.headFigure()).toThrow(/no head was ablated/);

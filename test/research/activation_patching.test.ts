@@ -17,18 +17,18 @@ beforeAll(async () => {
   model = await loadModel();
 });
 const pair = {
-  clean: "Once upon a time there was a little girl named Lily. One day",
-  corrupted: "Once upon a time there was a little boy named Lily. One day",
-  answer: "she",
-  wrong: "he",
+  clean: "In a quiet forest, there lived a gentle boy named Tom. On the way home,",
+  corrupted: "In a quiet forest, there lived a gentle boy named Ben. On the way home,",
+  answer: "Tom",
+  wrong: "Ben",
 };
 
-/** logit(she) − logit(he) after a prompt. */
+/** logit(Tom) − logit(Ben) after a prompt. */
 async function difference(prompt: string): Promise<number> {
   const { data, shape } = await model.logits(prompt);
   const last = data.subarray((shape[0] - 1) * shape[1]);
   const id = (word: string) => model.tokenizer.encode(word, { bos: false })[0];
-  return last[id("she")] - last[id("he")];
+  return last[id("Tom")] - last[id("Ben")];
 }
 
 describe("activationPatching", () => {
@@ -37,7 +37,7 @@ describe("activationPatching", () => {
     const ids = model.encodePrompt(pair.corrupted);
     const first = ids.findIndex((id, at) => id !== model.encodePrompt(pair.clean)[at]);
     expect(sweep.positions).toEqual(ids.map((_, at) => at).slice(first));
-    expect(sweep.tokens[0]).toBe("boy");
+    expect(sweep.tokens[0]).toBe("Ben");
     expect(sweep.effect.shape).toEqual([4, ids.length - first]);
     expect([sweep.clean, sweep.corrupted]).toEqual([
       await difference(pair.clean),
@@ -80,12 +80,12 @@ describe("activationPatching", () => {
 
   it("works under edits and hooks that are in force", async () => {
     using _steer = model.edit("layers.0.out", edits.scale(0.9));
-    const steered = await activationPatching(model, { ...pair, positions: [9, 14] });
+    const steered = await activationPatching(model, { ...pair, positions: [12, 17] });
     expect(steered.clean).toBe(await difference(pair.clean));
-    const plain = await activationPatching(model, { ...pair, positions: [9, 14], reusePrefix: false });
+    const plain = await activationPatching(model, { ...pair, positions: [12, 17], reusePrefix: false });
     expectSameBits(steered.effect.data, plain.effect.data);
     using _hook = model.hook("layers.1.out", (x) => x.data.map((value) => value * 0.9));
-    const hooked = await activationPatching(model, { ...pair, positions: [9, 14] });
+    const hooked = await activationPatching(model, { ...pair, positions: [12, 17] });
     expect(hooked.clean).toBe(await difference(pair.clean));
   });
 
@@ -102,7 +102,7 @@ describe("activationPatching", () => {
   });
 
   it("has a figure, a table and a text", async () => {
-    const sweep = await activationPatching(model, { ...pair, positions: [9, 10] });
+    const sweep = await activationPatching(model, { ...pair, positions: [12, 13] });
     expectFigure(sweep.figure(), "Patching layers.*.out");
     expect(sweep.table().columns).toEqual(["layer", "position", "token", "effect", "logit difference"]);
     const shown = (sweep as unknown as Record<symbol, () => Record<string, string>>)[
@@ -112,12 +112,12 @@ describe("activationPatching", () => {
   });
 
   it.each([
-    [{ corrupted: "Once upon a time" }, /^PATCHING_LENGTHS_DIFFER: .*got 15 .* and 5/],
+    [{ corrupted: "In a quiet forest" }, /^PATCHING_LENGTHS_DIFFER: .*got 19 .* and 5/],
     [{ corrupted: pair.clean }, /^PATCHING_NO_DIFFERENCE: .*same tokens/],
-    [{ wrong: "she" }, /^PATCHING_NO_DIFFERENCE: .*\(0 and 0\)/],
+    [{ wrong: "Tom" }, /^PATCHING_NO_DIFFERENCE: .*\(0 and 0\)/],
     [{ site: "layers.*.mid" }, /^PATCHING_OPTIONS_INVALID: .*headPatching/],
     [{ positions: [] }, /^PATCHING_OPTIONS_INVALID/],
-    [{ positions: [17] }, /^CACHE_OPTIONS_INVALID/],
+    [{ positions: [19] }, /^CACHE_OPTIONS_INVALID/],
     [{ answer: "" }, /^ANSWER_INVALID/],
   ])("refuses %j", async (change, message) => {
     expect(await failureOf(activationPatching(model, { ...pair, ...change } as never))).toMatch(message);
@@ -125,7 +125,7 @@ describe("activationPatching", () => {
 });
 
 describe("heads and neurons", () => {
-  it("headPatching equals a patch by hand, and all heads of a layer together the attention of the layer", async () => {
+  it("headPatching equals a patch by hand, and finds the head that copies the name", async () => {
     const sweep = await headPatching(model, pair);
     expect(sweep.effect.shape).toEqual([4, 4]);
     const { cache } = await model.runWithCache(pair.clean, { names: ["layers.*.attn.z"] });
@@ -146,6 +146,8 @@ describe("heads and neurons", () => {
         Math.fround(await difference(pair.corrupted)),
       );
     }
+    // The head that copies the name does it nearly alone.
+    expect(sweep.effect.data[3 * 4 + 1]).toBeGreaterThan(0.95);
     const plain = await headPatching(model, { ...pair, reusePrefix: false });
     expectSameBits(sweep.effect.data, plain.effect.data);
     expectFigure(sweep.figure(), "Patching layers.*.attn.z");
