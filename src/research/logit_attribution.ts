@@ -1,4 +1,5 @@
 import { PersimmonError } from "../errors.js";
+import { prefill } from "../generation/generate.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { LayerNorm } from "../nn/layer_norm.js";
@@ -53,8 +54,10 @@ export async function logitAttribution(
   const last = `layers.${config.numHiddenLayers - 1}.out` as Site;
   const signal = interruptSignal(options.signal);
   using sequence = model.kv.createSequence();
-  // What comes after the position cannot change it.
-  using pass = await observe(model.runtime, sequence, ids.slice(0, position + 1), [...sites, last]);
+  // What comes after the position cannot change it, and only its own values are looked at.
+  const rest = await prefill(model.runtime, sequence, ids.slice(0, position + 1), 1, signal);
+  throwIfInterrupted(signal);
+  using pass = await observe(model.runtime, sequence, rest, [...sites, last]);
   const row = (site: Site) => rowAt(pass, site, position);
   const stream = await row(last);
   const { direction, bias } = await readingOf(model, stream, answer, wrong);

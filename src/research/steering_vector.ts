@@ -6,9 +6,10 @@ import { short } from "../display/numbers.js";
 import { progress } from "../display/progress.js";
 import { table } from "../display/table.js";
 import { PersimmonError } from "../errors.js";
+import { prefillChunk } from "../generation/generate.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
-import { matchSites, type Site } from "../runtime/sites.js";
+import { matchSites, type Site, siteWidth } from "../runtime/sites.js";
 import { figureBundle } from "./figure_bundle.js";
 import { observe } from "./observe.js";
 
@@ -125,10 +126,9 @@ export async function steeringVector(
       : progress({ total: pairs.length, label: "Steering vector", unit: "pairs" });
   const differences: Float32Array[] = [];
   for (const [positive, negative] of encoded) {
-    throwIfInterrupted(signal);
     const [plus, minus] = [
-      await activation(model, site, positive, position),
-      await activation(model, site, negative, position),
+      await activation(model, site, positive, position, signal),
+      await activation(model, site, negative, position, signal),
     ];
     differences.push(plus.map((value, at) => value - minus[at]));
     bar?.advance();
@@ -142,22 +142,29 @@ export async function steeringVector(
   return new SteeringVector(site, texts, { data, shape: [pairs.length, width] });
 }
 
+/** The activation that stands for a prompt, [width]. */
 async function activation(
   model: LanguageModel,
   site: Site,
   ids: readonly number[],
   position: "last" | "mean",
+  signal: AbortSignal,
 ): Promise<Float32Array> {
+  const hasBos = ids.length > 1 && ids[0] === model.config.bosTokenId;
+  const first = position === "last" ? ids.length - 1 : hasBos ? 1 : 0;
+  const sum = new Float64Array(siteWidth(model.config, site, 0));
   using sequence = model.kv.createSequence();
-  using pass = await observe(model.runtime, sequence, ids, [site]);
-  const first = ids.length > 1 && ids[0] === model.config.bosTokenId ? 1 : 0;
-  const positions = position === "last" ? [ids.length - 1] : ids.map((_, at) => at).slice(first);
-  using rows = pass.rows(site, positions);
-  const data = await rows.data();
-  const width = data.length / positions.length;
-  const mean = new Float64Array(width);
-  for (const [at, value] of data.entries()) mean[at % width] += value / positions.length;
-  return Float32Array.from(mean);
+  for (let start = 0; start < ids.length; start += prefillChunk) {
+    throwIfInterrupted(signal);
+    const chunk = ids.slice(start, start + prefillChunk);
+    using pass = await observe(model.runtime, sequence, chunk, [site]);
+    const positions = chunk.map((_, row) => start + row).filter((at) => at >= first);
+    if (positions.length === 0) continue;
+    using rows = pass.rows(site, positions);
+    for (const [at, value] of (await rows.data()).entries())
+      sum[at % sum.length] += value / (ids.length - first);
+  }
+  return Float32Array.from(sum);
 }
 
 function checked(model: LanguageModel, name: unknown, pairs: unknown, position: unknown): Site {

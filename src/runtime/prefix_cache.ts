@@ -1,4 +1,5 @@
 import { PersimmonError } from "../errors.js";
+import { throwIfInterrupted } from "../host.js";
 import { scope } from "../tensor/scope.js";
 import { fingerprint, sameFingerprint } from "./fingerprint.js";
 import type { Interventions } from "./interventions.js";
@@ -55,6 +56,8 @@ export class PrefixCache implements Disposable {
   /**
    * A sequence that holds exactly `ids`: what is known of it is shared, the rest is computed and kept. No ids give an empty
    * sequence. The caller releases it.
+   * @param ids token ids, as `model.encodePrompt` gives them
+   * @throws PersimmonError TOKEN_ID_OUT_OF_RANGE, PROMPT_TOO_LONG, KV_CACHE_FULL, INTERRUPTED, and what a hook throws
    */
   async prefix(ids: readonly number[], signal?: AbortSignal): Promise<KvSequence> {
     try {
@@ -79,6 +82,7 @@ export class PrefixCache implements Disposable {
 
   async #prefix(ids: readonly number[], signal?: AbortSignal): Promise<KvSequence> {
     const runtime = this.#runtime;
+    checkIds(runtime, ids);
     if (ids.length === 0) return runtime.kv.createSequence();
     const interventions = interventionsKey(runtime);
     const modules = fingerprint(runtime.model);
@@ -87,7 +91,7 @@ export class PrefixCache implements Disposable {
     try {
       sequence.truncate(common);
       for (let start = common; start < ids.length; start += chunkTokens) {
-        signal?.throwIfAborted();
+        if (signal !== undefined) throwIfInterrupted(signal);
         const chunk = ids.slice(start, start + chunkTokens);
         using logits = await runtime.forward([{ sequence, ids: chunk, logits: "last" }]);
         // Reading one number waits for the chunk, so that an interrupt finds at most one under way.
@@ -100,8 +104,10 @@ export class PrefixCache implements Disposable {
     }
     this.#reused += common;
     this.#computed += ids.length - common;
-    // Something that was set or swapped while this ran has a prefix of two kinds made.
-    if (interventions !== undefined && interventions === interventionsKey(runtime)) {
+    // What was set or swapped while this ran makes a prefix of two kinds.
+    const isPure =
+      interventions === interventionsKey(runtime) && sameFingerprint(modules, fingerprint(runtime.model));
+    if (interventions !== undefined && isPure) {
       this.#keep({ interventions, modules, ids: [...ids], sequence }, entry, common);
     }
     return sequence;
@@ -122,7 +128,7 @@ export class PrefixCache implements Disposable {
   }
 
   #keep(made: Entry, from: Entry | undefined, common: number): void {
-    if (from !== undefined && common === made.ids.length) {
+    if (from !== undefined && common === made.ids.length && this.#entries.includes(from)) {
       this.#entries = [...this.#entries.filter((entry) => entry !== from), from];
       return;
     }
@@ -149,6 +155,23 @@ function interventionsKey({ interventions }: Runtime): string | undefined {
   const all = [...interventions.at("prefill").values()].flat();
   if (all.some(({ kind }) => kind === "hook")) return undefined;
   return changes === "" ? "" : `${changes}:${revisions.get(interventions) ?? 0}`;
+}
+
+function checkIds({ model, maxLength }: Runtime, ids: readonly number[]): void {
+  const { vocabSize } = model.config;
+  const index = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (index >= 0) {
+    throw new PersimmonError(
+      "TOKEN_ID_OUT_OF_RANGE",
+      `id ${ids[index]} at index ${index} is outside the vocabulary of ${vocabSize} tokens`,
+    );
+  }
+  if (ids.length > maxLength) {
+    throw new PersimmonError(
+      "PROMPT_TOO_LONG",
+      `a prefix of ${ids.length} tokens is longer than the context, which holds ${maxLength}`,
+    );
+  }
 }
 
 function commonLength(a: readonly number[], b: readonly number[]): number {

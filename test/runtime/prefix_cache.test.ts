@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { edits, type LanguageModel, loadModel, nn, PrefixCache, type Tensor } from "../../src/index.js";
+import { edits, type LanguageModel, loadModel, nn, ops, PrefixCache, type Tensor } from "../../src/index.js";
 import type { KvSequence } from "../../src/runtime/kv_cache.js";
 import { codeOf, failureOf } from "../support/codes.js";
 import { tinyCheckpoint, tinyConfig } from "../support/tiny_checkpoint.js";
@@ -30,6 +30,12 @@ async function continued(sequence: KvSequence, ids: readonly number[]): Promise<
 async function plainLogits(ids: readonly number[]): Promise<Float32Array> {
   using sequence = model.kv.createSequence();
   return await continued(sequence, ids);
+}
+
+class Twice extends nn.Module {
+  protected override forward(x: Tensor): Tensor {
+    return ops.add(x, x);
+  }
 }
 
 describe("PrefixCache", () => {
@@ -125,9 +131,26 @@ describe("PrefixCache", () => {
     expect(() => greedy.extend(3 * 32)).not.toThrow();
   });
 
+  it("what is swapped while a prefix is computed keeps it from being kept; calls may overlap", async () => {
+    const running = prefixes.prefix(text);
+    const { mlp } = model.layers[1];
+    model.layers[1].mlp = new Twice();
+    (await running).release();
+    model.layers[1].mlp = mlp;
+    expectSameBits(await lastLogits(text), await plainLogits(text));
+    const starts = [10, 40, 79, 40, 10, 60];
+    const sequences = await Promise.all(starts.map((length) => prefixes.prefix(text.slice(0, length))));
+    for (const [index, sequence] of sequences.entries()) {
+      expectSameBits(await continued(sequence, text.slice(starts[index])), await plainLogits(text));
+      sequence.release();
+    }
+  });
+
   it("an error and an interrupt leave no page behind", async () => {
     const signal = AbortSignal.abort(new Error("enough"));
-    await expect(prefixes.prefix(text, signal)).rejects.toThrow("enough");
+    expect(await failureOf(prefixes.prefix(text, signal))).toMatch(/^INTERRUPTED/);
+    expect(await failureOf(prefixes.prefix([1, 99_999]))).toMatch(/^TOKEN_ID_OUT_OF_RANGE: .*index 1/);
+    expect(await failureOf(prefixes.prefix(new Array(513).fill(1)))).toMatch(/^PROMPT_TOO_LONG: .*513/);
     {
       using _hook = model.hook("layers.1.out", () => {
         throw new Error("no");
