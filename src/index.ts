@@ -9,10 +9,27 @@ export { type LoadOptions, loadModel } from "./load_model.js";
 export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
-export type { Activation, ActivationCache } from "./research/activation_cache.js";
+export type { AblatedPart, AblationStudy } from "./research/ablation_result.js";
+export { type AblationOptions, ablationStudy } from "./research/ablation_study.js";
+export type { Activation, ActivationCache, ActivationStack } from "./research/activation_cache.js";
+export {
+  type ActivationPatchingOptions,
+  activationPatching,
+  headPatching,
+  type NeuronPatchingOptions,
+  neuronPatching,
+} from "./research/activation_patching.js";
+export type { Answer, AnswerToken } from "./research/answer.js";
+export { type AttentionPatternsOptions, attentionPatterns } from "./research/attention_patterns.js";
+export type { AttentionPatterns, HeadHabits } from "./research/attention_patterns_result.js";
 export type { Edit } from "./research/edit.js";
 export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
-export type { FiringCounter, FiringCounts } from "./research/firing.js";
+export type { FiringCounter } from "./research/firing.js";
+export type { FiringCounts } from "./research/firing_counts.js";
+export { type LogitAttributionOptions, logitAttribution } from "./research/logit_attribution.js";
+export type { LogitAttribution, LogitPart } from "./research/logit_attribution_result.js";
+export { type LogitLensOptions, logitLens } from "./research/logit_lens.js";
+export type { LogitLens } from "./research/logit_lens_result.js";
 export { mlpSparsity, type SparsityOptions } from "./research/mlp_sparsity.js";
 export {
   type NeuronExample,
@@ -20,11 +37,15 @@ export {
   type NeuronOptions,
   neuronExamples,
 } from "./research/neuron_examples.js";
+export type { PatchingOptions, PatchingTokens } from "./research/patching_pair.js";
+export type { PatchingAxis, PatchingResult } from "./research/patching_result.js";
 export type { CacheOptions } from "./research/run_with_cache.js";
 export { weightBytesFigure } from "./research/sparsity_figures.js";
 export type { MlpSparsity } from "./research/sparsity_result.js";
+export { type SteeringOptions, type SteeringVector, steeringVector } from "./research/steering_vector.js";
 export { type WeightBytes, type WeightShape, weightBytesPerToken } from "./research/weight_bytes.js";
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
+export { PrefixCache } from "./runtime/prefix_cache.js";
 export type { Site } from "./runtime/sites.js";
 export { Device } from "./tensor/device.js";
 export * as ops from "./tensor/ops/index.js";

@@ -19,6 +19,8 @@ export interface HeatmapOptions extends ChartOptions {
   range?: readonly [low: number, high: number];
   /** Format of values under the mouse and on the scale, as d3-format has it; ".3g". */
   format?: string;
+  /** Text that stands in each cell; for tables with few cells. */
+  cells?: readonly (readonly string[])[];
   /** Text of each cell under the mouse, above its value. */
   hover?: readonly (readonly string[])[];
   /** Row 0 at the bottom instead of at the top. */
@@ -60,8 +62,9 @@ export function heatmap(matrix: Matrix, options: HeatmapOptions = {}): Figure {
     zmax: high,
     colorscale: scales[scale],
     colorbar: { title: { text: options.values ?? "", side: "right" }, tickformat: format },
-    ...(options.hover && { text: options.hover }),
-    hovertemplate: `${place}<br>${options.hover ? "%{text}<br>" : ""}${options.values ?? "value"}: %{z:${format}}<extra></extra>`,
+    ...(options.cells && { text: options.cells, texttemplate: "%{text}" }),
+    ...(options.hover && { customdata: options.hover }),
+    hovertemplate: `${place}<br>${options.hover ? "%{customdata}<br>" : ""}${options.values ?? "value"}: %{z:${format}}<extra></extra>`,
   };
   return figure(
     trace,

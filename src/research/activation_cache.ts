@@ -11,6 +11,17 @@ export interface Activation {
   positions: number[];
 }
 
+/** Values of several sites behind one another. */
+export interface ActivationStack {
+  /** Row-major. */
+  data: Float32Array;
+  /** [sites, positions, …]; for `layers.*.out` [layers, positions, hidden] */
+  shape: number[];
+  sites: Site[];
+  /** Position in the text of each row. */
+  positions: number[];
+}
+
 /** What a run kept. */
 export class ActivationCache {
   private readonly activations: Map<string, Activation>;
@@ -44,5 +55,28 @@ export class ActivationCache {
       );
     }
     return activation;
+  }
+  /**
+   * The kept values of all sites that a name with `*` stands for, such as `layers.*.out`, as one array.
+   * @throws PersimmonError SITE_NOT_CACHED where none of them was kept, SHAPE_MISMATCH where they have different shapes
+   */
+  stack(name: Site): ActivationStack {
+    const parts = name.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+    const pattern = new RegExp(`^${parts.join("[^.]+")}$`);
+    const sites = this.sites.filter((site) => pattern.test(site)) as Site[];
+    const first = this.get(sites[0] ?? name);
+    const size = first.data.length;
+    const data = new Float32Array(sites.length * size);
+    for (const [index, site] of sites.entries()) {
+      const { data: values, shape } = this.get(site);
+      if (shape.join() !== first.shape.join()) {
+        throw new PersimmonError(
+          "SHAPE_MISMATCH",
+          `values of one shape can be stacked, but ${sites[0]} is [${first.shape.join(", ")}] and ${site} is [${shape.join(", ")}]`,
+        );
+      }
+      data.set(values, index * size);
+    }
+    return { data, shape: [sites.length, ...first.shape], sites, positions: [...first.positions] };
   }
 }

@@ -1,6 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { native } from "../native.js";
 import type { Rows } from "../runtime/interventions.js";
+import { strengthChanged } from "../runtime/prefix_cache.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -23,11 +24,21 @@ export class Edit extends Handle {
   readonly sites: readonly Site[];
   readonly #parameters: Tensor;
   readonly #limit: number;
+  readonly #changed: () => void;
   #scale: number;
   #ended = false;
 
-  constructor(end: () => void, sites: readonly Site[], parameters: Tensor, scale: number, limit: number) {
+  /** For `makeEdit`. `changed` is called when the strength is another one. */
+  constructor(
+    end: () => void,
+    sites: readonly Site[],
+    parameters: Tensor,
+    scale: number,
+    limit: number,
+    changed: () => void,
+  ) {
     super(end);
+    this.#changed = changed;
     this.sites = sites;
     this.#parameters = parameters;
     this.#scale = scale;
@@ -49,6 +60,7 @@ export class Edit extends Handle {
     }
     this.#scale = scale;
     this.#parameters.write(Float32Array.of(scale, this.#limit));
+    this.#changed();
   }
 
   override dispose(): void {
@@ -85,7 +97,8 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
     apply: (at, x, rows) =>
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });
-  return new Edit(end, common.sites, parameters, spec.strength, limit);
+  const changed = () => strengthChanged(runtime.interventions);
+  return new Edit(end, common.sites, parameters, spec.strength, limit, changed);
 }
 
 function operandsFor(runtime: Runtime, site: Site, spec: EditSpec, filter: EditFilter): SiteOperands {

@@ -4,18 +4,8 @@ import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
 import { siteWidth } from "../runtime/sites.js";
 import { Tensor } from "../tensor/tensor.js";
+import { FiringCounts } from "./firing_counts.js";
 import { commonParts, Handle, type InterventionOptions } from "./hook.js";
-
-/** How often each unit was above 0. */
-export interface FiringCounts {
-  sites: Site[];
-  /** Row-major, [sites, units] */
-  counts: Uint32Array;
-  /** Units of each site. */
-  units: number;
-  /** Tokens that were looked at. */
-  tokens: number;
-}
 
 /**
  * Counts how often each unit fires (is above 0), natively and inside the graph: a generation is not slowed, and nothing is
@@ -62,13 +52,13 @@ export class FiringCounter extends Handle {
     this.#units = units;
   }
 
-  /** The counts so far. */
+  /** The counts so far, with a figure and a table. */
   async read(): Promise<FiringCounts> {
     const counts = new Uint32Array(this.sites.length * this.#units);
     for (const [index, site] of this.sites.entries()) {
       counts.set(await (this.#counts.get(site) as Tensor).integers(), index * this.#units);
     }
-    return { sites: this.sites, counts, units: this.#units, tokens: this.#tokens.count };
+    return new FiringCounts([...this.sites], counts, this.#units, this.#tokens.count);
   }
 
   /** Begins again at 0. */
