@@ -168,14 +168,7 @@ export interface NativeAddon {
   ): void;
   slice: CopyBlocks;
   concat: CopyBlocks;
-  transpose(
-    stream: NativeStream,
-    out: Buffer,
-    x: Buffer,
-    batch: number,
-    rows: number,
-    columns: number,
-  ): void;
+  transpose(stream: NativeStream, out: Buffer, x: Buffer, batch: number, rows: number, columns: number): void;
   /** Rows of `table` [rows, hidden] by id; an id outside gives a row of NaN. */
   embedding(
     stream: NativeStream,

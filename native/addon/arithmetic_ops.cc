@@ -24,7 +24,8 @@ void binary(const Napi::CallbackInfo& info) {
 template <BroadcastOp op>
 void broadcast(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const int64_t rows = call.integer(4), width = call.integer(5), aCount = call.integer(6), bCount = call.integer(7);
+  const int64_t rows = call.integer(4), width = call.integer(5), aCount = call.integer(6),
+                bCount = call.integer(7);
   const int64_t count = OpCall::product({rows, width});
   float* out = call.floats(1, count);
   const cpu::Spread a = {call.floats(2, aCount), aCount};

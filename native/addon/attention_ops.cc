@@ -194,7 +194,8 @@ void attentionWithoutCache(const Napi::CallbackInfo& info) {
   const int32_t heads = narrow(call, 7, call.integer(7)), headDim = narrow(call, 8, call.integer(8));
   const float scale = call.number(9);
   const bool causal = call.integer(10) != 0;
-  const int64_t count = OpCall::product({tokens, heads, headDim}), cached = OpCall::product({keys, heads, headDim});
+  const int64_t count = OpCall::product({tokens, heads, headDim}),
+                cached = OpCall::product({keys, heads, headDim});
   float* z = call.floats(1, count);
   const float* q = call.floats(2, count);
   const float* k = call.floats(3, cached);

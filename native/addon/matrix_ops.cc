@@ -73,7 +73,8 @@ void rmsNorm(const Napi::CallbackInfo& info) {
 // matmul(stream, out, a, b, batch, rows, inner, columns)
 void matmul(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const int64_t batch = call.integer(4), rows = call.integer(5), inner = call.integer(6), columns = call.integer(7);
+  const int64_t batch = call.integer(4), rows = call.integer(5), inner = call.integer(6),
+                columns = call.integer(7);
   const int64_t count = OpCall::product({batch, rows, columns});
   float* out = call.floats(1, count);
   const float* a = call.floats(2, OpCall::product({batch, rows, inner}));

@@ -5,8 +5,8 @@ namespace persimmon {
 
 namespace {
 
-// Whether `blocks` blocks of `bytes`, `stride` apart from `offset` on, lie in a buffer. No sum here overflows: all
-// are at most 2^53, and the product is checked.
+// Whether `blocks` blocks of `bytes`, `stride` apart from `offset` on, lie in a buffer. No sum here
+// overflows: all are at most 2^53, and the product is checked.
 bool holdsBlocks(const Buffer& buffer, int64_t offset, int64_t stride, int64_t bytes, int64_t blocks) {
   const int64_t size = static_cast<int64_t>(buffer.bytes());
   if (blocks == 0 || bytes == 0) return true;
@@ -14,8 +14,8 @@ bool holdsBlocks(const Buffer& buffer, int64_t offset, int64_t stride, int64_t b
   return last <= size && offset <= size && bytes <= size && offset + last + bytes <= size;
 }
 
-// slice(stream, out, outOffset, outStride, x, offset, stride, bytes, blocks): copies blocks of bytes that lie at
-// regular distances in both buffers. concat is the same, once for each tensor.
+// slice(stream, out, outOffset, outStride, x, offset, stride, bytes, blocks): copies blocks of bytes that lie
+// at regular distances in both buffers. concat is the same, once for each tensor.
 void copyBlocks(const Napi::CallbackInfo& info) {
   OpCall call(info);
   Buffer* out = call.buffer(1);
@@ -24,7 +24,8 @@ void copyBlocks(const Napi::CallbackInfo& info) {
   const int64_t offset = call.integer(5), stride = call.integer(6);
   const int64_t bytes = call.integer(7), blocks = call.integer(8);
   if (call.failed()) return;
-  call.require(holdsBlocks(*out, outOffset, outStride, bytes, blocks), 1, "the copy must lie inside the buffer");
+  call.require(holdsBlocks(*out, outOffset, outStride, bytes, blocks), 1,
+               "the copy must lie inside the buffer");
   call.require(holdsBlocks(*x, offset, stride, bytes, blocks), 4, "the copy must lie inside the buffer");
   // Threads write blocks at the same time, so these must not overlap.
   call.require(bytes <= outStride || blocks <= 1, 3, "the blocks written must not overlap");
@@ -32,7 +33,8 @@ void copyBlocks(const Napi::CallbackInfo& info) {
   if (call.failed() || bytes == 0 || blocks == 0) return;
   uint8_t* target = out->data() + outOffset;
   const uint8_t* source = x->data() + offset;
-  call.enqueue([=](ThreadPool& pool) { cpu::copyBlocks(pool, target, outStride, source, stride, bytes, blocks); });
+  call.enqueue(
+      [=](ThreadPool& pool) { cpu::copyBlocks(pool, target, outStride, source, stride, bytes, blocks); });
 }
 
 // transpose(stream, out, x, batch, rows, columns)

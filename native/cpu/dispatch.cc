@@ -114,29 +114,21 @@ void scale(ThreadPool& pool, float* out, const float* x, float factor, int64_t c
   ops().scale(pool, out, x, factor, count);
 }
 
-void relu(ThreadPool& pool, float* out, const float* x, int64_t count) {
-  ops().relu(pool, out, x, count);
-}
+void relu(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().relu(pool, out, x, count); }
 
-void gelu(ThreadPool& pool, float* out, const float* x, int64_t count) {
-  ops().gelu(pool, out, x, count);
-}
+void gelu(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().gelu(pool, out, x, count); }
 
 void geluTanh(ThreadPool& pool, float* out, const float* x, int64_t count) {
   ops().geluTanh(pool, out, x, count);
 }
 
-void silu(ThreadPool& pool, float* out, const float* x, int64_t count) {
-  ops().silu(pool, out, x, count);
-}
+void silu(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().silu(pool, out, x, count); }
 
 void sigmoid(ThreadPool& pool, float* out, const float* x, int64_t count) {
   ops().sigmoid(pool, out, x, count);
 }
 
-void tanh(ThreadPool& pool, float* out, const float* x, int64_t count) {
-  ops().tanh(pool, out, x, count);
-}
+void tanh(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().tanh(pool, out, x, count); }
 
 void rmsNorm(ThreadPool& pool, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
              float epsilon) {

@@ -12,7 +12,8 @@ void gather(ThreadPool& pool, float* out, const float* x, const int32_t* columns
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t i = 0; i < count; ++i) {
         const bool isInside = columns[i] >= 0 && columns[i] < width;
-        out[row * count + i] = isInside ? x[row * width + columns[i]] : std::numeric_limits<float>::quiet_NaN();
+        out[row * count + i] =
+            isInside ? x[row * width + columns[i]] : std::numeric_limits<float>::quiet_NaN();
       }
     }
   });

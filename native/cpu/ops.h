@@ -163,14 +163,14 @@ void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const Attentio
                     const CacheView& cache, const AttentionTaps& taps);
 
 /**
- * z [tokens, heads, headDim] = softmax(scale * q . k) . v per head, without a cache; k and v are [keys, heads,
- * headDim]. Causal: query i sees keys 0..i, and there are as many keys as tokens. At least one key.
+ * z [tokens, heads, headDim] = softmax(scale * q . k) . v per head, without a cache; k and v are [keys,
+ * heads, headDim]. Causal: query i sees keys 0..i, and there are as many keys as tokens. At least one key.
  */
 void attention(ThreadPool& pool, float* z, const float* q, const float* k, const float* v, int64_t tokens,
                int64_t keys, int32_t heads, int32_t headDim, float scale, bool causal);
 
-// The same computation as fusedAttention in steps, bit for bit (QK-LayerNorm is layerNorm with rows = tokens * heads, width =
-// headDim).
+// The same computation as fusedAttention in steps, bit for bit (QK-LayerNorm is layerNorm with rows = tokens
+// * heads, width = headDim).
 
 /** qkv [tokens, heads, 3, headDim] to q, k, v, each [tokens, heads, headDim]. */
 void splitHeads(ThreadPool& pool, float* q, float* k, float* v, const float* qkv,
@@ -201,8 +201,8 @@ void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t k
 
 // Selection, shape and reductions: one version for all instruction sets.
 
-/** The k largest of each row in descending order, ties by lower column, and their columns; NaN is the largest of
- * all. k <= width. */
+/** The k largest of each row in descending order, ties by lower column, and their columns; NaN is the largest
+ * of all. k <= width. */
 void topK(ThreadPool& pool, float* values, int32_t* columns, const float* x, int64_t rows, int64_t width,
           int64_t k);
 
@@ -217,8 +217,8 @@ void gather(ThreadPool& pool, float* out, const float* x, const int32_t* columns
 void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int64_t rows, int64_t columns);
 
 /** Blocks of bytes at regular distances, from x to out. */
-void copyBlocks(ThreadPool& pool, uint8_t* out, int64_t outStride, const uint8_t* x, int64_t stride, int64_t bytes,
-                int64_t blocks);
+void copyBlocks(ThreadPool& pool, uint8_t* out, int64_t outStride, const uint8_t* x, int64_t stride,
+                int64_t bytes, int64_t blocks);
 
 // One number for each row. Sums are taken in double precision; the extremes are NaN where the row has a NaN.
 void sumRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
@@ -226,7 +226,8 @@ void meanRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_
 void maxRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
 void minRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
 
-/** What an edit does with a value x at a place, given its operand d there; `strength` and `limit` are numbers. */
+/** What an edit does with a value x at a place, given its operand d there; `strength` and `limit` are
+ * numbers. */
 enum class EditKind : int32_t {
   kSet = 0,      // strength
   kAdd = 1,      // x + strength * d
@@ -237,7 +238,8 @@ enum class EditKind : int32_t {
   kNoise = 6,    // x + strength * a near-normal number that depends on the seed, the position and the column
 };
 
-/** Where an edit applies and with what. Pointers may be null: then it applies everywhere, or needs no operand. */
+/** Where an edit applies and with what. Pointers may be null: then it applies everywhere, or needs no
+ * operand. */
 struct Edit {
   EditKind kind;
   const int32_t* positions;  // [rows], of each row in its text

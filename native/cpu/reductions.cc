@@ -1,5 +1,5 @@
-// One number for each row. The order of a sum depends on the width alone: eight interleaved sums in double precision,
-// which the compiler makes vectors of, and then those in order.
+// One number for each row. The order of a sum depends on the width alone: eight interleaved sums in double
+// precision, which the compiler makes vectors of, and then those in order.
 #include <cmath>
 
 #include "cpu/ops.h"
@@ -45,7 +45,8 @@ float extremeOf(const float* row, int64_t width, IsBefore isBefore) {
 }  // namespace
 
 void sumRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
-  forEachRow(pool, out, x, rows, width, [=](const float* row) { return static_cast<float>(sumOf(row, width)); });
+  forEachRow(pool, out, x, rows, width,
+             [=](const float* row) { return static_cast<float>(sumOf(row, width)); });
 }
 
 void meanRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
@@ -55,15 +56,13 @@ void meanRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_
 }
 
 void maxRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
-  forEachRow(pool, out, x, rows, width, [=](const float* row) {
-    return extremeOf(row, width, [](float a, float b) { return a > b; });
-  });
+  forEachRow(pool, out, x, rows, width,
+             [=](const float* row) { return extremeOf(row, width, [](float a, float b) { return a > b; }); });
 }
 
 void minRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
-  forEachRow(pool, out, x, rows, width, [=](const float* row) {
-    return extremeOf(row, width, [](float a, float b) { return a < b; });
-  });
+  forEachRow(pool, out, x, rows, width,
+             [=](const float* row) { return extremeOf(row, width, [](float a, float b) { return a < b; }); });
 }
 
 }  // namespace persimmon::cpu

@@ -1,5 +1,5 @@
-// The largest of each row. A row of 16,384 takes about 30 microseconds for a small k (one pass over it) and about 200
-// for a large one.
+// The largest of each row. A row of 16,384 takes about 30 microseconds for a small k (one pass over it) and
+// about 200 for a large one.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -12,7 +12,8 @@ namespace persimmon::cpu {
 
 namespace {
 
-/** A total order of columns, so that any way of sorting gives the same: larger first, NaN before all, then by column. */
+/** A total order of columns, so that any way of sorting gives the same: larger first, NaN before all, then by
+ * column. */
 struct RanksBefore {
   const float* row;
   bool operator()(int32_t a, int32_t b) const {

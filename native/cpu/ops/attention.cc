@@ -1,12 +1,12 @@
-// softmax(q . k * scale) . v over keys and values that are at hand, without a cache. They are copied to the layout of a
-// cache with one long page, [head, position, dimension], and then attended to by the code of fusedAttention; so the
-// bits are those that the model's attention gives for the same q, k and v.
+// softmax(q . k * scale) . v over keys and values that are at hand, without a cache. They are copied to the
+// layout of a cache with one long page, [head, position, dimension], and then attended to by the code of
+// fusedAttention; so the bits are those that the model's attention gives for the same q, k and v.
 #include "cpu/ops/attention_tasks.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
-void attention(ThreadPool& pool, float* z, const float* q, const float* k, const float* v, int64_t tokens, int64_t keys,
-               int32_t heads, int32_t headDim, float scale, bool causal) {
+void attention(ThreadPool& pool, float* z, const float* q, const float* k, const float* v, int64_t tokens,
+               int64_t keys, int32_t heads, int32_t headDim, float scale, bool causal) {
   const int64_t dim = headDim, cacheFloats = keys * heads * dim;
   const AttentionShape shape = {tokens, heads, headDim, 0};
   const int64_t scoreStride = (keys + kLanes - 1) / kLanes * kLanes;

@@ -7,9 +7,9 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 namespace {
 
 /**
- * P(Z < x) for a normal Z. The tail P(Z > |x|) is exp(-x^2 / 2) u p(u) with u = 1 / (1 + |x| / 4); the polynomial p is
- * fitted by scripts/reference/activation_polynomials.py, largest relative error 8e-9. Nothing cancels on either side,
- * so small results are as accurate as large ones.
+ * P(Z < x) for a normal Z. The tail P(Z > |x|) is exp(-x^2 / 2) u p(u) with u = 1 / (1 + |x| / 4); the
+ * polynomial p is fitted by scripts/reference/activation_polynomials.py, largest relative error 8e-9. Nothing
+ * cancels on either side, so small results are as accurate as large ones.
  */
 PERSIMMON_INLINE Vec normalProbability(Vec x) {
   const Vec one = broadcast(1.0f);

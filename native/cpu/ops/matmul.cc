@@ -1,8 +1,8 @@
-// Products of two activations, a [rows, inner] . b [inner, columns], for each pair of a batch. (linear.cc is for weights
-// as they are stored, [outFeatures, inFeatures].)
+// Products of two activations, a [rows, inner] . b [inner, columns], for each pair of a batch. (linear.cc is
+// for weights as they are stored, [outFeatures, inFeatures].)
 //
-// A thread takes a block of rows and the columns of one tile, copies a chunk of those columns to a panel that stays in
-// cache, and runs it past the rows. Few rows read b where it lies. Both take the same sums.
+// A thread takes a block of rows and the columns of one tile, copies a chunk of those columns to a panel that
+// stays in cache, and runs it past the rows. Few rows read b where it lies. Both take the same sums.
 #include "cpu/ops/matmul_tile.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -25,7 +25,8 @@ void packColumns(float* panel, const float* b, int64_t bRow, int64_t inner, int6
   for (int64_t k = 0; k < inner; ++k) {
     for (int v = 0; v < kProductVectors; ++v) {
       const int64_t left = n - v * kLanes;
-      store(panel + k * kPanelColumns + v * kLanes, left > 0 ? loadUpTo(b + k * bRow + v * kLanes, left) : zero());
+      store(panel + k * kPanelColumns + v * kLanes,
+            left > 0 ? loadUpTo(b + k * bRow + v * kLanes, left) : zero());
     }
   }
 }
@@ -39,8 +40,8 @@ void productPanel(const Product& problem, float* panel, int64_t begin, int64_t e
   do {
     const int64_t rest = problem.inner - k, inner = rest < kInnerChunk ? rest : kInnerChunk;
     const float* b = problem.b + k * problem.columns + column;
-    ProductChunk chunk = {problem.out + column, problem.columns, problem.a + k, problem.inner, b, problem.columns,
-                          inner, columns, k == 0};
+    ProductChunk chunk = {problem.out + column, problem.columns, problem.a + k, problem.inner, b,
+                          problem.columns,      inner,           columns,       k == 0};
     if (packs) {
       packColumns(panel, b, problem.columns, inner, columns);
       chunk.b = panel;
@@ -68,8 +69,8 @@ void productPanel(const Product& problem, float* panel, int64_t begin, int64_t e
 
 }  // namespace
 
-void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_t batch, int64_t rows, int64_t inner,
-            int64_t columns) {
+void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_t batch, int64_t rows,
+            int64_t inner, int64_t columns) {
   const int64_t panels = (columns + kPanelColumns - 1) / kPanelColumns;
   const int64_t blocks = (rows + kPanelRows - 1) / kPanelRows;
   pool.reserveScratch(0, static_cast<size_t>(kInnerChunk * kPanelColumns) * sizeof(float));
@@ -79,8 +80,8 @@ void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_
     int64_t index, end;
     while (queue.take(&index, &end)) {
       const int64_t pair = index / (blocks * panels), begin = index / panels % blocks * kPanelRows;
-      const Product problem = {out + pair * rows * columns, a + pair * rows * inner, b + pair * inner * columns, inner,
-                               columns};
+      const Product problem = {out + pair * rows * columns, a + pair * rows * inner,
+                               b + pair * inner * columns, inner, columns};
       productPanel(problem, panel, begin, rows - begin < kPanelRows ? rows : begin + kPanelRows,
                    index % panels * kPanelColumns);
     }

@@ -1,4 +1,5 @@
-// The register tile of matmul: M rows by V vectors of columns, each a chain of fused multiply-adds along the inner axis.
+// The register tile of matmul: M rows by V vectors of columns, each a chain of fused multiply-adds along the
+// inner axis.
 #pragma once
 
 #include "cpu/isa.h"
@@ -21,11 +22,12 @@ constexpr int kProductRows = 2;
 constexpr int kProductVectors = 1;
 #endif
 
-/** The inner axis is added up in chunks of this length, and the chunks' sums in order: fewer roundings in a long
- * sum, and a chunk of columns stays in cache. */
+/** The inner axis is added up in chunks of this length, and the chunks' sums in order: fewer roundings in a
+ * long sum, and a chunk of columns stays in cache. */
 constexpr int64_t kInnerChunk = 256;
 
-/** A chunk of the inner axis: where rows of a, rows of b and rows of the result begin, and how far apart they lie. */
+/** A chunk of the inner axis: where rows of a, rows of b and rows of the result begin, and how far apart they
+ * lie. */
 struct ProductChunk {
   float* out;
   int64_t outRow;

@@ -21,48 +21,47 @@ describe.each(instructionSets)("arithmetic on %s", (name) => {
   it.each(Object.entries(binary))("%s is rounded once, broadcast or not, from either side", (_, [op, f]) => {
     const spreads = fc.constantFrom("all", "row", "number");
     fc.assert(
-      fc.property(
-        seeds,
-        rowCounts,
-        widths,
-        spreads,
-        fc.boolean(),
-        (seed, rows, width, spread, isSwapped) => {
-          const random = new RandomValues(seed);
-          const large = random.normal(rows * width, 3);
-          const shape = { all: [rows, width], row: [width], number: [1] }[spread];
-          const small = random.normal(
-            shape.reduce((product, size) => product * size, 1),
-            3,
-          );
-          const wanted = large.map((value, i) => {
-            const other = small[spread === "all" ? i : spread === "row" ? i % width : 0];
-            return isSwapped ? f(other, value) : f(value, other);
-          });
-          const found = valuesOf(() => {
-            const tensors = [float32(large, [rows, width]), float32(small, shape)];
-            const [a, b] = isSwapped ? tensors.reverse() : tensors;
-            const out = op(a, b);
-            expect(out.shape).toEqual([rows, width]);
-            return out;
-          });
-          expectSameBits(found, wanted);
-        },
-      ),
+      fc.property(seeds, rowCounts, widths, spreads, fc.boolean(), (seed, rows, width, spread, isSwapped) => {
+        const random = new RandomValues(seed);
+        const large = random.normal(rows * width, 3);
+        const shape = { all: [rows, width], row: [width], number: [1] }[spread];
+        const small = random.normal(
+          shape.reduce((product, size) => product * size, 1),
+          3,
+        );
+        const wanted = large.map((value, i) => {
+          const other = small[spread === "all" ? i : spread === "row" ? i % width : 0];
+          return isSwapped ? f(other, value) : f(value, other);
+        });
+        const found = valuesOf(() => {
+          const tensors = [float32(large, [rows, width]), float32(small, shape)];
+          const [a, b] = isSwapped ? tensors.reverse() : tensors;
+          const out = op(a, b);
+          expect(out.shape).toEqual([rows, width]);
+          return out;
+        });
+        expectSameBits(found, wanted);
+      }),
       { numRuns: 30 },
     );
   });
 
   it("scale is rounded once", () => {
     fc.assert(
-      fc.property(seeds, rowCounts, widths, fc.constantFrom(0, 1, -0.3, 1e30), (seed, rows, width, factor) => {
-        const x = new RandomValues(seed).normal(rows * width);
-        const found = valuesOf(() => ops.scale(float32(x, [rows, width]), factor));
-        expectSameBits(
-          found,
-          x.map((value) => value * Math.fround(factor)),
-        );
-      }),
+      fc.property(
+        seeds,
+        rowCounts,
+        widths,
+        fc.constantFrom(0, 1, -0.3, 1e30),
+        (seed, rows, width, factor) => {
+          const x = new RandomValues(seed).normal(rows * width);
+          const found = valuesOf(() => ops.scale(float32(x, [rows, width]), factor));
+          expectSameBits(
+            found,
+            x.map((value) => value * Math.fround(factor)),
+          );
+        },
+      ),
       { numRuns: 20 },
     );
   });

@@ -62,7 +62,9 @@ describe.each(instructionSets)("attention without a cache on %s", (name) => {
       [70, 3, 64],
     ]) {
       const random = new RandomValues(tokens);
-      const [q, k, v] = [0, 1, 2].map(() => float32(random.normal(tokens * heads * dim), [tokens, heads, dim]));
+      const [q, k, v] = [0, 1, 2].map(() =>
+        float32(random.normal(tokens * heads * dim), [tokens, heads, dim]),
+      );
       const pages = Math.ceil(tokens / 4);
       const cache: ops.LayerCache = {
         keys: zeros(pages, heads, 4, dim),
@@ -90,10 +92,18 @@ it("refuses sizes and options that do not fit", () => {
   const causal = { causal: true };
   const full = { causal: false };
   const codes = (f: () => unknown) => codeOf(f);
-  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(3, 2, 4), zeros(3, 2, 4), causal))).toBe("SHAPE_MISMATCH");
-  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(3, 1, 4), zeros(3, 1, 4), full))).toBe("SHAPE_MISMATCH");
-  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(3, 2, 4), zeros(2, 2, 4), full))).toBe("SHAPE_MISMATCH");
-  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(0, 2, 4), zeros(0, 2, 4), full))).toBe("SHAPE_MISMATCH");
+  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(3, 2, 4), zeros(3, 2, 4), causal))).toBe(
+    "SHAPE_MISMATCH",
+  );
+  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(3, 1, 4), zeros(3, 1, 4), full))).toBe(
+    "SHAPE_MISMATCH",
+  );
+  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(3, 2, 4), zeros(2, 2, 4), full))).toBe(
+    "SHAPE_MISMATCH",
+  );
+  expect(codes(() => ops.attention(zeros(2, 2, 4), zeros(0, 2, 4), zeros(0, 2, 4), full))).toBe(
+    "SHAPE_MISMATCH",
+  );
   const x = zeros(2, 2, 4);
   expect(codes(() => ops.attention(x, x, x, {} as typeof full))).toBe("ARGUMENT_INVALID");
   expect(codes(() => ops.attention(x, x, x, undefined as never))).toBe("ARGUMENT_INVALID");

@@ -7,7 +7,15 @@ import { codeOf } from "../../support/codes.js";
 import { RandomValues } from "../../support/random_values.js";
 import * as reference from "../../support/reference_module_ops.js";
 import { roundToBFloat16 } from "../../support/reference_ops.js";
-import { bfloat16, device, expectClose, expectSameBits, float32, instructionSets, valuesOf } from "./on_device.js";
+import {
+  bfloat16,
+  device,
+  expectClose,
+  expectSameBits,
+  float32,
+  instructionSets,
+  valuesOf,
+} from "./on_device.js";
 
 const pytorch = JSON.parse(readFileSync(new URL("fixtures/pytorch.json", import.meta.url), "utf8")).rmsNorm;
 const seeds = fc.nat(2 ** 31);

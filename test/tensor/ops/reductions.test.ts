@@ -10,7 +10,10 @@ const total = (row: Float32Array) => row.reduce((sum, value) => sum + value, 0);
 
 const reductions = {
   sum: [ops.sum, (row: Float32Array) => Array.from(row).reduce((sum, value) => sum + value, 0)],
-  mean: [ops.mean, (row: Float32Array) => Array.from(row).reduce((sum, value) => sum + value, 0) / row.length],
+  mean: [
+    ops.mean,
+    (row: Float32Array) => Array.from(row).reduce((sum, value) => sum + value, 0) / row.length,
+  ],
   max: [ops.max, (row: Float32Array) => Math.max(...row)],
   min: [ops.min, (row: Float32Array) => Math.min(...row)],
 } as const;
