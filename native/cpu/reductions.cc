@@ -1,6 +1,7 @@
 // One number for each row. The order of a sum depends on the width alone: eight interleaved sums in double
 // precision, which the compiler makes vectors of, and then those in order.
-#include <cmath>
+#include <algorithm>
+#include <limits>
 
 #include "cpu/ops.h"
 
@@ -8,7 +9,7 @@ namespace persimmon::cpu {
 
 namespace {
 
-constexpr int64_t kSums = 8;
+constexpr int64_t kParts = 8;
 
 /** out[row] = f(the row) on all threads. */
 template <class F>
@@ -20,12 +21,12 @@ void forEachRow(ThreadPool& pool, float* out, const float* x, int64_t rows, int6
 }
 
 double sumOf(const float* row, int64_t width) {
-  double sums[kSums] = {};
+  double sums[kParts] = {};
   int64_t i = 0;
-  for (; i + kSums <= width; i += kSums) {
-    for (int64_t part = 0; part < kSums; ++part) sums[part] += static_cast<double>(row[i + part]);
+  for (; i + kParts <= width; i += kParts) {
+    for (int64_t part = 0; part < kParts; ++part) sums[part] += static_cast<double>(row[i + part]);
   }
-  for (; i < width; ++i) sums[i % kSums] += static_cast<double>(row[i]);
+  for (; i < width; ++i) sums[i % kParts] += static_cast<double>(row[i]);
   double total = 0;
   for (const double sum : sums) total += sum;
   return total;
@@ -34,12 +35,24 @@ double sumOf(const float* row, int64_t width) {
 /** The element that no other is before; NaN where there is one. */
 template <class IsBefore>
 float extremeOf(const float* row, int64_t width, IsBefore isBefore) {
-  float best = row[0];
-  for (int64_t i = 1; i < width; ++i) {
-    if (isBefore(row[i], best) || std::isnan(row[i])) best = row[i];
-    if (std::isnan(best)) return best;
+  // Without a branch in the loop, which the compiler so makes one of vectors.
+  float best[kParts];
+  int nans[kParts] = {};
+  std::fill_n(best, kParts, row[0]);
+  int64_t i = 0;
+  const auto see = [&](int64_t part, float x) {
+    best[part] = isBefore(x, best[part]) ? x : best[part];
+    nans[part] += x != x ? 1 : 0;
+  };
+  for (; i + kParts <= width; i += kParts) {
+    for (int64_t part = 0; part < kParts; ++part) see(part, row[i + part]);
   }
-  return best;
+  for (; i < width; ++i) see(i % kParts, row[i]);
+  for (int64_t part = 1; part < kParts; ++part) {
+    see(0, best[part]);
+    nans[0] += nans[part];
+  }
+  return nans[0] > 0 ? std::numeric_limits<float>::quiet_NaN() : best[0];
 }
 
 }  // namespace

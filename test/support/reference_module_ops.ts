@@ -69,10 +69,10 @@ export function matmul(
 /** The k largest of one row: columns in descending order of their numbers, then in order of column; NaN first. */
 export function topColumns(row: Values, k: number): number[] {
   const rank = (value: number) => (Number.isNaN(value) ? Infinity : value);
-  const isNaN = (value: number) => Number(Number.isNaN(value));
+  const comesFirst = (value: number) => Number(Number.isNaN(value));
   return Array.from(row, (_, i) => i)
     .sort((i, j) => {
-      if (isNaN(row[i]) !== isNaN(row[j])) return isNaN(row[j]) - isNaN(row[i]);
+      if (comesFirst(row[i]) !== comesFirst(row[j])) return comesFirst(row[j]) - comesFirst(row[i]);
       const [a, b] = [rank(row[i]), rank(row[j])];
       return a === b ? i - j : a > b ? -1 : 1;
     })

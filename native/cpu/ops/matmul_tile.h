@@ -40,10 +40,9 @@ struct ProductChunk {
   bool isFirst;     // the sums start anew instead of adding to `out`
 };
 
-/** kWhole: all V vectors of b can be read; else V is 1 and only `columns` of it can. */
-template <int M, int V, bool kWhole>
+/** M rows from `row` on. All V vectors of b can be read. */
+template <int M, int V>
 PERSIMMON_INLINE void productTile(const ProductChunk& chunk, int64_t row) {
-  static_assert(kWhole || V == 1);
   Vec sums[M][V];
   for (int m = 0; m < M; ++m) {
     for (int v = 0; v < V; ++v) sums[m][v] = zero();
@@ -52,7 +51,7 @@ PERSIMMON_INLINE void productTile(const ProductChunk& chunk, int64_t row) {
   const float* b = chunk.b;
   for (int64_t k = 0; k < chunk.inner; ++k, b += chunk.bRow) {
     Vec y[V];
-    for (int v = 0; v < V; ++v) y[v] = kWhole ? load(b + v * kLanes) : loadUpTo(b, chunk.columns);
+    for (int v = 0; v < V; ++v) y[v] = load(b + v * kLanes);
     for (int m = 0; m < M; ++m) {
       const Vec x = broadcast(a[m * chunk.aRow + k]);
       for (int v = 0; v < V; ++v) sums[m][v] = fma(x, y[v], sums[m][v]);
@@ -69,11 +68,11 @@ PERSIMMON_INLINE void productTile(const ProductChunk& chunk, int64_t row) {
 }
 
 /** Rows [row, rows) in groups of M, and what is left in smaller ones. */
-template <int M, int V, bool kWhole>
+template <int M, int V>
 void productRows(const ProductChunk& chunk, int64_t row, int64_t rows) {
-  for (; row + M <= rows; row += M) productTile<M, V, kWhole>(chunk, row);
+  for (; row + M <= rows; row += M) productTile<M, V>(chunk, row);
   if constexpr (M > 1) {
-    if (row < rows) productRows<M / 2, V, kWhole>(chunk, row, rows);
+    if (row < rows) productRows<M / 2, V>(chunk, row, rows);
   }
 }
 

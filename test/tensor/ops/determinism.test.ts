@@ -23,6 +23,8 @@ const onRows: Record<string, (x: Tensor) => Tensor> = {
   tanh: (x) => ops.tanh(x),
   rmsNorm: (x) => ops.rmsNorm(x, vector(x), 1e-5),
   matmul: (x) => ops.matmul(x, on(x, width * columns, [width, columns])),
+  "matmul of a long inner axis": (x) =>
+    ops.matmul(ops.concat([x, x, x], 1), on(x, 3 * width * columns, [3 * width, columns])),
   keepTopK: (x) => ops.keepTopK(x, 20),
   topK: (x) => ops.topK(x, 20).values,
   gather: (x) => ops.gather(x, Tensor.from(x.device, Int32Array.of(5, 210, 0, -1))),

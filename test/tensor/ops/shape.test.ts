@@ -9,7 +9,7 @@ import { roundToBFloat16 } from "../../support/reference_ops.js";
 import { bfloat16, expectSameBits, float32, int32, valuesOf } from "./on_device.js";
 
 const seeds = fc.nat(2 ** 31);
-const sizes = fc.constantFrom(0, 1, 2, 3, 16, 33);
+const sizes: fc.Arbitrary<number> = fc.constantFrom(0, 1, 2, 3, 16, 33);
 const shapes = fc.array(sizes, { minLength: 1, maxLength: 4 });
 const dtypes = fc.constantFrom("float32" as const, "int32" as const, "bfloat16" as const);
 const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
