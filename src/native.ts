@@ -88,6 +88,33 @@ type CacheArguments = [
   pageTable: Buffer,
 ];
 
+type UnaryOp = (stream: NativeStream, out: Buffer, x: Buffer, count: number) => void;
+type BinaryOp = (stream: NativeStream, out: Buffer, a: Buffer, b: Buffer, count: number) => void;
+type RowOp = (stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number) => void;
+/** Each operand has rows · width numbers, `width` for every row, or one for all; its count says which. */
+type BroadcastOp = (
+  stream: NativeStream,
+  out: Buffer,
+  a: Buffer,
+  b: Buffer,
+  rows: number,
+  width: number,
+  aCount: number,
+  bCount: number,
+) => void;
+/** Copies blocks of bytes that lie at regular distances in both buffers; all numbers but the last are bytes. */
+type CopyBlocks = (
+  stream: NativeStream,
+  out: Buffer,
+  outOffset: number,
+  outStride: number,
+  x: Buffer,
+  offset: number,
+  stride: number,
+  bytes: number,
+  blocks: number,
+) => void;
+
 export interface NativeAddon {
   Stream: new (threads: number) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
@@ -96,10 +123,52 @@ export interface NativeAddon {
   /** Chooses another one; false where this CPU lacks it. For tests and benchmarks. */
   setInstructionSet(name: string): boolean;
 
-  add(stream: NativeStream, out: Buffer, a: Buffer, b: Buffer, count: number): void;
-  reluSquared(stream: NativeStream, out: Buffer, x: Buffer, count: number): void;
-  softmax(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number): void;
-  logSoftmax(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number): void;
+  add: BinaryOp;
+  sub: BinaryOp;
+  mul: BinaryOp;
+  addBroadcast: BroadcastOp;
+  subBroadcast: BroadcastOp;
+  mulBroadcast: BroadcastOp;
+  scale(stream: NativeStream, out: Buffer, x: Buffer, factor: number, count: number): void;
+  reluSquared: UnaryOp;
+  relu: UnaryOp;
+  gelu: UnaryOp;
+  geluTanh: UnaryOp;
+  silu: UnaryOp;
+  sigmoid: UnaryOp;
+  tanh: UnaryOp;
+  softmax: RowOp;
+  logSoftmax: RowOp;
+  /** One number for each row; `mean`, `max` and `min` need a column. */
+  sum: RowOp;
+  mean: RowOp;
+  max: RowOp;
+  min: RowOp;
+  /** The k largest of each row, in order, and their columns; values and columns are [rows, k]. */
+  topK(
+    stream: NativeStream,
+    values: Buffer,
+    columns: Buffer,
+    x: Buffer,
+    rows: number,
+    width: number,
+    k: number,
+  ): void;
+  /** out = x, with 0 in place of all but the k largest of each row. */
+  keepTopK(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number, k: number): void;
+  /** out[row, i] = x[row, columns[i]]; NaN for a column outside. */
+  gather(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    columns: Buffer,
+    rows: number,
+    width: number,
+    count: number,
+  ): void;
+  slice: CopyBlocks;
+  concat: CopyBlocks;
+  transpose(stream: NativeStream, out: Buffer, x: Buffer, batch: number, rows: number, columns: number): void;
   /** Rows of `table` [rows, hidden] by id; an id outside gives a row of NaN. */
   embedding(
     stream: NativeStream,
@@ -130,6 +199,40 @@ export interface NativeAddon {
     rows: number,
     width: number,
     epsilon: number,
+  ): void;
+  rmsNorm(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    weight: Buffer,
+    rows: number,
+    width: number,
+    epsilon: number,
+  ): void;
+  /** out [batch, rows, columns] = a [batch, rows, inner] · b [batch, inner, columns] */
+  matmul(
+    stream: NativeStream,
+    out: Buffer,
+    a: Buffer,
+    b: Buffer,
+    batch: number,
+    rows: number,
+    inner: number,
+    columns: number,
+  ): void;
+  /** softmax(scale · q · k) · v for each head, without a cache; `causal` is 0 or 1. */
+  attention(
+    stream: NativeStream,
+    z: Buffer,
+    q: Buffer,
+    k: Buffer,
+    v: Buffer,
+    tokens: number,
+    keys: number,
+    heads: number,
+    headDim: number,
+    scale: number,
+    causal: number,
   ): void;
   fusedAttention(
     stream: NativeStream,

@@ -28,10 +28,14 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Plan", PlanObject::define(env));
   exports.Set("instructionSet", Napi::Function::New<instructionSet>(env, "instructionSet"));
   exports.Set("setInstructionSet", Napi::Function::New<setInstructionSet>(env, "setInstructionSet"));
+  exportArithmeticOps(exports);
   exportElementwiseOps(exports);
   exportMatrixOps(exports);
   exportAttentionOps(exports);
   exportSamplingOps(exports);
+  exportSelectionOps(exports);
+  exportReductionOps(exports);
+  exportShapeOps(exports);
   exportConversionOps(exports);
   exportInterventionOps(exports);
   return exports;

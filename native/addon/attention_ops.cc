@@ -187,6 +187,28 @@ void attentionValues(const Napi::CallbackInfo& info) {
   });
 }
 
+// attention(stream, z, q, k, v, tokens, keys, heads, headDim, scale, causal: 0 | 1)
+void attentionWithoutCache(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t tokens = call.integer(5), keys = narrow(call, 6, call.integer(6));
+  const int32_t heads = narrow(call, 7, call.integer(7)), headDim = narrow(call, 8, call.integer(8));
+  const float scale = call.number(9);
+  const bool causal = call.integer(10) != 0;
+  const int64_t count = OpCall::product({tokens, heads, headDim}),
+                cached = OpCall::product({keys, heads, headDim});
+  float* z = call.floats(1, count);
+  const float* q = call.floats(2, count);
+  const float* k = call.floats(3, cached);
+  const float* v = call.floats(4, cached);
+  call.require(count == 0 || keys > 0, 6, "attention needs a key");
+  call.require(!causal || tokens == keys, 10, "causal attention has a key for each token");
+  call.require(count == 0 || (z != k && z != v), 1, "the result must have memory of its own");
+  if (call.failed() || count == 0) return;
+  call.enqueue([=](ThreadPool& pool) {
+    cpu::attention(pool, z, q, k, v, tokens, keys, heads, headDim, scale, causal);
+  });
+}
+
 }  // namespace
 
 void exportAttentionOps(Napi::Object exports) {
@@ -196,6 +218,7 @@ void exportAttentionOps(Napi::Object exports) {
   exportOp<cacheAppend>(exports, "cacheAppend");
   exportOp<attentionPattern>(exports, "attentionPattern");
   exportOp<attentionValues>(exports, "attentionValues");
+  exportOp<attentionWithoutCache>(exports, "attention");
 }
 
 }  // namespace persimmon

@@ -5,28 +5,19 @@ namespace persimmon {
 
 namespace {
 
-// add(stream, out, a, b, count)
-void add(const Napi::CallbackInfo& info) {
-  OpCall call(info);
-  const int64_t count = call.integer(4);
-  float* out = call.floats(1, count);
-  const float* a = call.floats(2, count);
-  const float* b = call.floats(3, count);
-  if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::add(pool, out, a, b, count); });
-}
+using UnaryOp = void (*)(ThreadPool&, float*, const float*, int64_t);
+using RowOp = void (*)(ThreadPool&, float*, const float*, int64_t, int64_t);
 
-// reluSquared(stream, out, x, count)
-void reluSquared(const Napi::CallbackInfo& info) {
+// reluSquared(stream, out, x, count), and the other activation functions alike
+template <UnaryOp op>
+void unary(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t count = call.integer(3);
   float* out = call.floats(1, count);
   const float* x = call.floats(2, count);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::reluSquared(pool, out, x, count); });
+  call.enqueue([=](ThreadPool& pool) { op(pool, out, x, count); });
 }
-
-using RowOp = void (*)(ThreadPool&, float*, const float*, int64_t, int64_t);
 
 // softmax(stream, out, x, rows, width), and logSoftmax alike
 template <RowOp op>
@@ -43,8 +34,13 @@ void rowOp(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportElementwiseOps(Napi::Object exports) {
-  exportOp<add>(exports, "add");
-  exportOp<reluSquared>(exports, "reluSquared");
+  exportOp<unary<cpu::reluSquared>>(exports, "reluSquared");
+  exportOp<unary<cpu::relu>>(exports, "relu");
+  exportOp<unary<cpu::gelu>>(exports, "gelu");
+  exportOp<unary<cpu::geluTanh>>(exports, "geluTanh");
+  exportOp<unary<cpu::silu>>(exports, "silu");
+  exportOp<unary<cpu::sigmoid>>(exports, "sigmoid");
+  exportOp<unary<cpu::tanh>>(exports, "tanh");
   exportOp<rowOp<cpu::softmax>>(exports, "softmax");
   exportOp<rowOp<cpu::logSoftmax>>(exports, "logSoftmax");
 }

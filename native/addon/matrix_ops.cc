@@ -56,12 +56,42 @@ void layerNorm(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool& pool) { cpu::layerNorm(pool, out, x, weight, bias, rows, width, epsilon); });
 }
 
+// rmsNorm(stream, out, x, weight, rows, width, epsilon)
+void rmsNorm(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(4), width = call.integer(5);
+  const float epsilon = call.number(6);
+  const int64_t count = OpCall::product({rows, width});
+  float* out = call.floats(1, count);
+  const float* x = call.floats(2, count);
+  const cpu::Weight weight = call.weight(3, width);
+  call.require(weight.data != nullptr || width == 0, 3, "a weight is needed");
+  if (call.failed() || count == 0) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::rmsNorm(pool, out, x, weight, rows, width, epsilon); });
+}
+
+// matmul(stream, out, a, b, batch, rows, inner, columns)
+void matmul(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t batch = call.integer(4), rows = call.integer(5), inner = call.integer(6),
+                columns = call.integer(7);
+  const int64_t count = OpCall::product({batch, rows, columns});
+  float* out = call.floats(1, count);
+  const float* a = call.floats(2, OpCall::product({batch, rows, inner}));
+  const float* b = call.floats(3, OpCall::product({batch, inner, columns}));
+  call.require(count == 0 || (out != a && out != b), 1, "the result must have memory of its own");
+  if (call.failed() || count == 0) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::matmul(pool, out, a, b, batch, rows, inner, columns); });
+}
+
 }  // namespace
 
 void exportMatrixOps(Napi::Object exports) {
   exportOp<embedding>(exports, "embedding");
   exportOp<linear>(exports, "linear");
   exportOp<layerNorm>(exports, "layerNorm");
+  exportOp<rmsNorm>(exports, "rmsNorm");
+  exportOp<matmul>(exports, "matmul");
 }
 
 }  // namespace persimmon

@@ -5,10 +5,14 @@
 
 namespace persimmon {
 
+void exportArithmeticOps(Napi::Object exports);
 void exportElementwiseOps(Napi::Object exports);
 void exportMatrixOps(Napi::Object exports);
 void exportAttentionOps(Napi::Object exports);
 void exportSamplingOps(Napi::Object exports);
+void exportSelectionOps(Napi::Object exports);
+void exportReductionOps(Napi::Object exports);
+void exportShapeOps(Napi::Object exports);
 void exportConversionOps(Napi::Object exports);
 void exportInterventionOps(Napi::Object exports);
 

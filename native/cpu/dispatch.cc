@@ -90,6 +90,61 @@ void add(ThreadPool& pool, float* out, const float* a, const float* b, int64_t c
   ops().add(pool, out, a, b, count);
 }
 
+void sub(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count) {
+  ops().sub(pool, out, a, b, count);
+}
+
+void mul(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count) {
+  ops().mul(pool, out, a, b, count);
+}
+
+void addBroadcast(ThreadPool& pool, float* out, Spread a, Spread b, int64_t rows, int64_t width) {
+  ops().addBroadcast(pool, out, a, b, rows, width);
+}
+
+void subBroadcast(ThreadPool& pool, float* out, Spread a, Spread b, int64_t rows, int64_t width) {
+  ops().subBroadcast(pool, out, a, b, rows, width);
+}
+
+void mulBroadcast(ThreadPool& pool, float* out, Spread a, Spread b, int64_t rows, int64_t width) {
+  ops().mulBroadcast(pool, out, a, b, rows, width);
+}
+
+void scale(ThreadPool& pool, float* out, const float* x, float factor, int64_t count) {
+  ops().scale(pool, out, x, factor, count);
+}
+
+void relu(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().relu(pool, out, x, count); }
+
+void gelu(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().gelu(pool, out, x, count); }
+
+void geluTanh(ThreadPool& pool, float* out, const float* x, int64_t count) {
+  ops().geluTanh(pool, out, x, count);
+}
+
+void silu(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().silu(pool, out, x, count); }
+
+void sigmoid(ThreadPool& pool, float* out, const float* x, int64_t count) {
+  ops().sigmoid(pool, out, x, count);
+}
+
+void tanh(ThreadPool& pool, float* out, const float* x, int64_t count) { ops().tanh(pool, out, x, count); }
+
+void rmsNorm(ThreadPool& pool, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
+             float epsilon) {
+  ops().rmsNorm(pool, out, x, weight, rows, width, epsilon);
+}
+
+void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_t batch, int64_t rows,
+            int64_t inner, int64_t columns) {
+  ops().matmul(pool, out, a, b, batch, rows, inner, columns);
+}
+
+void attention(ThreadPool& pool, float* z, const float* q, const float* k, const float* v, int64_t tokens,
+               int64_t keys, int32_t heads, int32_t headDim, float scale, bool causal) {
+  ops().attention(pool, z, q, k, v, tokens, keys, heads, headDim, scale, causal);
+}
+
 void softmax(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width) {
   ops().softmax(pool, out, x, rows, width);
 }

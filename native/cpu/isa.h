@@ -12,6 +12,21 @@
   X(layerNorm)               \
   X(reluSquared)             \
   X(add)                     \
+  X(sub)                     \
+  X(mul)                     \
+  X(addBroadcast)            \
+  X(subBroadcast)            \
+  X(mulBroadcast)            \
+  X(scale)                   \
+  X(relu)                    \
+  X(gelu)                    \
+  X(geluTanh)                \
+  X(silu)                    \
+  X(sigmoid)                 \
+  X(tanh)                    \
+  X(rmsNorm)                 \
+  X(matmul)                  \
+  X(attention)               \
   X(softmax)                 \
   X(logSoftmax)              \
   X(argmax)                  \

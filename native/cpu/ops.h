@@ -47,6 +47,48 @@ void reluSquared(ThreadPool& pool, float* out, const float* x, int64_t count);
 /** out = a + b. `out` may be `a` or `b`. */
 void add(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count);
 
+/** out = a - b. `out` may be `a` or `b`. */
+void sub(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count);
+
+/** out = a * b. `out` may be `a` or `b`. */
+void mul(ThreadPool& pool, float* out, const float* a, const float* b, int64_t count);
+
+/** An operand of a [rows, width] result: rows * width numbers, `width` for every row, or one for all. */
+struct Spread {
+  const float* data;
+  int64_t count;
+};
+
+/** out[rows, width] = a + b, and likewise a - b and a * b. */
+void addBroadcast(ThreadPool& pool, float* out, Spread a, Spread b, int64_t rows, int64_t width);
+void subBroadcast(ThreadPool& pool, float* out, Spread a, Spread b, int64_t rows, int64_t width);
+void mulBroadcast(ThreadPool& pool, float* out, Spread a, Spread b, int64_t rows, int64_t width);
+
+/** out = x * factor. `out` may be `x`. */
+void scale(ThreadPool& pool, float* out, const float* x, float factor, int64_t count);
+
+// Activation functions; NaN gives NaN, and `out` may be `x`.
+
+/** max(x, 0) */
+void relu(ThreadPool& pool, float* out, const float* x, int64_t count);
+/** x P(Z < x) for a normal Z */
+void gelu(ThreadPool& pool, float* out, const float* x, int64_t count);
+/** x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, which is nearly gelu */
+void geluTanh(ThreadPool& pool, float* out, const float* x, int64_t count);
+/** x / (1 + exp(-x)) */
+void silu(ThreadPool& pool, float* out, const float* x, int64_t count);
+/** 1 / (1 + exp(-x)) */
+void sigmoid(ThreadPool& pool, float* out, const float* x, int64_t count);
+void tanh(ThreadPool& pool, float* out, const float* x, int64_t count);
+
+/** Per row: x / sqrt(mean(x^2) + epsilon) * weight. `out` may be `x`. */
+void rmsNorm(ThreadPool& pool, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
+             float epsilon);
+
+/** out[i, rows, columns] = a[i, rows, inner] . b[i, inner, columns] for every i of the batch. */
+void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_t batch, int64_t rows,
+            int64_t inner, int64_t columns);
+
 /** Per row: exp(x - max) / sum. Probabilities below 2^-126 become 0. `out` may be `x`. */
 void softmax(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
 
@@ -120,8 +162,15 @@ void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const Attentio
                     const float* cos, const float* sin, const int32_t* positions, const int32_t* sequences,
                     const CacheView& cache, const AttentionTaps& taps);
 
-// The same computation in steps, bit for bit (QK-LayerNorm is layerNorm with rows = tokens * heads, width =
-// headDim).
+/**
+ * z [tokens, heads, headDim] = softmax(scale * q . k) . v per head, without a cache; k and v are [keys,
+ * heads, headDim]. Causal: query i sees keys 0..i, and there are as many keys as tokens. At least one key.
+ */
+void attention(ThreadPool& pool, float* z, const float* q, const float* k, const float* v, int64_t tokens,
+               int64_t keys, int32_t heads, int32_t headDim, float scale, bool causal);
+
+// The same computation as fusedAttention in steps, bit for bit (QK-LayerNorm is layerNorm with rows = tokens
+// * heads, width = headDim).
 
 /** qkv [tokens, heads, 3, headDim] to q, k, v, each [tokens, heads, headDim]. */
 void splitHeads(ThreadPool& pool, float* q, float* k, float* v, const float* qkv,
@@ -149,6 +198,33 @@ void attentionPattern(ThreadPool& pool, float* pattern, int64_t keys, const floa
 void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t keys,
                      const AttentionShape& shape, const int32_t* positions, const int32_t* sequences,
                      const CacheView& cache);
+
+// Selection, shape and reductions: one version for all instruction sets.
+
+/** The k largest of each row in descending order, ties by lower column, and their columns; NaN is the largest
+ * of all. k <= width. */
+void topK(ThreadPool& pool, float* values, int32_t* columns, const float* x, int64_t rows, int64_t width,
+          int64_t k);
+
+/** out = x where x is among the k largest of its row, as topK chooses them, and 0 elsewhere. */
+void keepTopK(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width, int64_t k);
+
+/** out[row, i] = x[row, columns[i]]; NaN for a column outside of the row. */
+void gather(ThreadPool& pool, float* out, const float* x, const int32_t* columns, int64_t rows, int64_t width,
+            int64_t count);
+
+/** out[i, columns, rows] = x[i, rows, columns] with its axes exchanged, for every i of the batch. */
+void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int64_t rows, int64_t columns);
+
+/** Blocks of bytes at regular distances, from x to out. */
+void copyBlocks(ThreadPool& pool, uint8_t* out, int64_t outStride, const uint8_t* x, int64_t stride,
+                int64_t bytes, int64_t blocks);
+
+// One number for each row. Sums are taken in double precision; the extremes are NaN where the row has a NaN.
+void sumRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
+void meanRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
+void maxRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
+void minRows(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t width);
 
 /** What an edit does with a value x at a place, given its operand d there; `strength` and `limit` are
  * numbers. */

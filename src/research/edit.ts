@@ -1,12 +1,12 @@
 import { PersimmonError } from "../errors.js";
-import { native } from "../native.js";
 import type { Rows } from "../runtime/interventions.js";
 import { strengthChanged } from "../runtime/prefix_cache.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
+import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { columnsOf, operandOf, rowOfPosition } from "./edit_operand.js";
-import { type EditFilter, type EditSpec, editKinds } from "./edits.js";
+import type { EditFilter, EditSpec } from "./edits.js";
 import { commonParts, Handle } from "./hook.js";
 
 export type { EditFilter, EditSpec } from "./edits.js";
@@ -71,7 +71,7 @@ export class Edit extends Handle {
 
 /** Puts an edit to work. */
 export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: EditFilter): Edit {
-  if (typeof spec !== "object" || spec === null || !(spec.kind in editKinds)) {
+  if (typeof spec !== "object" || spec === null || !(spec.kind in ops.editKinds)) {
     throw new PersimmonError(
       "EDIT_INVALID",
       "model.edit(site, edit) takes one of `edits`, such as edits.zero({ units: [5] })",
@@ -154,23 +154,7 @@ function apply(
     const keys = x.shape[x.shape.length - 1];
     selected = Tensor.from(device, columnsOf(model.config, site, filter, keys) as Int32Array);
   }
-  const out = Tensor.empty(device, x.shape);
-  native().edit(
-    device.stream,
-    out.buffer,
-    x.buffer,
-    count,
-    width,
-    editKinds[spec.kind],
-    rows.positions.buffer,
-    rowOf?.buffer ?? null,
-    rowOf?.size ?? 0,
-    operand?.shape[0] ?? 0,
-    selected?.buffer ?? null,
-    selected?.size ?? width,
-    operand?.buffer ?? null,
-    parameters.buffer,
-    spec.seed ?? 0,
-  );
-  return out;
+  const { kind, seed = 0 } = spec;
+  const { positions } = rows;
+  return ops.edit(x, { kind, positions, rowOf, columns: selected, operand, parameters, seed });
 }

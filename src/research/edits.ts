@@ -1,5 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import type { Phase } from "../runtime/interventions.js";
+import type { EditKind } from "../tensor/ops/index.js";
 import { type Activation, ActivationCache } from "./activation_cache.js";
 
 /** Where an edit applies; everything that is left out means everywhere. */
@@ -16,12 +17,9 @@ export interface EditFilter {
 /** Numbers for an edit: one row, a kept activation (each row for its own position), or a cache with one for each site. */
 export type EditValues = Float32Array | readonly number[] | Activation | ActivationCache;
 
-/** The kinds as native/cpu/ops.h numbers them. */
-export const editKinds = { set: 0, add: 1, scale: 2, replace: 3, project: 4, clamp: 5, noise: 6 } as const;
-
 /** An edit that can be put to work with `model.edit(site, spec)`. */
 export interface EditSpec {
-  readonly kind: keyof typeof editKinds;
+  readonly kind: EditKind;
   readonly values?: EditValues;
   /** Rows of `values` count for all positions together: their mean is taken. */
   readonly takeMean?: boolean;

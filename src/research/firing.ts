@@ -1,8 +1,8 @@
 import { PersimmonError } from "../errors.js";
-import { native } from "../native.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
 import { siteWidth } from "../runtime/sites.js";
+import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { FiringCounts } from "./firing_counts.js";
 import { commonParts, Handle, type InterventionOptions } from "./hook.js";
@@ -38,8 +38,7 @@ export class FiringCounter extends Handle {
       ...common,
       count: (at, x) => {
         const [rows] = x.shape;
-        const counter = (counts.get(at) as Tensor).buffer;
-        native().countPositive(runtime.device.stream, counter, x.buffer, rows, x.size / rows);
+        ops.countPositive(counts.get(at) as Tensor, x.reshape([rows, x.size / rows]));
       },
       counted: (rows) => {
         tokens.count += rows;

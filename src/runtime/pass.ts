@@ -1,10 +1,10 @@
 import { PersimmonError } from "../errors.js";
-import { native } from "../native.js";
 import { currentPath, resumeHere } from "../nn/path.js";
 import type { HostFunction, Runner } from "../nn/runner.js";
 import { withRunner } from "../nn/runner.js";
 import { type Observer, observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
+import * as ops from "../tensor/ops/index.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { HookRun } from "./hook_run.js";
@@ -240,7 +240,7 @@ export class Pass implements Observer, Runner {
   #check(site: string, x: Tensor): void {
     const { device } = this.#settings;
     const count = Tensor.from(device, Int32Array.of(0));
-    native().countNonFinite(device.stream, count.buffer, x.buffer, x.size);
+    ops.countNonFinite(count, x);
     this.#now.checks.push({ site, count: this.#hold(count) });
   }
 

@@ -64,6 +64,41 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
       "an odd number of rotated dimensions",
       () => addon.rotary(stream, one, one, one, one, integers(0), 1, 1, 1, 1, 1),
     ],
+    ["an activation past the buffer", () => addon.gelu(stream, one, one, 2)],
+    ["a broadcast result past the buffer", () => addon.addBroadcast(stream, one, one, one, 2, 1, 1, 1)],
+    [
+      "a broadcast operand of another size",
+      () => addon.mulBroadcast(stream, floats(1, 2, 3, 4), floats(1, 2), floats(1, 2, 3), 2, 2, 2, 3),
+    ],
+    ["a scale that is no number", () => addon.scale(stream, one, one, "x" as never, 1)],
+    ["a weight that is absent", () => addon.rmsNorm(stream, one, one, null as never, 1, 1, 0)],
+    ["a product whose sizes overflow", () => addon.matmul(stream, one, one, one, big, big, big, big)],
+    ["a product past its second matrix", () => addon.matmul(stream, floats(1, 2), one, one, 1, 1, 1, 2)],
+    ["a product into its own operand", () => addon.matmul(stream, one, one, floats(2), 1, 1, 1, 1)],
+    [
+      "attention past its keys",
+      () => addon.attention(stream, floats(0, 0), floats(1, 1), one, one, 2, 2, 1, 1, 1, 1),
+    ],
+    ["attention to nothing", () => addon.attention(stream, floats(0), one, one, one, 1, 0, 1, 1, 1, 0)],
+    [
+      "causal attention of other lengths",
+      () => addon.attention(stream, floats(0), one, floats(1, 1), floats(1, 1), 1, 2, 1, 1, 1, 1),
+    ],
+    ["more than a row has", () => addon.topK(stream, floats(0, 0), integers(0, 0), one, 1, 1, 2)],
+    ["more kept than a row has", () => addon.keepTopK(stream, one, one, 1, 1, 2)],
+    ["columns past their buffer", () => addon.gather(stream, floats(0, 0), one, integers(0), 1, 1, 2)],
+    ["the mean of nothing", () => addon.mean(stream, one, one, 1, 0)],
+    ["sums past the result", () => addon.sum(stream, one, floats(1, 1), 2, 1)],
+    ["a slice past its end", () => addon.slice(stream, floats(0), 0, 4, one, 4, 4, 4, 1)],
+    ["blocks past the result", () => addon.slice(stream, floats(0), 0, 4, floats(1, 2), 0, 4, 4, 2)],
+    ["blocks that overlap", () => addon.concat(stream, floats(0, 0), 0, 2, floats(1, 2), 0, 4, 4, 2)],
+    [
+      "blocks whose extent overflows",
+      () => addon.slice(stream, floats(0), 0, big, one, 0, big, 4, big ** 1.6),
+    ],
+    ["a slice of itself", () => addon.slice(stream, one, 0, 4, one, 0, 4, 4, 1)],
+    ["a transposition past the buffer", () => addon.transpose(stream, floats(0), one, 1, 1, 2)],
+    ["a transposition in place", () => addon.transpose(stream, one, one.view(0, 4, 0), 1, 1, 2)],
     ["rows without columns", () => addon.argmax(stream, integers(0), one, 1, 0)],
     ["draws in a list", () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, [0.5] as never)],
     [
@@ -114,6 +149,17 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     addon.splitHeads(stream, none, none, none, none, 3, 4, 0);
     addon.rotary(stream, none, none, none, none, integers(0), 1, 2, 0, 0, 5);
     addon.linear(stream, none, one, none, null, 1, 1, 0);
+    addon.gelu(stream, none, none, 0);
+    addon.addBroadcast(stream, none, none, one, 3, 0, 0, 1);
+    addon.rmsNorm(stream, none, none, none, 3, 0, 1e-5);
+    addon.matmul(stream, none, none, none, 0, 3, 0, 5);
+    addon.attention(stream, none, none, none, none, 0, 0, 2, 4, 1, 1);
+    addon.topK(stream, none, integers(), none, 3, 0, 0);
+    addon.keepTopK(stream, none, none, 3, 0, 0);
+    addon.gather(stream, none, none, integers(), 3, 0, 0);
+    addon.sum(stream, none, none, 0, 3);
+    addon.slice(stream, none, 0, 0, one, 0, 0, 0, 3);
+    addon.transpose(stream, none, none, 3, 0, 5);
     stream.synchronize();
   });
 });

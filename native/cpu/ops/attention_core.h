@@ -63,9 +63,9 @@ PERSIMMON_INLINE float scoreOne(const float* q, const float* key, int32_t headDi
 }
 
 /** Fills scores[query][0..counts[query]). */
-inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache) {
+inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
+                            float scale) {
   const int32_t dim = shape.headDim;
-  const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(dim));
   forEachRun(cache, shape, block.sequence, block.head, 0, block.longest(),
              [&](int64_t offset, int64_t begin, int64_t run) {
                const float* keys = cache.keys + offset;
@@ -84,6 +84,10 @@ inline void attentionScores(const QueryBlock& block, const AttentionShape& shape
                  }
                }
              });
+}
+
+inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache) {
+  attentionScores(block, shape, cache, 1.0f / __builtin_sqrtf(static_cast<float>(shape.headDim)));
 }
 
 /** Values are added up in chunks of this many keys, and the chunks' sums in order: fewer roundings in a long

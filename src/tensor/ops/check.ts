@@ -49,6 +49,24 @@ export function expectFloat32(op: string, argument: string, tensor: unknown): as
   expectTensor(op, argument, tensor, new Array<undefined>(rank).fill(undefined));
 }
 
+/** Checks that an argument is a number that float32 can hold. Throws `ARGUMENT_INVALID`. */
+export function expectNumber(op: string, argument: string, value: unknown): asserts value is number {
+  if (typeof value === "number" && Number.isFinite(Math.fround(value))) return;
+  throw new PersimmonError(
+    "ARGUMENT_INVALID",
+    `ops.${op}: ${argument} must be a finite number, got ${String(value)}`,
+  );
+}
+
+/** Checks that an argument is an axis of a tensor, from 0. Throws `INDEX_OUT_OF_RANGE`. */
+export function expectAxis(op: string, axis: unknown, shape: readonly number[]): asserts axis is number {
+  if (Number.isInteger(axis) && (axis as number) >= 0 && (axis as number) < shape.length) return;
+  throw new PersimmonError(
+    "INDEX_OUT_OF_RANGE",
+    `ops.${op}: axis must be a whole number from 0 to below ${shape.length}, the axes of [${shape.join(", ")}], got ${String(axis)}`,
+  );
+}
+
 function describe(value: unknown): string {
   if (value === null || typeof value !== "object") return String(value === null ? null : typeof value);
   return value.constructor?.name ?? "object";

@@ -2,6 +2,8 @@
  * The operations that modules are composed of. Each checks its arguments, puts one native command on the stream of its
  * first tensor and returns the handle of the result at once.
  */
+export { gelu, relu, reluSquared, sigmoid, silu, tanh } from "./activations.js";
+export { add, mul, scale, sub } from "./arithmetic.js";
 export {
   type AttentionTap,
   attentionPattern,
@@ -14,6 +16,11 @@ export {
   rotary,
   splitHeads,
 } from "./attention.js";
-export { add, logSoftmax, reluSquared, softmax } from "./elementwise.js";
-export { embedding, layerNorm, linear } from "./matrix.js";
+export { countNonFinite, countPositive, type EditArguments, type EditKind, edit, editKinds } from "./edit.js";
+export { embedding, layerNorm, linear, matmul, rmsNorm } from "./matrix.js";
+export { attention } from "./plain_attention.js";
+export { max, mean, min, sum } from "./reductions.js";
 export { argmax, gatherLogProbability, sample } from "./sampling.js";
+export { gather, keepTopK, topK } from "./selection.js";
+export { concat, slice, transpose } from "./shape.js";
+export { logSoftmax, softmax } from "./softmax.js";

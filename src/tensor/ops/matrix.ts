@@ -1,7 +1,8 @@
+import { PersimmonError } from "../../errors.js";
 import { native } from "../../native.js";
 import { Tensor } from "../tensor.js";
-import { expectFloat32, expectTensor, weightDTypes } from "./check.js";
-import { rowsAndWidth } from "./elementwise.js";
+import { expectFloat32, expectNumber, expectTensor, weightDTypes } from "./check.js";
+import { rowsAndWidth } from "./rows.js";
 
 /**
  * Rows of a table by id.
@@ -63,5 +64,43 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: numb
     width,
     Math.fround(epsilon),
   );
+  return out;
+}
+
+/**
+ * Root mean square normalisation over the last axis: x / sqrt(mean(x²) + epsilon) · weight (Zhang & Sennrich 2019, "Root
+ * Mean Square Layer Normalization").
+ * @param weight as long as the last axis of x, float32 or bfloat16
+ */
+export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  expectFloat32("rmsNorm", "x", x);
+  const [rows, width] = rowsAndWidth(x);
+  expectTensor("rmsNorm", "weight", weight, [width], weightDTypes);
+  expectNumber("rmsNorm", "epsilon", epsilon);
+  const out = Tensor.empty(x.device, x.shape);
+  native().rmsNorm(x.device.stream, out.buffer, x.buffer, weight.buffer, rows, width, epsilon);
+  return out;
+}
+
+/**
+ * The product of two activations in float32: [m, k] · [k, n] → [m, n], or for each of a batch
+ * [batch, m, k] · [batch, k, n] → [batch, m, n]. A row of the result depends on its row of `a` and on `b` only, to the last
+ * bit. For weights as a checkpoint stores them, `linear` is the faster one. Throws `SHAPE_MISMATCH`.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  expectFloat32("matmul", "a", a);
+  expectFloat32("matmul", "b", b);
+  const [rows, inner] = a.shape.slice(-2);
+  const [batch = 1] = a.shape.slice(0, -2);
+  const columns = b.shape[b.shape.length - 1];
+  const wanted = [...a.shape.slice(0, -2), inner, columns];
+  if (!(a.shape.length === 2 || a.shape.length === 3) || b.shape.join() !== wanted.join()) {
+    throw new PersimmonError(
+      "SHAPE_MISMATCH",
+      `ops.matmul: takes [m, k] and [k, n], or [batch, m, k] and [batch, k, n]; got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`,
+    );
+  }
+  const out = Tensor.empty(a.device, [...a.shape.slice(0, -1), columns]);
+  native().matmul(a.device.stream, out.buffer, a.buffer, b.buffer, batch, rows, inner, columns);
   return out;
 }

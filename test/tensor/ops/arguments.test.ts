@@ -42,7 +42,31 @@ const calls: Record<string, [op: (...args: never[]) => unknown, args: () => unkn
   argmax: [ops.argmax, () => [zeros(2, 3)]],
   sample: [ops.sample, () => [zeros(2, 3), sampling, noTop]],
   gatherLogProbability: [ops.gatherLogProbability, () => [zeros(2, 3), int32([0, 1])]],
+  sub: [ops.sub, () => [zeros(2, 3), zeros(2, 3)]],
+  mul: [ops.mul, () => [zeros(2, 3), zeros(2, 3)]],
+  scale: [ops.scale, () => [zeros(2, 3), 2]],
+  relu: [ops.relu, () => [zeros(2, 3)]],
+  gelu: [ops.gelu, () => [zeros(2, 3)]],
+  silu: [ops.silu, () => [zeros(2, 3)]],
+  sigmoid: [ops.sigmoid, () => [zeros(2, 3)]],
+  tanh: [ops.tanh, () => [zeros(2, 3)]],
+  rmsNorm: [ops.rmsNorm, () => [zeros(2, 3), zeros(3), 1e-5]],
+  matmul: [ops.matmul, () => [zeros(2, 3), zeros(3, 4)]],
+  attention: [ops.attention, () => [zeros(3, 2, 4), zeros(3, 2, 4), zeros(3, 2, 4), { causal: true }]],
+  topK: [ops.topK, () => [zeros(2, 3), 2]],
+  keepTopK: [ops.keepTopK, () => [zeros(2, 3), 1]],
+  gather: [ops.gather, () => [zeros(2, 3), int32([0, 1])]],
+  sum: [ops.sum, () => [zeros(2, 3)]],
+  mean: [ops.mean, () => [zeros(2, 3)]],
+  max: [ops.max, () => [zeros(2, 3)]],
+  min: [ops.min, () => [zeros(2, 3)]],
+  transpose: [ops.transpose, () => [zeros(2, 3)]],
 };
+/** Ops of which an argument has any shape: those that treat all numbers alike, and those along the last axis. */
+const anyShape = [
+  ...["reluSquared", "relu", "gelu", "silu", "sigmoid", "tanh", "scale", "softmax", "logSoftmax"],
+  ...["sum", "mean", "max", "min", "keepTopK", "gather", "transpose"],
+];
 const run = ([op]: (typeof calls)[string], args: unknown[]) =>
   (op as (...args: unknown[]) => unknown)(...args);
 
@@ -104,9 +128,7 @@ describe.each(Object.entries(calls))("ops.%s", (_, call) => {
 
   it("SHAPE_MISMATCH for another number of axes", () => {
     const withAxis = (tensor: Tensor) => tensor.reshape([...tensor.shape, 1, 1]);
-    // Elementwise ops take any shape; layerNorm any x.
-    const free = ["reluSquared", "softmax", "logSoftmax"];
-    if (free.some((name) => calls[name] === call)) return;
+    if (anyShape.some((name) => calls[name] === call)) return;
     expect(every(withAxis)).toEqual(new Set(["SHAPE_MISMATCH"]));
   });
 
