@@ -3,6 +3,7 @@ import type { LanguageModel } from "../../../src/language_model.js";
 import { MLP } from "../../../src/model/mlp.js";
 import { edits } from "../../../src/research/edits.js";
 import { allSites } from "../../../src/runtime/sites.js";
+import { expectSameBits } from "../../tensor/ops/on_device.js";
 import { differs, direction, expectSame, generated, type Made, onBothModels } from "./support.js";
 
 onBothModels("recorded plans", ({ load, prompt }) => {
@@ -70,6 +71,17 @@ onBothModels("recorded plans", ({ load, prompt }) => {
     model.layers[0].mlp = new Reading(mlp.denseHTo4h, mlp.dense4hToH);
     model.watch("layers.1.out", () => plans().latest?.native.poison());
     for (let i = 0; i < 2; i++) expectSame(await generated(model, prompt, 40), plain);
+  });
+
+  it("the logits of one pass stay when the next one runs", async () => {
+    using sequence = await model.prefill(prompt);
+    const pass = (step: number) =>
+      model.runtime.forward([{ sequence, ids: [plain.ids[step - 1]], logits: "last" }], { step });
+    using first = await pass(1);
+    const wanted = await first.data();
+    using second = await pass(2);
+    expectSameBits(await first.data(), wanted);
+    expect(await second.data()).not.toEqual(wanted);
   });
 
   it("what is disposed of leaves nothing behind: the plan of before is found again", async () => {

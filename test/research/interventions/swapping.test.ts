@@ -162,6 +162,17 @@ onBothModels("swapped modules", ({ load, prompt }) => {
     expect(own.seen.at(-1)?.positions).toEqual(prompts.map((each) => each.length + 6));
   });
 
+  it("a layer that stands in two places has the sites of both", async () => {
+    const other = await load();
+    other.layers[1] = other.layers[0];
+    const sites: string[] = [];
+    other.watch("layers.*.mlp.act", (_, at) => sites.push(at.site), { phase: "decode" });
+    const wanted = await generated(other, prompt, 4, { capture: false });
+    expectSame(await generated(other, prompt, 4), wanted);
+    const each = other.layers.map((_, n) => `layers.${n}.mlp.act`);
+    expect(sites).toEqual(Array.from({ length: 6 }, () => each).flat());
+  });
+
   describe("a module that reads a value in forward", () => {
     class Reader extends Module {
       reads = 0;
@@ -188,6 +199,21 @@ onBothModels("swapped modules", ({ load, prompt }) => {
       expect(text).toContain("layers.1.mlp");
       expect(text).toContain("HostModule");
       expectSame(await generated(other, prompt, 12), plain.made);
+    });
+
+    it("one that stands in two places is a break in each", async () => {
+      const wanted = await load();
+      const other = await load();
+      const { mlp } = other.layers[1];
+      wanted.layers[0].mlp = wanted.layers[1].mlp;
+      other.layers[0].mlp = new Reader(mlp);
+      other.layers[1].mlp = other.layers[0].mlp;
+      const made = await generated(wanted, prompt, 12);
+      for (let i = 0; i < 2; i++) expectSame(await generated(other, prompt, 12), made);
+      expect(other.plan().breaks.map(({ label }) => label)).toEqual([
+        "layers.0.mlp: Reader",
+        "layers.1.mlp: Reader",
+      ]);
     });
 
     it("values inside of it are watched anew for each token", async () => {
