@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // What interventions cost: decode speed without any and with each kind, interleaved in one run on one machine.
 //   node bench/interventions.mjs [--demo] [--rounds 12] [--tokens 16] [--threads N] [--json]
-// Each round runs every variant once, in an order that rotates; the cost of a variant is the median over the rounds of its
-// time for a token divided by that of the plain decode of the same round.
+// Each round runs every variant once, in an order that rotates, and the plain decode right before each: on shared machines
+// the bandwidth changes within seconds. The cost of a variant is the median of its time for a token over that of the plain
+// decode before it.
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { edits, loadModel, nn, ops, randomModel } from "../dist/src/index.js";
@@ -106,16 +107,19 @@ async function measure({ set, generate }) {
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const names = Object.keys(variants);
 const milliseconds = Object.fromEntries(names.map((name) => [name, []]));
+const costs = Object.fromEntries(names.map((name) => [name, []]));
 for (const name of names) await measure(variants[name]);
 for (let round = 0; round < rounds; round++) {
   for (let i = 0; i < names.length; i++) {
     const name = names[(i + round) % names.length];
-    milliseconds[name].push(await measure(variants[name]));
+    const plain = await measure({});
+    const time = await measure(variants[name]);
+    milliseconds[name].push(time);
+    costs[name].push(time / plain);
   }
 }
-const base = milliseconds["no intervention"];
 const results = names.map((name) => {
-  const ratios = milliseconds[name].map((value, round) => value / base[round]);
+  const ratios = costs[name];
   return {
     name,
     millisecondsPerToken: median(milliseconds[name]),

@@ -5,7 +5,8 @@ import { currentRunner } from "./runner.js";
 
 /**
  * A part of a model. Its children are ordinary properties; swapping one is an assignment. Authors write `forward`,
- * callers use `call`.
+ * callers use `call`. Settings that `forward` depends on have to be ordinary properties too, not `#private` ones: a plan
+ * that was recorded holds as long as the properties of all modules are what they were.
  */
 export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
   protected abstract forward(...args: In): Out;
