@@ -13,7 +13,7 @@ const PLOTLY = "application/vnd.plotly.v1+json";
 const START_MILLISECONDS = 120_000;
 const DRAW_MILLISECONDS = 60_000;
 const WIDTH = 1500;
-const LARGEST_HEIGHT = 12_000;
+const LARGEST_HEIGHT = 16_000;
 
 /**
  * @param {string} path a notebook

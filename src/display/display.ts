@@ -25,11 +25,11 @@ export interface DisplayOptions {
 
 /**
  * Shows a value in the notebook, or prints it as text where there is none. What a value takes time to say about itself is
- * sent when the promise resolves; everything else is sent at once.
+ * sent when the promise resolves; everything else is sent at once, without a promise, which a cell that ends here would show.
  * A cell that imports `display` from this library no longer sees the kernel's own function of that name, so this one can
  * do the same.
  */
-function show(value: unknown, options: DisplayOptions = {}): Promise<void> {
+function show(value: unknown, options: DisplayOptions = {}): Promise<void> | undefined {
   const { raw, ...rest } = options;
   if (raw && (typeof value !== "object" || value === null)) {
     throw new PersimmonError(
@@ -40,7 +40,7 @@ function show(value: unknown, options: DisplayOptions = {}): Promise<void> {
   const bundle = raw ? (value as MimeBundle) : bundleOf(recognised(value));
   if (bundle instanceof Promise) return bundle.then((later) => send(later, rest));
   send(bundle, rest);
-  return Promise.resolve();
+  return undefined;
 }
 
 /** Plotly figures and tables that were made elsewhere. */

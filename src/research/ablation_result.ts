@@ -71,9 +71,9 @@ export class AblationStudy {
       columns: Array.from({ length: width }, (_, head) => head),
       x: "head",
       y: "layer",
-      values: "change of loss (nats a token)",
+      values: "change (nats a token)",
       scale: "diverging",
-      height: Math.max(260, Math.min(900, 170 + 22 * layers.length)),
+      height: Math.max(310, Math.min(900, 170 + 22 * layers.length)),
     });
   }
 

@@ -19,6 +19,12 @@ it("sends values at once and in order", () =>
     expect(sent.map(({ update }) => update ?? false)).toEqual([false, false, false, false, true]);
   }));
 
+it("leaves nothing for the end of a cell to show", () =>
+  withHost((sent) => {
+    expect(display("text")).toBeUndefined();
+    expect(sent).toHaveLength(1);
+  }));
+
 it("recognises figures and tables that were made elsewhere", () =>
   withHost(async (sent) => {
     display({ data: [{ y: [1, 2] }], layout: {} });
