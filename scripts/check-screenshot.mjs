@@ -2,7 +2,7 @@
 // Opens the executed notebooks in JupyterLab with a headless Chromium, checks that each of their figures is drawn, and
 // keeps a picture of each notebook in build/screenshots. Exit code 3: there is no Chromium.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { basename, join, relative, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { privateJupyterPrefix, root } from "./bootstrap/paths.mjs";
 import { launchBrowser, NO_BROWSER } from "./browser.mjs";
@@ -63,7 +63,9 @@ async function checkNotebook(browser, server, path, picture) {
   const page = await browser.newPage({ viewport: { width: WIDTH, height: 1000 } });
   try {
     const where = relative(root, path).split(sep).map(encodeURIComponent).join("/");
-    await page.goto(`${server.baseUrl}lab/tree/${where}?token=${server.token}`, {
+    // A workspace of its own: JupyterLab would open the notebooks of the pages before as well.
+    const workspace = `picture-${basename(path, ".ipynb")}`;
+    await page.goto(`${server.baseUrl}lab/workspaces/${workspace}/tree/${where}?token=${server.token}`, {
       timeout: START_MILLISECONDS,
     });
     await page.waitForSelector(".jp-Notebook .jp-Cell", { timeout: START_MILLISECONDS });
