@@ -50,7 +50,7 @@ export abstract class HostModule extends Module {
       x,
       f,
       width,
-      this.constructor.name,
+      this.constructor.name || "class without a name",
       "a HostModule; compose it of ops to stay in the plan",
     );
   }

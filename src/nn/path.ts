@@ -102,7 +102,9 @@ function here(module: object): string {
 
 function described(value: unknown): string {
   if (value instanceof Tensor) return `[${value.shape.join(", ")}]`;
-  return typeof value === "object" && value !== null ? value.constructor.name : String(value);
+  return typeof value === "object" && value !== null
+    ? value.constructor.name || "class without a name"
+    : String(value);
 }
 
 /** A function that runs another with the names of the place that runs now, also when the pass has moved on. */

@@ -220,7 +220,7 @@ export class Pass implements Observer, Runner {
     this.#now = new Taken();
     this.#taken.push(this.#now);
     plan.breaks.push({
-      label: `${path}: ${module.constructor.name}`,
+      label: `${path}: ${module.constructor.name || "class without a name"}`,
       reason: "reads a value in forward(); use host(), a HostModule or an op",
       run: (rows) => {
         this.#rows = rows;

@@ -228,6 +228,12 @@ onBothModels("what is refused", ({ load, prompt }) => {
         /256\].*layers\.1\.mlp \(Narrow\) ran before and gave \[1, 10\]/,
       ],
       [
+        "an MLP of a class without a name",
+        () => new (class extends Narrow {})(),
+        (at, module) => Object.assign(at.layers[1], { mlp: module }),
+        /layers\.1\.mlp \(class without a name\) ran before and gave \[1, 10\]/,
+      ],
+      [
         "an MLP in plain TypeScript",
         () => new NarrowHost(),
         (at, module) => Object.assign(at.layers[0], { mlp: module }),
