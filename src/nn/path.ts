@@ -96,15 +96,13 @@ export function withPlace(error: unknown, module: object): unknown {
 }
 
 function here(module: object): string {
-  const { name } = module.constructor;
+  const name = module.constructor.name || "class without a name";
   return currentPath() === "" ? name : `${currentPath()} (${name})`;
 }
 
 function described(value: unknown): string {
   if (value instanceof Tensor) return `[${value.shape.join(", ")}]`;
-  return typeof value === "object" && value !== null
-    ? value.constructor.name || "class without a name"
-    : String(value);
+  return typeof value === "object" && value !== null ? value.constructor.name : String(value);
 }
 
 /** A function that runs another with the names of the place that runs now, also when the pass has moved on. */
