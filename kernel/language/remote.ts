@@ -24,6 +24,7 @@ export class RemoteLanguage implements LanguageEngine {
   #watched: CrashWatchData | undefined;
   #unsent: unknown[] = [];
   #count = 0;
+  #hasConnected = false;
   #closed = false;
 
   /**
@@ -74,9 +75,9 @@ export class RemoteLanguage implements LanguageEngine {
     this.#tell("printed", text);
   }
 
-  /** The first process ended before it had connected: perhaps its snapshot cannot be used. */
+  /** The first process has ended: if it never connected, perhaps its snapshot cannot be used; if it did, `#lost` knows. */
   exited(): void {
-    if (!this.#connection && !this.#closed) this.#restart(false);
+    if (!this.#hasConnected && !this.#closed) this.#restart(false);
   }
 
   /** The kernel ends because it was asked to. */
@@ -87,6 +88,7 @@ export class RemoteLanguage implements LanguageEngine {
   }
 
   #connect(stream: Socket): void {
+    this.#hasConnected = true;
     stream.on("error", () => {}); // "close" follows
     stream.on("close", () => this.#lost());
     this.#connection = new JsonConnection(stream, (message: { id: number; value: never; error?: string }) => {

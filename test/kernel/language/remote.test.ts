@@ -55,6 +55,8 @@ describe("RemoteLanguage", () => {
     const lost = language.compile("while (true) {}", "Cell 2");
     setTimeout(() => first.socket.destroy(), 20);
     await expect(lost).rejects.toThrow(/has ended unexpectedly.*run this cell again/);
+    // The kernel tells of the same end once more, while the next process is still starting.
+    language.exited();
     expect(restarts).toEqual([true]);
     const second = await attach(() => ({ status: "complete" }));
     expect(await language.isComplete("1")).toEqual({ status: "complete" });
