@@ -1,6 +1,5 @@
 import { PersimmonError } from "../errors.js";
 import type { Rows } from "../runtime/interventions.js";
-import { strengthChanged } from "../runtime/prefix_cache.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
@@ -97,7 +96,7 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
     apply: (at, x, rows) =>
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });
-  const changed = () => strengthChanged(runtime.interventions);
+  const changed = () => runtime.interventions.strengthChanged();
   return new Edit(end, common.sites, parameters, spec.strength, limit, changed);
 }
 

@@ -86,7 +86,7 @@ export class DecodePlan extends ForwardPlan {
   }
 
   /** The logits that the last run computed, in memory of their own. */
-  result(_rows: PassRows): Tensor {
+  result(): Tensor {
     return (this.logits as Tensor).copy();
   }
 }

@@ -57,6 +57,7 @@ export class Interventions {
   readonly #tables = new Map<Phase, Map<string, Intervention[]>>();
   #last = 0;
   #passes = 0;
+  #strengths = 0;
   /** Removed, but a pass runs that may have begun with them. */
   readonly #leaving: Intervention[] = [];
 
@@ -118,12 +119,17 @@ export class Interventions {
     return this.#of(phase).map(([id]) => id);
   }
 
-  /** As `signature`, of those that change values: what a KV prefix depends on. */
-  changes(phase: Phase): string {
-    return this.#of(phase)
-      .filter(([, { kind }]) => kind === "edit" || kind === "hook")
-      .map(([id]) => id)
-      .join(",");
+  /** The strength of an edit in force is another one: what was computed before is not valid any more. */
+  strengthChanged(): void {
+    this.#strengths++;
+  }
+
+  /** Names what changes values in a phase; undefined where a hook does, which may do another thing each time. */
+  changes(phase: Phase): string | undefined {
+    const all = this.#of(phase);
+    if (all.some(([, { kind }]) => kind === "hook")) return undefined;
+    const edits = all.filter(([, { kind }]) => kind === "edit").map(([id]) => id);
+    return edits.length === 0 ? "" : `${edits.join()}:${this.#strengths}`;
   }
 
   #of(phase: Phase): [number, Intervention][] {

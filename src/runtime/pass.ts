@@ -1,7 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import { currentPath, resumeHere } from "../nn/path.js";
-import type { HostFunction, Runner } from "../nn/runner.js";
-import { withRunner } from "../nn/runner.js";
+import { type HostFunction, type Runner, withRunner } from "../nn/runner.js";
 import { type Observer, observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
 import * as ops from "../tensor/ops/index.js";
@@ -97,11 +96,12 @@ export class Pass implements Observer, Runner {
       if (intervention.kind === "edit") {
         const rows = site === "logits" ? this.#device.logitRows : this.#device.rows;
         x = intervention.apply(site as Site, x, rows);
-        if (this.#settings.checkFinite) this.#check(site, x);
       } else if (intervention.kind === "hook") {
         x = this.#hook(site, x, intervention);
-        if (this.#settings.checkFinite) this.#check(site, x);
+      } else {
+        continue;
       }
+      if (this.#settings.checkFinite) this.#check(site, x);
     }
     for (const intervention of list) if (intervention.kind === "count") intervention.count(site as Site, x);
     if (list.some(({ kind }) => kind === "watch")) this.#watch(site, x);

@@ -2,7 +2,6 @@ import { PersimmonError } from "../errors.js";
 import { throwIfInterrupted } from "../host.js";
 import { scope } from "../tensor/scope.js";
 import { fingerprint, sameFingerprint } from "./fingerprint.js";
-import type { Interventions } from "./interventions.js";
 import type { KvSequence } from "./kv_cache.js";
 import type { Runtime } from "./runtime.js";
 
@@ -84,7 +83,7 @@ export class PrefixCache implements Disposable {
     const runtime = this.#runtime;
     checkIds(runtime, ids);
     if (ids.length === 0) return runtime.kv.createSequence();
-    const interventions = interventionsKey(runtime);
+    const interventions = runtime.interventions.changes("prefill");
     const modules = fingerprint(runtime.model);
     const { entry, common } = this.#longest(interventions, modules, ids);
     const sequence = entry?.sequence.fork() ?? runtime.kv.createSequence();
@@ -106,7 +105,8 @@ export class PrefixCache implements Disposable {
     this.#computed += ids.length - common;
     // What was set or swapped while this ran makes a prefix of two kinds.
     const isPure =
-      interventions === interventionsKey(runtime) && sameFingerprint(modules, fingerprint(runtime.model));
+      interventions === runtime.interventions.changes("prefill") &&
+      sameFingerprint(modules, fingerprint(runtime.model));
     if (interventions !== undefined && isPure) {
       this.#keep({ interventions, modules, ids: [...ids], sequence }, entry, common);
     }
@@ -140,21 +140,6 @@ export class PrefixCache implements Disposable {
     while (kept.length > this.#most) kept.shift()?.sequence.release();
     this.#entries = kept;
   }
-}
-
-const revisions = new WeakMap<Interventions, number>();
-
-/** For edits whose strength changes while they are in force: what was computed before is not valid any more. */
-export function strengthChanged(interventions: Interventions): void {
-  revisions.set(interventions, (revisions.get(interventions) ?? 0) + 1);
-}
-
-/** Names what is in force on prompts; undefined where a hook is, which may do another thing each time. */
-function interventionsKey({ interventions }: Runtime): string | undefined {
-  const changes = interventions.changes("prefill");
-  const all = [...interventions.at("prefill").values()].flat();
-  if (all.some(({ kind }) => kind === "hook")) return undefined;
-  return changes === "" ? "" : `${changes}:${revisions.get(interventions) ?? 0}`;
 }
 
 function checkIds({ model, maxLength }: Runtime, ids: readonly number[]): void {

@@ -172,7 +172,7 @@ export class Runtime {
   /** Hands out what a plan has just computed. */
   async #finish(plan: DecodePlan, rows: PassRows): Promise<Tensor> {
     // A copy, because the next run writes into the plan's own.
-    const logits = plan.result(rows);
+    const logits = plan.result();
     try {
       await this.#report(rows, plan.taken.watched, plan.taken.checks);
       return logits;
