@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import ts from "typescript";
+import { stampOf } from "../file_stamp.js";
 import { EMITTED_LIBRARIES, librariesOfNode } from "./libraries.js";
 
 /** What a notebook needs whatever its tsconfig.json says. */
@@ -134,14 +134,5 @@ export class ProjectOptions {
     const place = file && start !== undefined ? file.getLineAndCharacterOfPosition(start) : undefined;
     const where = place ? `:${place.line + 1}:${place.character + 1}` : "";
     return `${this.#file}${where} - TS${code}: ${message} Cells run without this setting.`;
-  }
-}
-
-function stampOf(file: string): string {
-  try {
-    const { mtimeMs, size } = statSync(file);
-    return `${mtimeMs}:${size}`;
-  } catch {
-    return "";
   }
 }

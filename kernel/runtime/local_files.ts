@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stampOf } from "../file_stamp.js";
 
 // All functions `require` share one cache.
 const NODE = createRequire(import.meta.url);
@@ -43,14 +44,5 @@ export function readJson(file: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw new SyntaxError(`${file} is not valid JSON: ${(error as Error).message}`);
-  }
-}
-
-function stampOf(file: string): string {
-  try {
-    const { mtimeMs, size } = statSync(file);
-    return `${mtimeMs}:${size}`;
-  } catch {
-    return "";
   }
 }
