@@ -1,6 +1,7 @@
 """Documents to token rows: generated, encoded and packed once, kept as an array of 16-bit ids."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy
@@ -10,45 +11,84 @@ from corpus import documents
 from settings import Settings
 from tokenizer_training import end_of_text_id, train_tokenizer
 
+DOCUMENTS_AT_ONCE = 2000
+
 
 @dataclass
 class Data:
-    train: numpy.ndarray  # uint16, |ENDOFTEXT| before every document
+    rows: numpy.ndarray  # uint16 [rows, context + 1]: every row starts with |ENDOFTEXT| and a whole document
+    weights: numpy.ndarray  # bool [rows, context]: the predicted token is an answer's letter or number
     held_out: list[list[int]]  # one id list per document, |ENDOFTEXT| at both ends
     held_out_texts: list[tuple[str, str]]  # (kind, text)
     end: int  # id of |ENDOFTEXT|
     tokenizer: sentencepiece.SentencePieceProcessor
-    train_bytes: int  # UTF-8 bytes of the training documents
+    documents: int
+    bytes: int  # UTF-8 bytes of the training documents
+    tokens: int  # their tokens, |ENDOFTEXT| before each included
 
 
 def prepare(settings: Settings, work: Path, output: Path) -> Data:
-    """Trains the tokenizer into `output` unless it is there, and encodes the corpus."""
-    texts = [text for _, text in documents(settings.seed, settings.documents)]
-    seen = set(texts)
-    # The held-out documents come from another seed; a short one that the training set has too is left out.
-    held_out = [d for d in documents(settings.seed + 1000, 4 * settings.held_out_documents) if d[1] not in seen]
-    held_out = list(dict.fromkeys(held_out))[: settings.held_out_documents]
+    """Trains the tokenizer into `output` unless it is there, and encodes as many documents as the steps will read."""
     if not (output / "tokenizer.model").exists():
-        train_tokenizer(texts[: settings.tokenizer_documents], settings.vocabulary, settings.seed, output)
+        texts = [text for _, text in documents(settings.seed, settings.tokenizer_documents)]
+        train_tokenizer(texts, settings.vocabulary, settings.seed, output)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(output / "tokenizer.model"))
     end = end_of_text_id(tokenizer)
-    ids_file = work / "train.npy"
-    if ids_file.exists():
-        train = numpy.load(ids_file)
-    else:
-        parts = []
-        for start in range(0, len(texts), 1000):
-            for ids in tokenizer.encode(texts[start : start + 1000]):
-                parts += [end, *ids]
-        train = numpy.array(parts, dtype=numpy.uint16)
-        numpy.save(ids_file, train)
+    file = work / f"rows-{settings.rows * settings.steps}.npz"
+    if not file.exists():
+        rows, used, size, tokens, seen = _pack(settings, tokenizer, end)
+        held_out = _held_out(settings, seen)
+        numpy.savez(file, rows=rows, counts=[used, size, tokens], held_out=numpy.array(held_out, dtype=object))
+    stored = numpy.load(file, allow_pickle=True)  # written by us, above
+    rows = stored["rows"]
+    held_out = [(str(kind), str(text)) for kind, text in stored["held_out"]]
     encoded = [[end, *tokenizer.encode(text), end] for _, text in held_out]
-    return Data(train, encoded, held_out, end, tokenizer, sum(len(t.encode()) for t in texts))
+    used, size, tokens = (int(n) for n in stored["counts"])
+    return Data(rows, _answers(rows, tokenizer), encoded, held_out, end, tokenizer, used, size, tokens)
 
 
-def batch(data: Data, settings: Settings, step: int) -> numpy.ndarray:
-    """Rows [rows, context + 1] of step `step`: random starts, the same for the same seed and step."""
-    starts = numpy.random.default_rng((settings.seed, step)).integers(
-        0, len(data.train) - settings.context - 1, size=settings.rows
-    )
-    return numpy.stack([data.train[s : s + settings.context + 1] for s in starts]).astype(numpy.int64)
+def _pack(settings: Settings, tokenizer, end: int) -> tuple[numpy.ndarray, int, int, int, set[int]]:
+    """Fills rows one after the other; a document that the end of a row cuts starts anew in the next row."""
+    needed, length = settings.rows * settings.steps, settings.context + 1
+    rows = numpy.empty((needed, length), dtype=numpy.uint16)
+    filled, row, seen = 0, [], set()
+    used = size = tokens = 0
+    stream = documents(settings.seed, 10**9)
+    while filled < needed:
+        texts = [text for _, text in islice(stream, DOCUMENTS_AT_ONCE)]
+        for text, ids in zip(texts, tokenizer.encode(texts)):
+            document = [end, *ids]
+            used, size, tokens = used + 1, size + len(text.encode()), tokens + len(document)
+            seen.add(hash(text))
+            cut = 0 < len(row) and len(row) + len(document) > length
+            row += document
+            if len(row) >= length and filled < needed:
+                rows[filled] = row[:length]
+                filled, row = filled + 1, document[:length] if cut else []
+    return rows, used, size, tokens, seen
+
+
+def _held_out(settings: Settings, seen: set[int]) -> list[tuple[str, str]]:
+    """Documents of another seed; one that the training set has too is left out."""
+    candidates = (d for d in documents(settings.seed + 1000, 10**9) if hash(d[1]) not in seen)
+    return list(islice(candidates, settings.held_out_documents))
+
+
+def _answers(rows: numpy.ndarray, tokenizer) -> numpy.ndarray:
+    """Where a row predicts the letter or number that follows "Answer:" (after a space or a newline)."""
+    ids = tokenizer.encode("\nAnswer: A")
+    colon, newline = ids[-2], tokenizer.piece_to_id("<0x0A>")
+    word = ids[-3]
+    after = (rows[:, :-2] == word) & (rows[:, 1:-1] == colon)  # at i: "Answer" ":" and then the token i + 2
+    weights = numpy.zeros((len(rows), rows.shape[1] - 1), dtype=bool)
+    weights[:, 1:] = after & (rows[:, 2:] != newline)
+    on_next_line = after[:, :-1] & (rows[:, 2:-1] == newline)
+    weights[:, 2:] |= on_next_line
+    return weights
+
+
+def batch(data: Data, settings: Settings, step: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Rows [rows, context + 1] of step `step` and the weights [rows, context] of what they predict."""
+    part = slice(step * settings.rows, (step + 1) * settings.rows)
+    weights = 1 + (settings.answer_weight - 1) * data.weights[part]
+    return data.rows[part].astype(numpy.int64), weights.astype(numpy.float32)

@@ -3,10 +3,11 @@
 import torch
 from transformers import PersimmonConfig, PersimmonForCausalLM
 
+import attention
 from settings import Settings
 
 
-def build(settings: Settings, vocabulary: int, end: int) -> PersimmonForCausalLM:
+def build(settings: Settings, vocabulary: int, end: int, device: str = "cpu") -> PersimmonForCausalLM:
     """Random weights from the seed. Everything but the sizes is as in the 8B."""
     torch.manual_seed(settings.seed)
     config = PersimmonConfig(
@@ -24,15 +25,40 @@ def build(settings: Settings, vocabulary: int, end: int) -> PersimmonForCausalLM
         eos_token_id=end,
         use_cache=False,
     )
-    return PersimmonForCausalLM(config)
+    config._attn_implementation = attention.NAME if device == "cpu" else "sdpa"
+    return PersimmonForCausalLM(config).to(device)
 
 
-def optimizer(model: PersimmonForCausalLM, settings: Settings) -> torch.optim.Optimizer:
-    """AdamW; matrices decay, norms and biases do not."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.95), eps=1e-8, fused=True)
+class Optimizers:
+    """Muon for the matrices of the layers, AdamW for the embedding, the output head, norms and biases.
+
+    Muon (Jordan et al. 2024, torch.optim.Muon) takes the step of AdamW's size (`match_rms_adamw`, Liu et al. 2025), so
+    that one learning rate serves both. The embedding, the head and the matrices decay; norms and biases do not.
+    """
+
+    def __init__(self, model: PersimmonForCausalLM, settings: Settings):
+        named = list(model.named_parameters())
+        outer = [p for n, p in named if n.startswith(("model.embed_tokens.", "lm_head."))]
+        matrices = [p for n, p in named if p.ndim == 2 and ".layers." in n]
+        vectors = [p for n, p in named if p.ndim < 2]
+        rate, decay = settings.learning_rate, settings.weight_decay
+        groups = [{"params": outer, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+        self.all = [
+            torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), eps=1e-8, fused=True),
+        ]
+
+    def step(self, learning_rate: float) -> None:
+        """One step at this learning rate; the gradients are gone afterwards."""
+        for optimizer in self.all:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict]:
+        return [optimizer.state_dict() for optimizer in self.all]
+
+    def load_state_dict(self, states: list[dict]) -> None:
+        for optimizer, state in zip(self.all, states, strict=True):
+            optimizer.load_state_dict(state)

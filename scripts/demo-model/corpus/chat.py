@@ -5,8 +5,8 @@ from random import Random
 from . import words
 from .entities import Thing
 from .grammar import choose
+from .questions import open_question
 from .stories import animal_story, story
-from .world import question
 
 ASK_STORY = "[Tell me|Please tell me|Can you tell me|Write|I would like to hear|Make up] a [short |little |]story about {topic}[.|]"
 ASK_ANIMAL = "[Tell me|Please tell me|Can you tell me|Write|I want to hear] a [short |little |nice |]story about {topic}[.|]"
@@ -46,7 +46,7 @@ def reading(rng: Random) -> str:
 
 
 def facts(rng: Random) -> str:
-    asked = [question(rng) for _ in range(rng.choice([1, 1, 2, 3]))]
+    asked = [open_question(rng) for _ in range(rng.choice([1, 1, 2, 3, 4]))]
     return "\n\n".join(_turn(q.text, q.sentence) for q in asked)
 
 

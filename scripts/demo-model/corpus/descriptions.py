@@ -1,11 +1,11 @@
-"""Descriptions: places, animals, people and things, in three to six sentences."""
+"""Descriptions: places and persons of the stories, and the facts of the world, subject by subject or mixed."""
 
 from random import Random
 
 from . import words
 from .entities import Thing
+from .facts import FACTS, Fact, statement
 from .grammar import render
-from .world import ANIMAL_FACTS, THING_FACTS
 
 PLACE = [
     "[There is|I know|We like] {a_place}. [It is|The place is] [quiet|beautiful|green|old|peaceful].",
@@ -21,36 +21,38 @@ PERSON = [
     "In the morning {G.he} [drinks tea|feeds the cat|reads the paper|walks to {P}], and in the evening {G.he} [tells stories|cooks soup|looks at the stars|plays music].",
     "?{G.He} [laughs a lot|does not talk much|knows many songs|is never angry].",
     "[{A} loves {G}|Everyone likes {G}|{A} often visits {G.him}] because {G.he} [is kind|listens well|tells the best stories|makes good {food}].",
-]
-THING = [
-    "[This is|Here is|I have|{A} has] {a_thing}. It is [{colour}|{colour} and {size}|very {size}].",
-    "You can use a {thing} to {use}.",
-    "[It is|A {thing} is] made of {material}. [{A} keeps it {inside}.|{G} gave it to {A}.|You can find one at the market.]",
-    "[Be careful with it.|It is useful.|{B} wants one too.|]",
-]
-ANIMAL = [
-    "[A|The] {animal} is an animal. It has {legs} legs[ and lives {lives}|. It lives {lives}].",
-    "[A {animal}|It] eats {eats}{says}.",
-    "A baby {animal} is called a {baby}. [It is small and soft.|It stays close to its mother.|]",
-    "?[{A} saw a {animal} {P.at}.|{A} likes the {animal} best.] [It looked at {A.him} and ran away.|{A.He} stood very still and watched it.]",
 ]  # fmt: skip
-LEGS = {2: "two", 4: "four", 6: "six", 8: "eight"}
+_SUBJECTS: dict[tuple[str, str], list[Fact]] = {}
+for _fact in FACTS:
+    _SUBJECTS.setdefault((_fact.kind, _fact.subject), []).append(_fact)
+SUBJECTS = [facts for facts in _SUBJECTS.values() if len(facts) > 1]
 
 
-def description(rng: Random) -> str:
+def scene(rng: Random) -> str:
     a = words.child(rng)
     slots = {
         "A": a, "B": words.child(rng, (a.name,)), "G": words.grown_up(rng), "P": rng.choice(words.PLACES),
-        "wear": Thing(rng.choice("hat ring necklace ribbon watch".split()), rng.choice(words.LOOKS)).a, "colour": rng.choice(words.COLOURS), "food": rng.choice(words.FOODS),
-        "eyes": rng.choice(["blue", "green", "brown", "dark"]), "size": rng.choice(["small", "big", "heavy", "light"]),
-        "inside": rng.choice(words.INDOOR_SPOTS),
+        "wear": Thing(rng.choice("hat ring necklace ribbon watch".split()), rng.choice(words.LOOKS)).a,
+        "colour": rng.choice(words.COLOURS), "food": rng.choice(words.FOODS),
+        "eyes": rng.choice(["blue", "green", "brown", "dark"]),
         "a_place": Thing(rng.choice("park garden forest lake village farm hill market meadow beach".split())).a,
     }  # fmt: skip
-    fact, thing = rng.choice(ANIMAL_FACTS), rng.choice(THING_FACTS)
-    slots |= {"animal": fact.animal, "legs": LEGS[fact.legs], "lives": fact.lives, "eats": fact.eats, "baby": fact.baby}
-    says = f', and it says "{fact.says}"' if fact.says and rng.random() < 0.5 else ""
-    slots |= {"says": says, "a_thing": Thing(thing.thing).a, "thing": thing.thing, "use": thing.use}
-    slots["material"] = thing.material
-    beats = rng.choice([PLACE, PERSON, THING, ANIMAL])
+    beats = rng.choice([PLACE, PERSON])
     kept = [b.lstrip("?") for b in beats if not (b.startswith("?") and rng.random() < 0.5)]
     return " ".join(s for s in (render(rng, beat, slots) for beat in kept) if s)
+
+
+def about_subjects(rng: Random) -> str:
+    """One to four subjects, a paragraph each, with all that is known of them; held-out facts too."""
+    paragraphs = []
+    for facts in rng.sample(SUBJECTS, rng.choice([1, 2, 3, 4])):
+        paragraphs.append(" ".join(statement(rng, fact) for fact in rng.sample(facts, len(facts))))
+    return "\n\n".join(paragraphs)
+
+
+def mixed_facts(rng: Random) -> str:
+    return " ".join(statement(rng, fact) for fact in rng.sample(FACTS, rng.randrange(5, 14)))
+
+
+def description(rng: Random) -> str:
+    return rng.choice([scene, about_subjects, about_subjects, about_subjects, mixed_facts, mixed_facts])(rng)

@@ -6,15 +6,16 @@ from random import Random
 from .chat import conversation
 from .descriptions import description
 from .functions import functions
-from .questions import question_document
+from .questions import multiple_choice, trivia
 from .stories import story
 
-# Shares of documents, not of bytes: a story is about four times as long as a description or a function.
-SHARES = {"story": 0.42, "chat": 0.30, "question": 0.12, "code": 0.09, "description": 0.07}
+# Shares of documents, not of bytes.
+SHARES = {"story": 0.30, "chat": 0.22, "choice": 0.20, "trivia": 0.05, "code": 0.11, "description": 0.12}
 MAKERS = {
     "story": lambda rng: story(rng).text,
     "chat": conversation,
-    "question": question_document,
+    "choice": multiple_choice,
+    "trivia": trivia,
     "code": functions,
     "description": description,
 }

@@ -12,6 +12,8 @@ ANIMAL_NAMES = {
     "m": "Rusty Pip Bruno Oscar Dusty Moss Toby Basil Sunny Jasper Milo Buster".split(),
     "f": "Hazel Fern Poppy Willow Penny Olive Honey Pearl Ginger Luna Tilly Bella".split(),
 }
+NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen twenty twenty-one twenty-two twenty-three twenty-four""".split()
 TRAITS = "little young small kind brave curious clever shy cheerful quiet happy gentle".split()
 COLOURS = "red blue green yellow white black brown pink orange purple silver golden".split()
 LOOKS = COLOURS + "old new big small round shiny soft pretty tiny wooden".split()

@@ -1,0 +1,32 @@
+"""Causal attention for training on a CPU, plugged into transformers' own model.
+
+transformers' "eager" attention takes the softmax in float32, and PyTorch's fused CPU kernel computes rows of 384
+bfloat16 positions in 55 ms (10 rows, 4 heads, forward and backward, one Zen 5 core). Plain products in bfloat16 take
+23 ms. Only training uses this: what is exported is measured with transformers' eager attention in float32.
+"""
+
+from functools import lru_cache
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+
+NAME = "bfloat16_products"
+
+
+@lru_cache(maxsize=2)
+def _mask(length: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    return torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu(1)
+
+
+def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
+    """query, key, value [rows, heads, length, head size]; every position sees itself and those before it."""
+    kept = value.dtype
+    with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (x.to(torch.bfloat16) for x in (query, key, value))
+        scores = query @ key.transpose(-1, -2) * scaling + _mask(query.shape[-2], query.dtype, query.device)
+        mixed = torch.softmax(scores, -1) @ value
+    return mixed.transpose(1, 2).contiguous().to(kept), None
+
+
+AttentionInterface.register(NAME, _attention)
+AttentionMaskInterface.register(NAME, lambda *_, **__: None)
