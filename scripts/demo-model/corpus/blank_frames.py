@@ -245,7 +245,7 @@ THINGS = [
             "load": ["was too heavy", "weighed too much", "was made of iron", "was very heavy", "was full of stones"],
             "support": ["was too weak", "was too thin", "was made of paper", "was old and rotten", "was full of cracks"],
         },
-        {"load": "barrel trunk sack pot bathtub suitcase".split(), "support": "shelf table bench bridge roof board".split()},
+        {"load": "barrel trunk pot bathtub chest bucket".split(), "support": "shelf table bench bridge roof board".split()},
         link=" because the _",
     ),
     Family(

@@ -94,7 +94,7 @@ def _wrong(rng: Random, told: Story, plot: Plot, ctx: str, right: str) -> str | 
 def ending(rng: Random) -> Ending:
     """A beginning and four sentences; the three wrong ones come from three other plots."""
     while True:
-        told = story(rng)
+        told = story(rng, with_questions=True)  # a story with a plot: what comes next in a wandering one is open
         cut = _cut(rng, told)
         if cut is None:
             continue

@@ -29,7 +29,7 @@ class Story:
     hero: str
     kind: str  # girl, boy or the animal
     questions: list[tuple[str, str]]
-    plot: Plot | None = None
+    plot: Plot | None = None  # this and the people: only for a story with a plot
     people: tuple[Character, ...] = ()  # the hero, the other one, the grown-up
 
 

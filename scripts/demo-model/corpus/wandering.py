@@ -33,6 +33,4 @@ def wandering_story(rng: Random, hero_kind: str | None = None) -> Story:
         parts.append(_linked(rng, told, names) if number else told)
     parts.append(render(rng, rng.choice(ENDINGS), slots))
     topic = render(rng, ANY.topic, slots)
-    people = (slots["A"], slots["B"], slots["G"])
-    text = tidy(" ".join(p for p in parts if p))
-    return Story(text, topic[0].lower() + topic[1:], names[0], slots["A"].kind, [], ANY, people)
+    return Story(tidy(" ".join(p for p in parts if p)), topic[0].lower() + topic[1:], names[0], slots["A"].kind, [])
