@@ -14,14 +14,16 @@ from .stories import PLOTS, story
 # A sentence is over after a full stop, and after ! or ?, also at the end of a quotation. What a quotation with ! or ?
 # goes on with may belong to it ("Stop!" Anna said), so there only another quotation starts a sentence.
 BORDER = re.compile(r"(?<=[.!?]) (?=[A-Z\"])|(?<=\.\") (?=[A-Z\"])|(?<=[!?]\") (?=\")")
-# Words of four letters and more that say nothing about what happens.
+# Words of three letters and more that say nothing about what happens.
 COMMON = set(
-    """about after again also asked away back because been before best brave cheerful clever come could cried curious
-    down every everyone everything felt found friend from gave gentle going good great happy have heard here home into
-    just kind knew know last later laughed like little lived long looked made many more much must named never next
-    nobody nothing once only other over put quiet said saw shouted small smiled some soon started still such than thank
-    that their them then there they thing this thought time tiny together told took towards under until very want wanted
-    well went were what when where which while will with would wondered young your""".split()
+    """about after again all also and any are asked away back because been before best big boy brave but can
+    cheerful clever come could cried curious day did down every everyone everything felt for found friend from
+    gave gentle get girl going good got great had happy has have heard her here him his home how into its just
+    kind knew know last later laughed let like little lived long looked made many may more much must named never
+    new next nobody nor not nothing now off old once one only other our out over own put quiet ran sad said saw
+    say see she shouted shy small smiled some soon started still such than thank that the their them then there
+    they thing this thought time tiny together told too took towards try two under until very want wanted was
+    way well went were what when where which while who why will with wondered would yes yet you young your""".split()
 )
 
 
@@ -52,7 +54,7 @@ def _names(told: Story, sentence: str) -> set[str]:
 def _content(told: Story, text: str) -> set[str]:
     """The words that say what a text is about, without names and a plural's s."""
     names = {word for person in told.people for word in person.name.lower().split()}
-    found = set(re.findall(r"[a-z]{4,}", text.lower())) - COMMON - names
+    found = set(re.findall(r"[a-z]{3,}", text.lower())) - COMMON - names
     return {word.removesuffix("s") for word in found}
 
 

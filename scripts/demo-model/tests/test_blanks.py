@@ -74,6 +74,12 @@ class Items(unittest.TestCase):
                     of = [item.answer == "1" for item, first in zip(items, firsts) if first == order]
                     self.assertAlmostEqual(sum(of) / len(of), 0.5, delta=0.05)
 
+    def test_the_number_does_not_follow_from_the_role(self):
+        roles = {cell.key: (cell.family.kind, cell.role) for cell in GRID}
+        for role in set(roles.values()):
+            ones = [item.answer == "1" for item in self.items if roles[item.key] == role]
+            self.assertAlmostEqual(sum(ones) / len(ones), 0.5, delta=0.2, msg=role)
+
     def test_prompt(self):
         item = Blank("k", "giving", "Anna gave Tom some bread because _ was hungry.", "Tom", "Anna", "1")
         prompt = "Q: Anna gave Tom some bread because _ was hungry.. 1 = Tom and 2 = Anna. Answer:"

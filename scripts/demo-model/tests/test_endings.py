@@ -77,6 +77,14 @@ class Endings(unittest.TestCase):
         for item in self.items:
             self.assertEqual(len({frozenset(names(text)) for text in item.endings}), 1, item)
 
+    def test_wrong_endings_are_about_other_things(self):
+        things = {*words.TOYS, *words.KEEPSAKES, *words.FOODS, *words.FRUITS, *words.PLANTS}
+        for item in self.items:
+            known = things & set(re.findall(r"\w+", item.ctx))
+            for number, text in enumerate(item.endings):
+                if number != item.gold:
+                    self.assertFalse(known & set(re.findall(r"\w+", text)), item)
+
     def test_gold_is_spread(self):
         for gold, count in sorted(Counter(item.gold for item in self.items).items()):
             self.assertAlmostEqual(count / len(self.items), 0.25, delta=0.07, msg=gold)
