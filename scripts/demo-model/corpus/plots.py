@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from . import words
-from .entities import Thing
+from .entities import Character, Thing
 from .grammar import render, tidy
 
 
@@ -29,6 +29,8 @@ class Story:
     hero: str
     kind: str  # girl, boy or the animal
     questions: list[tuple[str, str]]
+    plot: Plot | None = None  # this and the people: only for a story with a plot
+    people: tuple[Character, ...] = ()  # the hero, the other one, the grown-up
 
 
 OPENINGS = [
@@ -53,8 +55,8 @@ ENDINGS = [
 ]
 
 
-def cast(rng: Random, plot: Plot, hero_kind: str | None = None) -> dict:
-    """Characters and slots for one telling of a plot."""
+def cast(rng: Random, plot: Plot, hero_kind: str | None = None, people: tuple[Character, ...] = ()) -> dict:
+    """Characters and slots for one telling of a plot; `people` of another story may act in this one."""
     use_animals = plot.people == "animal" or hero_kind is not None or (plot.people == "any" and rng.random() < 0.45)
     if use_animals:
         a = words.animal(rng, hero_kind)
@@ -64,8 +66,12 @@ def cast(rng: Random, plot: Plot, hero_kind: str | None = None) -> dict:
         a = words.child(rng)
         b = words.child(rng, avoid=(a.name,))
         home = rng.choice(["in a [small|big|quiet] [town|village|house]", "near {P}", "with {A.his} family"])
+    g = words.grown_up(rng)
+    if people:
+        a, b, g = people
+        home = "near {P}"
     slots = {
-        "A": a, "B": b, "G": words.grown_up(rng), "P": rng.choice(words.PLACES), "T": words.toy(rng),
+        "A": a, "B": b, "G": g, "P": rng.choice(words.PLACES), "T": words.toy(rng),
         "K": words.keepsake(rng), "out": rng.choice(words.OUTDOOR_SPOTS), "inside": rng.choice(words.INDOOR_SPOTS),
         "food": Thing(rng.choice(words.FOODS)), "fruit": Thing(rng.choice(words.FRUITS)),
         "plant": Thing(rng.choice(words.PLANTS)), "colour": rng.choice(words.COLOURS),
@@ -81,10 +87,12 @@ def cast(rng: Random, plot: Plot, hero_kind: str | None = None) -> dict:
     return slots
 
 
-def tell(rng: Random, plot: Plot, hero_kind: str | None = None) -> Story:
-    slots = cast(rng, plot, hero_kind)
+def tell(rng: Random, plot: Plot, hero_kind: str | None = None, people: tuple[Character, ...] = ()) -> Story:
+    slots = cast(rng, plot, hero_kind, people)
     beats = [b.lstrip("?") for b in plot.beats if not (b.startswith("?") and rng.random() < 0.4)]
     sentences = [render(rng, beat, slots) for beat in [rng.choice(OPENINGS), *beats, rng.choice(ENDINGS)]]
     text = tidy(" ".join(s for s in sentences if s))
     questions = [(render(rng, q, slots), render(rng, a, slots)) for q, a in plot.questions]
-    return Story(text, render(rng, plot.topic, slots).lower(), slots["A"].name, slots["A"].kind, questions)
+    topic = render(rng, plot.topic, slots).lower()
+    people = (slots["A"], slots["B"], slots["G"])
+    return Story(text, topic, slots["A"].name, slots["A"].kind, questions, plot, people)
