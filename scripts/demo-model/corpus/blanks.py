@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from random import Random
 
 from .blank_frames import CHILDREN, FAMILIES, Family
-from .questions import BLANK
 from .split import held_out as is_held_out
+
+BLANK = (
+    "You are a bot that is responsible for answering fill-in-the-blank questions. You are provided with a sentence "
+    "and two possible fill-in-the-blank options. Your task is to return 1 or 2 as the answer.\n"
+)
 
 HELD_OUT_SHARE = 0.15
 

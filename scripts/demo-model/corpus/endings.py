@@ -9,6 +9,7 @@ from itertools import islice
 from random import Random
 
 from .plots import Plot, Story, tell
+from .questions import CHOICE, LETTERS
 from .stories import PLOTS, story
 
 # A sentence is over after a full stop, and after ! or ?, also at the end of a quotation. What a quotation with ! or ?
@@ -109,3 +110,13 @@ def ending(rng: Random) -> Ending:
             gold = rng.randrange(4)
             options = (*wrong[:gold], right, *wrong[gold:])
             return Ending(f"ending:{told.topic}", ctx, options, gold)
+
+
+def ending_document(rng: Random) -> str:
+    """Two or three items as multiple choice."""
+    items = []
+    for _ in range(rng.choice([2, 2, 3])):
+        made = ending(rng)
+        lines = "".join(f"{letter}: {text}\n" for letter, text in zip(LETTERS, made.endings))
+        items.append(f"Question: {made.ctx}\n{lines}Answer: {LETTERS[made.gold]}")
+    return CHOICE + "\n\n".join(items)

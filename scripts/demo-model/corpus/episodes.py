@@ -15,7 +15,7 @@ EPISODES = [
     "[An old woman|An old man|A farmer|A baker] [asked for help|needed help] with [a heavy bag|a broken cart|the apples]. {A} [stopped to help|helped for an hour]. \"Thank you. [Take {fruit.a}|You are kind],\" [came the answer|{A} heard].",
     "At {P}, {A} saw {pet.a}. {A.He} stood very still, because {A.he} did not want to scare it. The {pet} [came closer|looked at {A.him}|ate from {A.his} hand] and then [ran|went] away.",
     "{G} called, \"[Dinner is ready|It is time to eat]!\" There was {food.a} on the table. {A} [ate two pieces|was so hungry that {A.he} ate it all|shared {A.his} part with {B}].",
-    "\"Let us play hide and seek,\" said {B}. {A} counted to ten and looked for {B}. {B} was [hiding {out}|not {inside}, but behind the door]. \"[I found you|Here you are]!\" said {A}.",
+    "\"Let us play hide and seek,\" said {B}. {A} counted to ten and looked for {B}. {B} was [hiding {out}|not {inside}, but behind the curtain]. \"[I found you|Here you are]!\" said {A}.",
     "It was a hot day, and {A} was thirsty. {A.He} [drank cold water|jumped into the lake|sat in the shade of a tree]. That felt [good|wonderful].",
     "{A} wanted to draw {a_picture}. {A.He} took [a pencil|some paint], but {A.he} [made a mistake|did not like it]. {A.He} tried again, and [the second one was better|{G} put it on the wall].",
     "{A} heard music [from the village|behind the hill]. [People were dancing.|{B} was playing the drum.] {A} [danced too|clapped {A.his} hands], and [nobody wanted to stop|soon everyone was singing].",

@@ -3,19 +3,27 @@
 from collections.abc import Iterator
 from random import Random
 
+from .blanks import blank_document, filled_document
 from .chat import conversation
 from .descriptions import description
+from .endings import ending_document
 from .functions import functions
 from .questions import multiple_choice, trivia
 from .stories import story
 
 # Shares of documents, not of bytes.
-SHARES = {"story": 0.30, "chat": 0.22, "choice": 0.20, "trivia": 0.05, "code": 0.11, "description": 0.12}
+SHARES = {
+    "story": 0.26, "chat": 0.20, "choice": 0.19, "ending": 0.02, "trivia": 0.04, "blank": 0.08, "filled": 0.03,
+    "code": 0.10, "description": 0.11,
+}  # fmt: skip
 MAKERS = {
     "story": lambda rng: story(rng).text,
     "chat": conversation,
     "choice": multiple_choice,
+    "ending": ending_document,
     "trivia": trivia,
+    "blank": blank_document,
+    "filled": filled_document,
     "code": functions,
     "description": description,
 }

@@ -95,7 +95,7 @@ PLOTS = [
         [
             "It was a [cold|hard|long] winter. [Snow lay everywhere|The ground was white], and there was little to eat.",
             "{A} had [a bag of nuts|some bread|five apples|a jar of honey] [from the summer|]. \"This is just enough for me,\" {A.he} said.",
-            "Then {B} came to the door. {B.He} was [thin and cold|very hungry]. \"[I have no food|Can you help me]?\" {B.he} [asked|said].",
+            "Then {B} came to the door. {B.He} was [thin and cold|very hungry]. \"[I have no food. Can you help me|Can you help me]?\" {B.he} [asked|said].",
             "{A} [thought for a long time|looked at the food]. [If {A.he} shared it, there would be less for {A.him}.|It was not much.] But {B} was so hungry.",
             "\"Come in,\" said {A}. \"[Half of it is yours|We will share].\" They ate by the fire, and [it was warm|they told stories].",
             "When spring came, {B} [brought {A} a basket of berries|helped {A} to find new food]. \"You helped me when it was hard,\" {B.he} said. \"Now I will help you.\"",

@@ -30,7 +30,7 @@ PLOTS = [
             "{A} was [afraid|scared|worried]. [\"Oh no!\" {A.he} thought. \"{G} will be angry.\"|{A.He} wanted to hide the pieces {inside}.]",
             "?{B} said, \"You should tell the truth.\" {A} knew that {B} was right.",
             "So {A} went to {G} and said, \"I broke your {broken}. I am sorry.\"",
-            "{G} [looked at the pieces|was quiet for a moment]. Then {G.he} said, \"[I am sad about the {broken}, but|]  I am glad that you told [me|] the truth.\"",
+            "{G} [looked at the pieces|was quiet for a moment]. Then {G.he} said, \"[I am sad about the {broken}, but I|I] am glad that you told [me|] the truth.\"",
             "[Together they fixed the {broken} with glue.|{A} helped {G} to clean the floor.|They picked up the pieces, and {G} got the glue.]",
             "{A} felt [much better|light and happy again]. [{A.He} learned that it is good to tell the truth.|After that, {A} played with the {T} outside.]",
         ],

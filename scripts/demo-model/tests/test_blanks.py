@@ -20,7 +20,6 @@ from corpus.blanks import (
     filled,
     filled_document,
 )
-from corpus.questions import BLANK
 from corpus.split import held_out
 
 SEEDS = range(4000)
