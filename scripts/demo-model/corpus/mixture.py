@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from random import Random
 
 from .chat import conversation
+from .code import function_document
 from .descriptions import description
-from .functions import functions
 from .questions import question_document
 from .stories import story
 
@@ -15,7 +15,7 @@ MAKERS = {
     "story": lambda rng: story(rng).text,
     "chat": conversation,
     "question": question_document,
-    "code": functions,
+    "code": function_document,
     "description": description,
 }
 
