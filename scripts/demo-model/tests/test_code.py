@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from corpus.code import Function, function, function_document, left_out  # noqa: E402
 from corpus.code.catalogue import by_kind  # noqa: E402
 from corpus.code.idea import request, third_person  # noqa: E402
+from corpus.code.making import make  # noqa: E402
 from corpus.code.steps import within  # noqa: E402
 from corpus.mixture import MAKERS  # noqa: E402
 
@@ -67,7 +68,8 @@ class Functions(unittest.TestCase):
         self.assertGreater(tried, 3000)
 
     def test_a_wrong_example_is_noticed(self):
-        made = Function("", "", 'def f(n):\n    """Add 1.\n    >>> f(1)\n    3\n    """\n', "    return n + 1\n", "", "f")
+        prompt = 'def f(n):\n    """Add 1.\n    >>> f(1)\n    3\n    """\n'
+        made = Function("", "", prompt, "    return n + 1\n", "", "f")
         self.assertEqual(failed_examples(made), (1, 1))
 
     def test_shape(self):
@@ -87,9 +89,11 @@ class Functions(unittest.TestCase):
                 passes(made, "    pass\n")
 
     def test_no_constant_passes(self):
-        for made in self.training[:1000] + self.held_out:
-            results = {line.split(" == ")[-1] for line in made.test.splitlines()[1:]}
-            self.assertGreater(len(results), 1, made.prompt + made.test)
+        for side in (False, True):
+            for idea in (idea for ideas in by_kind(side).values() for idea in ideas):
+                made, _ = make(Random(idea.key), idea)
+                results = {line.split(" == ")[-1] for line in made.test.splitlines()[1:]}
+                self.assertGreater(len(results), 1, made.prompt + made.test)
 
 
 class Split(unittest.TestCase):

@@ -23,6 +23,8 @@ RESULTS = [
     ("negated", "the negative of {a}", "-{a}"),
     ("constant", "<c>", "<c>"),
 ]
+# Conditions that are always or never true, at least for some constants: a test could not tell them from a constant.
+CONSTANT = ["negative|above|and", "positive|below|or", "above|below|or", "odd|divisible|and"]
 
 
 def choices() -> list[Idea]:
@@ -65,9 +67,8 @@ def joined() -> list[Idea]:
 
 
 def ideas() -> list[Idea]:
-    # Never and always true; a test could not tell such a function from a constant.
     return choices() + [
         idea
         for idea in joined()
-        if idea.key not in ("code:condition|negative|above|and", "code:condition|positive|below|or")
+        if idea.key.removeprefix("code:condition|") not in CONSTANT
     ]

@@ -1,7 +1,8 @@
 """An idea: one small task, with its wordings and its one canonical body, before names and constants are drawn.
 
-Templates have one-letter slots: {a}, {b} and {c} are the parameters' names, {j}, {k} and {m} whole numbers with
-j < k < m, {p} and {q} two different letters. In a wording, a star marks each verb that tells what the function does:
+Templates have one-letter slots: {a} and {b} are the parameters' names, {j}, {k} and {m} whole numbers with j < k < m,
+{s} and {t} small ones, {l} a usual length of a word, {p} and {q} two different letters. In a wording, a star
+marks each verb that tells what the function does:
 "*take {a}, *add {k} to it" becomes "Take n, add 3 to it" or "takes n, adds 3 to it".
 """
 
@@ -12,7 +13,7 @@ from ..split import held_out as is_held_out
 
 SHARE = 0.15
 SINGLE = "code:single|"
-SLOT = re.compile(r"\{([abcjkmpq])\}")
+SLOT = re.compile(r"\{([abjklmpqst])\}")
 VERB = re.compile(r"\*([a-z]+)")
 
 
@@ -28,7 +29,7 @@ class Idea:
 
 
 def left_out(key: str) -> bool:
-    """Whether training text never has this idea. A single idea has no parts to compose it from: it is never left out."""
+    """Whether training text never has this idea. A single idea has no parts, so it is never left out."""
     return not key.startswith(SINGLE) and is_held_out(key, SHARE)
 
 
@@ -44,13 +45,13 @@ def third_person(verb: str) -> str:
 
 
 def instruction(wording: str) -> str:
-    """"*return the sum" as a docstring's sentence: "Return the sum."."""
+    """The wording as a docstring: "*return x" is "Return x."."""
     text = VERB.sub(r"\1", wording)
     return text[0].upper() + text[1:] + "."
 
 
 def request(wording: str) -> str:
-    """"*return the sum" after "a function that": "returns the sum."."""
+    """The wording after "a function that": "*return x" is "returns x."."""
     return VERB.sub(lambda match: third_person(match.group(1)), wording) + "."
 
 

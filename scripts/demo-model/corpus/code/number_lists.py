@@ -1,5 +1,7 @@
 """Lists of numbers: map, filter and aggregate, as comprehensions and as loops."""
 
+import re
+
 from .grid import Aggregate, Filter, Map, comprehension, compose, loop
 from .idea import Idea, checks
 
@@ -56,16 +58,17 @@ LOOPS = [
     Aggregate("product", "the product of <values>, or 1 if there are none", "*return the product of the results, "
               "or 1 if there is none", "int", loop("result = 1", "result *= <value>", "return result")),
     Aggregate("running totals", "a list of the running totals of <values>", "*return a list of their running totals",
-              "List[int]", loop("total = 0\n    result = []", "total += <value>;result.append(total)", "return result")),
-    Aggregate("alternating sum", "the alternating sum (first minus second plus third and so on) of <values>",
-              "*return the alternating sum (first minus second plus third and so on)", "int",
+              "List[int]",
+              loop("total = 0\n    result = []", "total += <value>;result.append(total)", "return result")),
+    Aggregate("alternating sum", "the alternating sum (plus, minus, plus and so on) of <values>",
+              "*return the alternating sum (plus, minus, plus and so on)", "int",
               loop("total = 0\n    sign = 1", "total += sign * (<value>);sign = -sign", "return total")),
 ]  # fmt: skip
 
-# What is asked about the numbers that meet a condition: (key, result, wordings, body); <says> is "is even".
+# What is asked about the numbers that meet a condition: (key, result, wordings, body); <says> is "is even",
+# <plural> "the even numbers in {a}".
 QUESTIONS = [
-    ("count", "int", ("*count the numbers in {a}, but only each one that <says>",
-                      "*return how many times a number in {a} <says>"),
+    ("count", "int", ("*count <plural>", "*return the count of <plural>"),
      "count = 0\n    for x in {a}:\n        if <condition>:\n            count += 1\n    return count"),
     ("any", "bool", checks("at least one number in {a} <says>"), "return any(<condition> for x in {a})"),
     ("every", "bool", checks("every number in {a} <says>"), "return all(<condition> for x in {a})"),
@@ -88,7 +91,8 @@ def questions() -> list[Idea]:
     ideas = []
     for key, result, wordings, body in QUESTIONS:
         for which in FILTERS[1:]:
-            said = tuple(wording.replace("<says>", which.says) for wording in wordings)
+            parts = {"<says>": which.says, "<plural>": which.plural}
+            said = tuple(re.sub("<[a-z]+>", lambda match, parts=parts: parts[match.group()], one) for one in wordings)
             code = body.replace("<condition>", which.condition)
             name = f"{key}_{which.key}".replace(" ", "_")
             ideas.append(Idea(f"code:search|{key}|{which.key}", "search", name, ("numbers",), result, said, code))

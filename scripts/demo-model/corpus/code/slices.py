@@ -3,10 +3,10 @@
 from .idea import SINGLE, Idea, returns
 
 PARTS = [
-    ("first", "the first {k} numbers in {a}", "{a}[:{k}]"),
-    ("last", "the last {k} numbers in {a}", "{a}[-{k}:]"),
-    ("without first", "the numbers in {a} after the first {j}", "{a}[{j}:]"),
-    ("without last", "the numbers in {a} before the last {j}", "{a}[:-{j}]"),
+    ("first", "the first {s} numbers in {a}", "{a}[:{s}]"),
+    ("last", "the last {s} numbers in {a}", "{a}[-{s}:]"),
+    ("without first", "the numbers in {a} after the first {s}", "{a}[{s}:]"),
+    ("without last", "the numbers in {a} before the last {s}", "{a}[:-{s}]"),
     ("every second", "every second number in {a}, beginning with the first", "{a}[::2]"),
     ("odd places", "every second number in {a}, beginning with the second", "{a}[1::2]"),
     ("middle", "the numbers in {a} other than the first and the last", "{a}[1:-1]"),

@@ -4,7 +4,7 @@ import re
 
 from .idea import SINGLE, Idea, checks
 
-# (key, action on <it>, expression of <it>); the first step has the constant {j}, the second {k}.
+# (key, action on <it>, expression of <it>); the first step gets the constant {j} for {k}.
 NUMBER_STEPS = [
     ("add", "*add {k} to <it>", "<it> + {k}"),
     ("subtract", "*subtract {k} from <it>", "<it> - {k}"),
@@ -34,19 +34,19 @@ FACTS = [
     ("below", "<it> is less than {k}", "<it> < {k}"),
     ("divisible", "<it> is divisible by {k}", "<it> % {k} == 0"),
 ]
-# Steps from a text to a text.
+# Steps from a text to a text; the first one gets the constant {s} for {t}.
 TEXT_STEPS = [
     ("upper", "*convert <it> to upper case", "<it>.upper()"),
     ("lower", "*convert <it> to lower case", "<it>.lower()"),
     ("reverse", "*reverse <it>", "<it>[::-1]"),
-    ("repeat", "*repeat <it> {k} times", "<it> * {k}"),
+    ("repeat", "*repeat <it> {t} times", "<it> * {t}"),
     ("exclaim", "*put an exclamation mark after <it>", '<it> + "!"'),
     ("greet", "*put the word Hello and a space before <it>", '"Hello " + <it>'),
     ("remove", "*remove every letter {p} from <it>", '<it>.replace("{p}", "")'),
     ("replace", "*replace every letter {p} in <it> by {q}", '<it>.replace("{p}", "{q}")'),
-    ("start", "*take the first {k} characters of <it>", "<it>[:{k}]"),
-    ("end", "*take the last {k} characters of <it>", "<it>[-{k}:]"),
-    ("drop", "*drop the first {k} characters of <it>", "<it>[{k}:]"),
+    ("start", "*take the first {t} characters of <it>", "<it>[:{t}]"),
+    ("end", "*take the last {t} characters of <it>", "<it>[-{t}:]"),
+    ("drop", "*drop the first {t} characters of <it>", "<it>[{t}:]"),
     ("spaces", "*replace every space in <it> by a dash", '<it>.replace(" ", "-")'),
 ]
 # Steps from a text to something else: only as the last one.
@@ -78,9 +78,20 @@ def other_letter(template: str) -> str:
     return re.sub(r"\{[pq]\}", lambda match: match.group().translate(SWAPPED), template)
 
 
+def sensible(first: tuple, second: tuple) -> bool:
+    """Whether the second step of a text does something after the first."""
+    if first[0] == second[0] or second[0] == "palindrome":  # which would need the first step's expression twice
+        return False
+    if first[0] == "upper" and re.search(r"\{[pq]\}", second[2]):  # small letters
+        return False
+    if first[0] in ("start", "end") and second[0] in ("start", "end", "drop", "length"):  # nothing, or always the same
+        return False
+    return (first[0], second[0]) not in {("exclaim", "ends"), ("greet", "starts"), ("greet", "start")}
+
+
 def sequence(kind: str, parameter: str, first: tuple, second: tuple, result: str) -> Idea:
     """One step, then another on its result."""
-    shifted = [part.replace("{k}", "{j}") for part in first[1:]]
+    shifted = [part.replace("{k}", "{j}").replace("{t}", "{s}") for part in first[1:]]
     begin = shifted[0].replace("<it>", "{a}")
     following = second[1].replace("<it>", "the result")
     wordings = (
@@ -101,8 +112,11 @@ def pairs() -> list[Idea]:
         made.append(Idea(f"{SINGLE}{key} of two", "single", f"{key}_of_two", ("number", "second"), "int", wordings,
                          f"return {expression}"))  # fmt: skip
         for fact, says, condition in FACTS:
-            made.append(Idea(f"code:pair|{key}|{fact}", "pair", f"{key}_is_{fact}", ("number", "second"), "bool",
-                             checks(says.replace("<it>", noun)), f"return {within(condition, expression)}"))  # fmt: skip
+            if (key, fact) == ("distance", "negative"):  # never so
+                continue
+            name, body = f"{key}_is_{fact}", f"return {within(condition, expression)}"
+            made.append(Idea(f"code:pair|{key}|{fact}", "pair", name, ("number", "second"), "bool",
+                             checks(says.replace("<it>", noun)), body))  # fmt: skip
         for step, action, result in NUMBER_STEPS:
             said = action.replace("<it>", noun)
             wordings = (said, f"*compute {noun}, then {action.replace('<it>', 'the result')}")
@@ -124,11 +138,10 @@ def singles() -> list[Idea]:
 def ideas() -> list[Idea]:
     numbers = [sequence("steps", "number", one, two, "int") for one in NUMBER_STEPS for two in NUMBER_STEPS]
     ends = [(*step, "str") for step in TEXT_STEPS] + TEXT_ENDS
-    # Twice the same step is no natural task, and the palindrome would need the first step's expression twice.
     texts = [
         sequence("text", "text", one, tuple(map(other_letter, two[:3])) if two[3] == "str" else two[:3], two[3])
         for one in TEXT_STEPS
         for two in ends
-        if one[0] != two[0] and two[0] != "palindrome"
+        if sensible(one, two)
     ]
     return numbers + texts + pairs() + singles()

@@ -6,38 +6,44 @@ NAMES = {
     "number": "number n x value a num".split(),
     "natural": "number n x value a num".split(),
     "second": "b y other m second".split(),
-    "third": "c z limit third".split(),
     "numbers": "numbers values xs items data nums lst".split(),
     "text": "text word s name line string".split(),
     "words": "words names strings texts lines".split(),
 }
-TYPES = {"number": "int", "natural": "int", "second": "int", "third": "int", "numbers": "List[int]", "text": "str",
-         "words": "List[str]"}  # fmt: skip
-LETTERS = "aeiostrnlmdpbc"
+TYPES = dict.fromkeys(["number", "natural", "second"], "int") | {
+    "numbers": "List[int]",
+    "text": "str",
+    "words": "List[str]",
+}
+LETTERS = "aeostrnldmi"
 WORDS = """apple cat sun tree ant bird moon dog fish star house rain table lemon river stone bread milk train boat
 snow leaf road hill lamp book paper pencil orange salad tomato candle basket button mirror window door garden rabbit
 turtle spider otter panda tiger eagle robin salmon ocean island desert cloud storm summer winter spring autumn monday
 noon level radar civic stats kayak mom dad pop eye nest nut rose seed dance drum band choir piano coat cap boot scarf
-blanket pillow kitchen cellar attic tower castle bridge market bakery doctor teacher sailor painter baker driver""".split()
+blanket pillow kitchen cellar attic tower castle bridge market bakery doctor teacher
+sailor painter baker driver""".split()
 
 
 def constants(rng: Random) -> dict:
     low = rng.randrange(2, 10)
     middle = low + rng.randrange(1, 6)
     first, second = rng.sample(LETTERS, 2)
-    return {"j": low, "k": middle, "m": middle + rng.randrange(2, 20), "p": first, "q": second}
+    small = {"s": rng.randrange(2, 5), "t": rng.randrange(2, 5), "l": rng.randrange(4, 7)}
+    return {"j": low, "k": middle, "m": middle + rng.randrange(2, 20), "p": first, "q": second, **small}
 
 
 def number(rng: Random, slots: dict) -> int:
-    """Half of the time near one of the constants or a multiple of one, so that conditions come out both ways."""
+    """Often near one of the constants or a multiple of one, so that conditions come out both ways."""
     constant = slots[rng.choice("jkm")]
     near = [constant + rng.randrange(-2, 3), constant * rng.randrange(0, 6)]
-    return rng.choice([*near, rng.randrange(-30, 80), rng.randrange(-5, 30)])
+    return rng.choice([*near, rng.randrange(-30, 80), rng.randrange(-5, 30), rng.randrange(-30, 0)])
 
 
 def word(rng: Random, slots: dict) -> str:
-    fitting = [word for word in WORDS if word.startswith(slots["p"]) or word.endswith(slots["p"])]
-    containing = [word for word in WORDS if slots["p"] in word]
+    """Mostly one in which one of the letters plays a part."""
+    letter = slots[rng.choice("pq")]
+    fitting = [word for word in WORDS if word.startswith(letter) or word.endswith(letter)]
+    containing = [word for word in WORDS if letter in word]
     return rng.choice(rng.choice([WORDS, fitting or WORDS, containing or WORDS]))
 
 
@@ -51,7 +57,11 @@ def argument(rng: Random, kind: str, slots: dict) -> int | str | list:
     if kind == "natural":
         return rng.choice([abs(number(rng, slots)), rng.randrange(1, 13)])
     if kind == "numbers":
-        return [number(rng, slots) for _ in range(rng.randrange(3, 7))]
+        count = rng.randrange(3, 8)
+        if rng.random() < 0.2:  # all even or all odd, which chance alone seldom gives
+            start = number(rng, slots)
+            return [start + 2 * rng.randrange(-6, 7) for _ in range(count)]
+        return [number(rng, slots) for _ in range(count)]
     if kind == "text":
         return text(rng, slots)
     if kind == "words":

@@ -6,13 +6,13 @@ from .idea import Idea
 SAME = Map("same", "<these>", "", "word")
 WORD_MAPS = [
     SAME,
-    Map("upper", "<these> in upper case", "*convert each of them to upper case", "word.upper()"),
+    Map("upper", "the upper case forms of <these>", "*convert each of them to upper case", "word.upper()"),
     Map("reversed", "<these>, each spelled backwards", "*reverse each of them", "word[::-1]"),
     Map("first letters", "the first letters of <these>", "*take the first letter of each", "word[0]"),
     Map("last letters", "the last letters of <these>", "*take the last letter of each", "word[-1]"),
     Map("exclaimed", "<these>, each with an exclamation mark after it", "*put an exclamation mark after each of them",
         'word + "!"'),
-    Map("starts", "the first {j} letters of each of <these>", "*take the first {j} letters of each", "word[:{j}]"),
+    Map("starts", "the first {s} letters of each of <these>", "*take the first {s} letters of each", "word[:{s}]"),
 ]  # fmt: skip
 LENGTHS = [Map("lengths", "the lengths of <these>", "*take the length of each", "len(word)")]
 WORD_FILTERS = [
@@ -21,8 +21,8 @@ WORD_FILTERS = [
     Filter("ending", "the words in {a} that end with {p}", "ends with {p}", 'word.endswith("{p}")'),
     Filter("containing", "the words in {a} that contain the letter {p}", "contains the letter {p}", '"{p}" in word'),
     Filter("without", "the words in {a} without the letter {p}", "has no letter {p}", '"{p}" not in word'),
-    Filter("longer", "the words in {a} longer than {j} letters", "is longer", "len(word) > {j}"),
-    Filter("shorter", "the words in {a} shorter than {k} letters", "is shorter", "len(word) < {k}"),
+    Filter("longer", "the words in {a} longer than {l} letters", "is longer", "len(word) > {l}"),
+    Filter("shorter", "the words in {a} shorter than {l} letters", "is shorter", "len(word) < {l}"),
     Filter("odd length", "the words in {a} with an odd number of letters", "is odd", "len(word) % 2 == 1"),
 ]
 WORD_AGGREGATES = [
@@ -44,7 +44,7 @@ LENGTH_AGGREGATES = [
 ]  # fmt: skip
 CHARACTER_MAPS = [
     Map("same", "<these>", "", "c"),
-    Map("upper", "<these> in upper case", "*convert each of them to upper case", "c.upper()"),
+    Map("upper", "the upper case forms of <these>", "*convert each of them to upper case", "c.upper()"),
     Map("doubled", "<these>, each written twice", "*write each of them twice", "c * 2"),
     Map("dotted", "<these>, each with a dot after it", "*put a dot after each of them", 'c + "."'),
 ]
