@@ -1,12 +1,14 @@
 """The small functions: they run, they do what they say, and training text never has a held-out combination."""
 
 import doctest
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 from corpus.code import Function, function, function_document, left_out  # noqa: E402
 from corpus.code.catalogue import by_kind  # noqa: E402
@@ -14,6 +16,7 @@ from corpus.code.idea import request, third_person  # noqa: E402
 from corpus.code.making import make  # noqa: E402
 from corpus.code.steps import within  # noqa: E402
 from corpus.mixture import MAKERS  # noqa: E402
+from corpus.split import held_out as is_held_out  # noqa: E402
 
 INSTRUCTION = (
     "You are a code-writing bot. Given a function signature, and a docstring, complete the program body. "
@@ -50,6 +53,16 @@ class Functions(unittest.TestCase):
         self.assertEqual(first, [function(Random(seed)) for seed in range(50)])
         self.assertGreater(len(set(first)), 45)
         self.assertEqual(function_document(Random(3)), function_document(Random(3)))
+
+    def test_the_hash_seed_does_not_matter(self):
+        program = "from random import Random; from corpus.code import *; rng = Random(5)\n"
+        program += "print([function_document(rng) for _ in range(50)])"
+        runs = [
+            subprocess.run([sys.executable, "-c", program], cwd=ROOT, env={"PYTHONHASHSEED": seed},
+                           capture_output=True, check=True, text=True).stdout
+            for seed in "12"
+        ]  # fmt: skip
+        self.assertEqual(runs[0], runs[1])
 
     def test_every_function_passes_its_check(self):
         for made in self.training[:2700] + self.held_out:
@@ -120,7 +133,9 @@ class Split(unittest.TestCase):
     def test_keys_are_distinct(self):
         keys = [idea.key for side in (False, True) for ideas in by_kind(side).values() for idea in ideas]
         self.assertEqual(len(keys), len(set(keys)))
-        self.assertGreater(sum(map(left_out, keys)), 0.1 * len(keys))
+        for key in keys:
+            self.assertEqual(left_out(key), is_held_out(key, 0.15) and not key.startswith("code:single|"), key)
+        self.assertAlmostEqual(sum(map(left_out, keys)) / len(keys), 0.15, delta=0.02)
 
 
 class Documents(unittest.TestCase):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .idea import Idea
 
 INDENT = "    "
+COPIES = ["list", "characters", "text"]  # aggregates that give back what they get
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ def wordings(each: Map, which: Filter, then: Aggregate) -> tuple[str, ...]:
 
 
 def compose(kind: str, item: str, parameter: str, maps: list, filters: list, aggregates: list) -> list[Idea]:
-    """Every combination but the one that would copy the list."""
+    """Every combination but those that would give back what they get."""
     ideas = []
     for each in maps:
         for which in filters:
             for then in aggregates:
-                if then.key == "list" and not each.action and not which.says:
+                if then.key in COPIES and not each.action and not which.says:
                     continue
                 # The parameter's kind at the end keeps a name from hiding a built-in function, such as sum.
                 parts = [part for part in (then.key, each.key, which.key) if part not in ("same", "all")]

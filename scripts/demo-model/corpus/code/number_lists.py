@@ -91,6 +91,8 @@ def questions() -> list[Idea]:
     ideas = []
     for key, result, wordings, body in QUESTIONS:
         for which in FILTERS[1:]:
+            if (key, which.key) == ("any", "other than"):  # true of nearly every list
+                continue
             parts = {"<says>": which.says, "<plural>": which.plural}
             said = tuple(re.sub("<[a-z]+>", lambda match, parts=parts: parts[match.group()], one) for one in wordings)
             code = body.replace("<condition>", which.condition)

@@ -1,16 +1,18 @@
 """Constants, parameter names and arguments that fit an idea."""
 
+from functools import cache
 from random import Random
 
 NAMES = {
     "number": "number n x value a num".split(),
     "natural": "number n x value a num".split(),
+    "small": "number n x value a num".split(),
     "second": "b y other m second".split(),
     "numbers": "numbers values xs items data nums lst".split(),
     "text": "text word s name line string".split(),
     "words": "words names strings texts lines".split(),
 }
-TYPES = dict.fromkeys(["number", "natural", "second"], "int") | {
+TYPES = dict.fromkeys(["number", "natural", "small", "second"], "int") | {
     "numbers": "List[int]",
     "text": "str",
     "words": "List[str]",
@@ -39,12 +41,16 @@ def number(rng: Random, slots: dict) -> int:
     return rng.choice([*near, rng.randrange(-30, 80), rng.randrange(-5, 30), rng.randrange(-30, 0)])
 
 
+@cache
+def words_with(letter: str) -> tuple[list[str], list[str]]:
+    """Those that start or end with the letter, and those that contain it."""
+    fitting = [word for word in WORDS if word.startswith(letter) or word.endswith(letter)]
+    return fitting, [word for word in WORDS if letter in word]
+
+
 def word(rng: Random, slots: dict) -> str:
     """Mostly one in which one of the letters plays a part."""
-    letter = slots[rng.choice("pq")]
-    fitting = [word for word in WORDS if word.startswith(letter) or word.endswith(letter)]
-    containing = [word for word in WORDS if letter in word]
-    return rng.choice(rng.choice([WORDS, fitting or WORDS, containing or WORDS]))
+    return rng.choice(rng.choice([WORDS, *words_with(slots[rng.choice("pq")])]))
 
 
 def text(rng: Random, slots: dict) -> str:
@@ -56,6 +62,8 @@ def text(rng: Random, slots: dict) -> str:
 def argument(rng: Random, kind: str, slots: dict) -> int | str | list:
     if kind == "natural":
         return rng.choice([abs(number(rng, slots)), rng.randrange(1, 13)])
+    if kind == "small":
+        return rng.randrange(1, 10)
     if kind == "numbers":
         count = rng.randrange(3, 8)
         if rng.random() < 0.2:  # all even or all odd, which chance alone seldom gives
