@@ -136,7 +136,12 @@ def singles() -> list[Idea]:
 
 
 def ideas() -> list[Idea]:
-    numbers = [sequence("steps", "number", one, two, "int") for one in NUMBER_STEPS for two in NUMBER_STEPS]
+    numbers = [
+        sequence("steps", "number", one, two, "int")
+        for one in NUMBER_STEPS
+        for two in NUMBER_STEPS
+        if one[0] != two[0] or "{k}" in one[2]  # to negate twice, for instance, is no task
+    ]
     ends = [(*step, "str") for step in TEXT_STEPS] + TEXT_ENDS
     texts = [
         sequence("text", "text", one, tuple(map(other_letter, two[:3])) if two[3] == "str" else two[:3], two[3])

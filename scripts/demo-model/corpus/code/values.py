@@ -35,9 +35,9 @@ def constants(rng: Random) -> dict:
 
 
 def number(rng: Random, slots: dict) -> int:
-    """Often near one of the constants or a multiple of one, so that conditions come out both ways."""
+    """Often near one of the constants or a multiple of one, so that conditions come out both ways and on the edge."""
     constant = slots[rng.choice("jkm")]
-    near = [constant + rng.randrange(-2, 3), constant * rng.randrange(0, 6)]
+    near = [constant, constant + rng.randrange(-2, 3), constant * rng.randrange(0, 6)]
     return rng.choice([*near, rng.randrange(-30, 80), rng.randrange(-5, 30), rng.randrange(-30, 0)])
 
 
