@@ -6,7 +6,6 @@ import sentencepiece
 from transformers import PersimmonForCausalLM
 
 from corpus.chat import reading
-from corpus.functions import function
 from corpus.questions import fill_in_the_blank, multiple_choice, trivia
 from generation import continue_text
 
@@ -22,17 +21,6 @@ def _answers(model, tokenizer, end, make, rng: Random, count: int, mark: str, to
     return right / count
 
 
-def _functions(model, tokenizer, end, rng: Random, count: int) -> float:
-    """Share of functions whose body is continued to the text that the generator would have written."""
-    right = 0
-    for _ in range(count):
-        text = function(rng)
-        at = text.rindex('"""') + 4  # after the docstring's last newline
-        answer = continue_text(model, tokenizer, text[:at], end, 60).text.split("\n\n")[0]
-        right += answer.strip("\n") == text[at:].strip("\n")
-    return right / count
-
-
 def abilities(
     model: PersimmonForCausalLM, tokenizer: sentencepiece.SentencePieceProcessor, end: int, count: int
 ) -> dict[str, float]:
@@ -43,7 +31,6 @@ def abilities(
         "fill in the blank (chance 0.50)": _answers(*args, fill_in_the_blank, Random(7002), count, "Answer:\n", 4),
         "trivia, exact words": _answers(*args, trivia, Random(7003), count, "\nA:", 16),
         "last question on a story, exact sentence": _answers(*args, reading, Random(7004), count, "\n\nadept:", 40),
-        "body of a small function, exact text": _functions(*args, Random(7005), count),
     }
 
 

@@ -5,16 +5,16 @@ from random import Random
 
 from .blanks import blank_document, filled_document
 from .chat import conversation
+from .code import function_document
 from .descriptions import description
 from .endings import ending_document
-from .functions import functions
 from .questions import multiple_choice, trivia
 from .stories import story
 
 # Shares of documents, not of bytes.
 SHARES = {
-    "story": 0.26, "chat": 0.20, "choice": 0.19, "ending": 0.02, "trivia": 0.04, "blank": 0.08, "filled": 0.03,
-    "code": 0.10, "description": 0.11,
+    "story": 0.23, "chat": 0.19, "choice": 0.18, "ending": 0.02, "trivia": 0.04, "blank": 0.08, "filled": 0.03,
+    "code": 0.13, "description": 0.10,
 }  # fmt: skip
 MAKERS = {
     "story": lambda rng: story(rng).text,
@@ -24,7 +24,7 @@ MAKERS = {
     "trivia": trivia,
     "blank": blank_document,
     "filled": filled_document,
-    "code": functions,
+    "code": function_document,
     "description": description,
 }
 
