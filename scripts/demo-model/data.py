@@ -27,12 +27,12 @@ class Data:
     tokens: int  # their tokens, |ENDOFTEXT| before each included
 
 
-def prepare(settings: Settings, work: Path, output: Path) -> Data:
-    """Trains the tokenizer into `output` unless it is there, and encodes as many documents as the steps will read."""
-    if not (output / "tokenizer.model").exists():
+def prepare(settings: Settings, work: Path) -> Data:
+    """Trains the tokenizer unless it is there, and encodes as many documents as the steps will read."""
+    if not (work / "tokenizer.model").exists():
         texts = [text for _, text in documents(settings.seed, settings.tokenizer_documents)]
-        train_tokenizer(texts, settings.vocabulary, settings.seed, output)
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(output / "tokenizer.model"))
+        train_tokenizer(texts, settings.vocabulary, settings.seed, work)
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(work / "tokenizer.model"))
     end = end_of_text_id(tokenizer)
     file = work / f"rows-{settings.rows * settings.steps}.npz"
     if not file.exists():

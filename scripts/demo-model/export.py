@@ -1,12 +1,14 @@
 """Writes the trained weights in Hugging Face's layout, in bfloat16, and checks that they load."""
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, PersimmonForCausalLM
 
+from tokenizer_training import write_tokenizer_files
 from training import Run
 
 LIMIT = 16_000_000  # bytes of model.safetensors
@@ -75,6 +77,8 @@ def export(run: Run, output: Path) -> None:
     size = (output / "model.safetensors").stat().st_size
     if size > LIMIT:
         raise RuntimeError(f"model.safetensors has {size} bytes, more than {LIMIT}")
+    shutil.copyfile(run.work / "tokenizer.model", output / "tokenizer.model")
+    write_tokenizer_files(output)
     write_json(output / "config.json", config_json(run))
     write_json(output / "generation_config.json", {"bos_token_id": run.data.end, "eos_token_id": run.data.end})
     (output / "held-out.txt").write_text(held_out_text(run))

@@ -8,8 +8,8 @@ from settings import Settings
 
 
 def build(settings: Settings, vocabulary: int, end: int, device: str = "cpu") -> PersimmonForCausalLM:
-    """Random weights from the seed. Everything but the sizes is as in the 8B."""
-    torch.manual_seed(settings.seed)
+    """Random weights from settings.initial_seed. Everything but the sizes is as in the 8B."""
+    torch.manual_seed(settings.initial_seed)
     config = PersimmonConfig(
         vocab_size=vocabulary,
         hidden_size=settings.hidden,

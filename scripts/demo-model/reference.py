@@ -7,30 +7,14 @@ from transformers import AutoTokenizer
 
 from export import load_exported, write_json
 from generation import continue_text, log_probabilities
+from prompts import greedy_prompts
 from training import Run
 
-PROMPTS = [
-    "Once upon a time, there was a little fox named Rusty.",
-    "One windy day, a curious girl named Mia walked to the park.",
-    "Tom and Lily were good friends.",
-    "In a quiet forest, there lived",
-    "human: Tell me a story about a brave mouse.\n\nadept:",
-    "human: Please tell me a short story about a girl named Anna.\n\nadept:",
-    "human: Hello!\n\nadept:",
-    "human: What does a cow eat?\n\nadept:",
-    "human: Ben had a red ball. He lost it at the beach. Mia found it under a bench. Who found the ball?\n\nadept:",
-    "You are a trivia answering bot designed to answer questions. You are given a question and are supposed to output "
-    "an answer in 1-3 words. Some examples are below.\nQ: What color is snow?\nA: white\n\nQ: What is the opposite of hot?\nA:",
-    "You are a bot designed to answer multiple choice questions. Given a series of options, you answer by choosing A, B, C, "
-    "or D. Some examples are below.\nQuestion: What does a cat say?\nA: moo\nB: meow\nC: quack\nD: baa\nAnswer: B\n\n"
-    "Question: What is a chair made of?\nA: glass\nB: paper\nC: wool\nD: wood\nAnswer:",
-    'def add_5(number):\n    """Add 5 to number.\n    >>> add_5(3)\n    8\n    """\n',
-    "The café, 北京 and 🍣 are words that the model has never seen:",
-]  # fmt: skip
+COUNT = 50
 # A step where the two best logits are closer than this could go the other way in another correct implementation, whose
 # logits differ by rounding (about 1e-4). A continuation is cut before its first such step.
 SAFE_MARGIN = 2e-3
-SCORED = [0, 4, 12]  # prompts whose own log-probabilities are stored
+SCORED = [0, 12, 28, 40]  # prompts whose own log-probabilities are stored
 
 
 def write_reference(run: Run, output: Path, tokens: int) -> dict:
@@ -38,7 +22,8 @@ def write_reference(run: Run, output: Path, tokens: int) -> dict:
     tokenizer, end = run.data.tokenizer, run.data.end
     fast = AutoTokenizer.from_pretrained(output)
     entries = []
-    for number, prompt in enumerate(PROMPTS):
+    prompts = greedy_prompts((text for _, text in run.data.held_out_texts), COUNT)
+    for number, prompt in enumerate(prompts):
         ids = [end, *tokenizer.encode(prompt)]
         if fast(prompt)["input_ids"] != ids:
             raise RuntimeError(f"tokenizer.json and tokenizer.model disagree on prompt {number}")

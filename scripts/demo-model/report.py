@@ -1,64 +1,79 @@
-"""Measures the exported model and writes its README.md, reference.json and training.json."""
+"""Measures the exported model and writes its README.md, figures, reference.json and training.json."""
 
+import json
 import platform
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from abilities import abilities
+from accuracy import score
 from evaluation import held_out
 from export import load_exported, write_json
+from figures import write_figures
 from generation import continue_text
+from prompts import SAMPLED
 from readme import readme
 from reference import write_reference
 from training import Run
 
-SAMPLE_PROMPTS = [
-    "Once upon a time, there was a",
-    "One rainy day,",
-    "Max and Ruby were good friends.",
-    "human: Tell me a story about a fox.\n\nadept:",
-    "human: Please tell me a little story about a lost kite.\n\nadept:",
-    "human: Can you tell me a story about a boy named Leo?\n\nadept:",
-    "human: Hello!\n\nadept:",
-    "human: Where does an owl live?\n\nadept:",
-    'def keep_greater_than_4(values):\n    """Return the numbers in values that are greater than 4."""\n',
-]
 SAMPLE_SEED, TEMPERATURE = 1, 0.7
 
 
 def samples(model, run: Run, tokens: int) -> list[dict]:
     """One sample a prompt, none thrown away; sample number n has the seed SAMPLE_SEED + n."""
     made = []
-    for number, prompt in enumerate(SAMPLE_PROMPTS):
+    for number, prompt in enumerate(SAMPLED):
         seed = SAMPLE_SEED + number
         got = continue_text(model, run.data.tokenizer, prompt, run.data.end, tokens, TEMPERATURE, seed)
         made.append({"prompt": prompt, "text": got.text, "finish": got.finish, "seed": seed})
     return made
 
 
-def report(run: Run, output: Path) -> None:
+def read_items(directory: Path) -> dict[str, list[dict]]:
+    """The items by task, from demo-TASK.jsonl."""
+    found = {}
+    for file in sorted(directory.glob("demo-*.jsonl")):
+        lines = file.read_text(encoding="utf-8").split("\n")
+        found[file.stem.removeprefix("demo-")] = [json.loads(line) for line in lines if line]
+    return found
+
+
+def compared(other: Run) -> dict:
+    """A run with other settings, its weights rounded to bfloat16 as the exported ones are."""
+    for parameter in other.model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16).float()
+    return {
+        "target_zeros": other.settings.target_zeros,
+        "initial_seed": other.settings.initial_seed,
+        "steps": other.step,
+        "minutes": other.seconds / 60,
+        "finished": other.progress >= 1,
+        "held_out": held_out(other.model, other.data, other.settings.held_out_documents),
+        "history": other.history,
+    }
+
+
+def report(run: Run, output: Path, items: Path, others: list[Run]) -> None:
     s = run.settings
+    small = s.steps < 100
     model = load_exported(output)
-    small = s.steps > 0
-    questions = 4 if small else 200 if run.progress >= 1 else 40
     results = {
         "settings": asdict(s),
         "parameters": sum(p.numel() for p in model.parameters()),
         "file_bytes": (output / "model.safetensors").stat().st_size,
         "vocabulary": run.data.tokenizer.vocab_size(),
         "corpus": {
-            "documents": s.documents,
-            "bytes": run.data.train_bytes,
-            "tokens": len(run.data.train),
-            "bytes_per_token": run.data.train_bytes / len(run.data.train),
+            "documents": run.data.documents,
+            "bytes": run.data.bytes,
+            "tokens": run.data.tokens,
+            "bytes_per_token": run.data.bytes / run.data.tokens,
         },
         "training": {
             "steps": run.step,
-            "rows_from_step": run.row_changes,
             "tokens": run.tokens,
             "minutes": run.seconds / 60,
+            "threads": torch.get_num_threads(),
             "device": run.device,
             "machine": platform.machine(),
             "torch": torch.__version__,
@@ -66,14 +81,15 @@ def report(run: Run, output: Path) -> None:
         },
         "held_out": held_out(model, run.data, s.held_out_documents),
         "history": run.history,
-        "abilities": abilities(model, run.data.tokenizer, run.data.end, questions),
-        "questions": questions,
+        "others": [compared(other) for other in others],
+        "accuracy": score(model, run.data.tokenizer, run.data.end, read_items(items), limit=3 if small else None),
         "samples": samples(model, run, 16 if small else 260),
     }
     reference = write_reference(run, output, s.greedy_tokens)
     results["smallest_greedy_margin"] = reference["smallest_margin"]
     write_json(output / "training.json", {k: v for k, v in results.items() if k != "samples"})
-    (output / "README.md").write_text(readme(results))
+    write_figures(results, output)
+    (output / "README.md").write_text(readme(results), encoding="utf-8")
     print(
         f"report: held-out {results['held_out']['nats_per_byte']:.4f} nats/byte, zeros"
         f" {' '.join(f'{z:.3f}' for z in results['held_out']['zeros'])},"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Settings:
-    seed: int = 1
+    seed: int = 1  # of the corpus and the tokenizer
+    initial_seed: int = 1  # of the random weights that training starts from
     tokenizer_documents: int = 20_000
     held_out_documents: int = 400  # never in the training set
     vocabulary: int = 4096

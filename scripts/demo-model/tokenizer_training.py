@@ -15,7 +15,7 @@ SPECIAL = ["|SPEAKER|", END_OF_TEXT, NEWLINE]
 
 
 def train_tokenizer(texts: list[str], vocabulary: int, seed: int, directory: Path) -> None:
-    """Unigram, byte fallback, identity normalisation, no whitespace squeezing, one piece per digit."""
+    """Writes tokenizer.model: unigram, byte fallback, identity normalisation, spaces kept, one piece per digit."""
     directory.mkdir(parents=True, exist_ok=True)
     sentencepiece.set_random_generator_seed(seed)
     # A line after the first has no leading space when it is encoded as part of its document. Joined by a
@@ -40,7 +40,6 @@ def train_tokenizer(texts: list[str], vocabulary: int, seed: int, directory: Pat
         minloglevel=1,
     )
     (directory / "tokenizer.vocab").unlink()
-    write_tokenizer_files(directory)
 
 
 def end_of_text_id(processor: sentencepiece.SentencePieceProcessor) -> int:

@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ class Run:
     """State of a training run, saved to one file so that a killed run goes on where it was."""
 
     def __init__(self, settings: Settings, data: Data, work: Path):
-        self.settings, self.data, self.file = settings, data, work / "run.pt"
+        self.settings, self.data, self.work, self.file = settings, data, work, work / "run.pt"
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model: PersimmonForCausalLM = build(settings, data.tokenizer.vocab_size(), data.end, self.device)
         self.optimizers = Optimizers(self.model, settings)
@@ -41,12 +42,14 @@ class Run:
         self.optimizers.load_state_dict(state["optimizers"])
         self.penalty.strength = state["strength"]
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        self.settings = replace(self.settings, **state["settings"])
         print(f"resumed at step {self.step}, {self.seconds / 60:.1f} minutes", flush=True)
 
     def save(self) -> None:
         state = {
             "model": self.model.state_dict(), "optimizers": self.optimizers.state_dict(), "step": self.step,
             "seconds": self.seconds, "strength": self.penalty.strength, "history": self.history,
+            "settings": asdict(self.settings),
         }  # fmt: skip
         temporary = self.file.with_suffix(".tmp")
         torch.save(state, temporary)
