@@ -8,8 +8,6 @@ from transformers import PersimmonForCausalLM
 
 from .items import options
 
-GOLD_NUMBER = {"1": 0, "2": 1}
-
 
 @dataclass
 class Candidate:
@@ -35,7 +33,7 @@ def candidates(task: str, item: dict) -> list[Candidate] | None:
 
 
 def gold(task: str, item: dict) -> int:
-    return GOLD_NUMBER[item["answer"]] if task == "winogrande" else item["gold"]
+    return int(item["answer"]) - 1 if task == "winogrande" else item["gold"]
 
 
 def _encode(tokenizer: sentencepiece.SentencePieceProcessor, candidate: Candidate) -> tuple[list[int], int]:

@@ -19,11 +19,11 @@ def question_text(task: str, item: dict) -> str:
 
 
 def twins(item: dict, other: dict) -> bool:
-    """Winogrande's items come in pairs: the same two options, and the same text but for a word or two."""
+    """Winogrande's items come in pairs: the same two options, and half of the words or more in common."""
     if {item["option1"], item["option2"]} != {other["option1"], other["option2"]}:
         return False
     first, second = (set(x["sentence"].split()) for x in (item, other))
-    return len(first ^ second) <= 6
+    return 2 * len(first & second) >= min(len(first), len(second))
 
 
 def eligible(task: str, item: dict, shot: dict) -> bool:
