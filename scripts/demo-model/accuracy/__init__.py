@@ -1,4 +1,4 @@
-"""Accuracy of an exported model on item files: generated answers in Adept's 1-shot formats, and likelihoods beside them.
+"""Accuracy of an exported model on item files: generated answers in Adept's 1-shot formats, and likelihoods.
 
     from accuracy import read_items, score
     results = score(model, tokenizer, end, read_items(directory))

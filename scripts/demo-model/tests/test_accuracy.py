@@ -60,8 +60,8 @@ class Shots(unittest.TestCase):
 class Answers(unittest.TestCase):
     def test_letters(self):
         cases = [
-            (" B", 4, "B"), ("\n C.", 4, "C"), ("A: moo", 4, "A"), ("D)", 4, "D"), (" B, of course", 4, "B"), ("B\nA", 4, "B"),
-            ("A planet", 4, None), ("E", 4, None), ("E", 5, "E"), ("D", 3, None), ("", 4, None), ("AB", 4, None),
+            (" B", 4, "B"), ("\n C.", 4, "C"), ("A: moo", 4, "A"), ("D)", 4, "D"), (" B, of course", 4, "B"),
+            ("B\nA", 4, "B"), ("A planet", 4, None), ("E", 4, None), ("E", 5, "E"), ("D", 3, None), ("", 4, None), ("AB", 4, None),
             ("b", 4, None), ("(A)", 4, None), ("I", 4, None),
         ]  # fmt: skip
         for text, count, answer in cases:
@@ -141,7 +141,8 @@ class Scores(unittest.TestCase):
         self.assertIn("arc         5  100.0 (56.6-100.0)  0", table(results))
 
     def test_always_the_same_letter_gets_its_share(self):
-        results = score(_oracle(lambda task, item: "    pass\n" if task == "humaneval" else " A"), TOKENIZER, END, ITEMS)
+        model = _oracle(lambda task, item: "    pass\n" if task == "humaneval" else " A")
+        results = score(model, TOKENIZER, END, ITEMS)
         arc = results["arc"]
         self.assertEqual((arc["generate"]["correct"], arc["constant"]), (2, 0.4))
         self.assertEqual({k: v["correct"] for k, v in arc["by_kind"].items()}, {"color": 1, "sound": 1})

@@ -32,7 +32,8 @@ class Command(unittest.TestCase):
             done = run(DEMO, directory, "--limit", 3, "--json", directory / "out.json")
             self.assertEqual(done.returncode, 0, done.stderr)
             results = json.loads((directory / "out.json").read_text())
-        self.assertEqual({task: result["generate"]["n"] for task, result in results.items()}, {"arc": 3, "humaneval": 2})
+        counts = {task: result["generate"]["n"] for task, result in results.items()}
+        self.assertEqual(counts, {"arc": 3, "humaneval": 2})
         self.assertIn("likelihood, sum", done.stdout.split("\n")[0])
         self.assertTrue(done.stdout.split("\n")[1].startswith("arc"), done.stdout)
 

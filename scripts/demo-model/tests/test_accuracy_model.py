@@ -23,8 +23,9 @@ DEMO = HERE.parents[2] / "models" / "demo"
 TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(DEMO / "tokenizer.model"))
 END = end_of_text_id(TOKENIZER)
 PROMPTS = [
-    "Q: What does a cow eat?\nA:", "Once", "def f(x):\n", "The ball did not fit into the bag because the ball was too big.",
-    "Tom and Lily went to the park. They saw a dog. " * 4, "café 北京", "human: Hello!\n\nadept:", "A", "Mia had a red hat. " * 9,
+    "Q: What does a cow eat?\nA:", "Once", "def f(x):\n", "The ball did not fit into the bag because it was too big.",
+    "Tom and Lily went to the park. They saw a dog. " * 4, "café 北京", "human: Hello!\n\nadept:", "A",
+    "Mia had a red hat. " * 9,
 ]  # fmt: skip
 
 
@@ -33,7 +34,8 @@ def tiny() -> PersimmonForCausalLM:
     torch.manual_seed(3)
     config = PersimmonConfig(
         vocab_size=TOKENIZER.vocab_size(), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=4, max_position_embeddings=512, hidden_act="relu2", qk_layernorm=True, initializer_range=0.3,
+        num_attention_heads=4, max_position_embeddings=512, hidden_act="relu2", qk_layernorm=True,
+        initializer_range=0.3,
         rope_parameters={"rope_type": "default", "rope_theta": 25000.0, "partial_rotary_factor": 0.5},
         bos_token_id=END, eos_token_id=END, tie_word_embeddings=False, attn_implementation="eager",
     )  # fmt: skip
@@ -65,7 +67,8 @@ class Batches(unittest.TestCase):
             self.assertEqual(completion.text, alone.text[:30])
 
     def test_log_likelihoods_are_those_of_one_text_at_a_time(self):
-        texts = [text for task in ("arc", "winogrande", "hellaswag") for x in ITEMS[task] for text in candidates(task, x)]
+        items = [(task, item) for task in ("arc", "winogrande", "hellaswag") for item in ITEMS[task]]
+        texts = [text for task, item in items for text in candidates(task, item)]
         for text, got in zip(texts, log_likelihoods(self.model, TOKENIZER, END, texts, batch=8)):
             whole = TOKENIZER.encode(text.context + text.text)
             count = len(whole) - len(TOKENIZER.encode(text.context))

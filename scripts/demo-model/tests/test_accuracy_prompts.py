@@ -67,7 +67,7 @@ class Goldens(unittest.TestCase):
             items = rows(task)
             for golden in self.of(task, 2):
                 made = prompt(task, items[golden["shot_id"]], items[golden["question_id"]])
-                if golden["prompt"].startswith("# "):  # one of Adept's two code prompts has the instruction as a comment
+                if golden["prompt"].startswith("# "):  # one of Adept's two has the instruction as a comment
                     made = "# " + made
                 self.assertEqual(made, golden["prompt"])
 
