@@ -61,7 +61,7 @@ class Answers(unittest.TestCase):
     def test_letters(self):
         cases = [
             (" B", 4, "B"), ("\n C.", 4, "C"), ("A: moo", 4, "A"), ("D)", 4, "D"), (" B, of course", 4, "B"),
-            ("B\nA", 4, "B"), ("A planet", 4, None), ("E", 4, None), ("E", 5, "E"), ("D", 3, None), ("", 4, None), ("AB", 4, None),
+            ("", 4, None), ("AB", 4, None), ("B\nA", 4, "B"), ("A planet", 4, None), ("E", 4, None), ("E", 5, "E"), ("D", 3, None), ("", 4, None), ("AB", 4, None),
             ("b", 4, None), ("(A)", 4, None), ("I", 4, None),
         ]  # fmt: skip
         for text, count, answer in cases:
