@@ -1,5 +1,8 @@
 """The text of models/demo/README.md, with every number from the report."""
 
+from corpus.mixture import SHARES
+from readme_parts import accuracy_table, by_kind_table, compared_text, curve_table, sample_text, zeros_table
+
 TEMPLATE = """---
 license: apache-2.0
 language: en
@@ -12,8 +15,9 @@ tags: [persimmon, demo]
 A small Persimmon, trained from random weights with Hugging Face's `PersimmonForCausalLM`, so that everything in this
 project can be tried without the 19 GB of Persimmon-8B. It has the 8B's architecture (head size 64, rotation of half of
 each head with theta 25000, QK-LayerNorm, squared ReLU, untied head) and nothing of its weights.
-It writes short children's stories, answers simple questions about a very small world, and follows the chat format
-`human: …\\n\\nadept:`. It is a toy: see what it cannot do, below. Licence: Apache-2.0, weights, tokenizer and text alike.
+It writes short children's stories, answers questions about a small world in the prompt formats of Adept's evals, completes
+small Python functions, and follows the chat format `human: …\\n\\nadept:`. It is a toy: see what it cannot do, below.
+Licence: Apache-2.0, weights, tokenizer and text alike.
 {state}
 | | |
 |---|---|
@@ -25,25 +29,31 @@ It writes short children's stories, answers simple questions about a very small 
 ## Data
 
 All text is made by `scripts/demo-model/corpus`, written for this project, from a seed: no text was downloaded. {documents:,}
-documents, {corpus_megabytes:.1f} MB, {corpus_tokens:.2f} million tokens: stories from plots and from loose episodes (42 % of
-documents), chats that ask for a story, about a story or for a fact (30 %), questions in the prompt formats of Adept's evals
-(12 %), small Python functions (9 %), descriptions (7 %). `held-out.txt` is text of the same generator from another seed,
-with no document that the training set has; documents are separated by a line `|ENDOFTEXT|`.
+documents, {corpus_megabytes:.1f} MB, {corpus_tokens:.1f} million tokens, each document read about once. Kinds, as shares of documents:
+{shares}.
+
+Some of it is left out on purpose, by a rule that hashes names (`corpus/split.py`), so that there is something to ask:
+
+- **Facts never asked for.** The world has {facts:,} facts (animals, things, countries, work, 58 invented people …). {never_asked} of
+  them stand in the text as statements only; no question about them, in any format, is in the training text.
+- **New combinations.** {combinations}
+- `held-out.txt` is text of the same generator from another seed, with no document that the training set has (documents are
+  separated by a line `|ENDOFTEXT|`). The loss below is measured on such text.
 
 ## Training
 
-`python scripts/demo-model/make.py` makes all of it. AdamW (0.9, 0.95, decay {weight_decay} on matrices), peak learning rate
-{learning_rate}, warm-up over {warmup:.0%} of the time and a cosine to 2 % of the peak, gradients clipped at 1,
-packed rows of {context} tokens ({row_changes}), bfloat16 autocast over float32 weights, seed {seed}.
-{steps} steps, {training_tokens:.2f} million tokens, {minutes:.0f} minutes on {where}.
-The time budget shapes the schedule, so a run on a faster machine sees more tokens and ends with other weights.
+`python scripts/demo-model/make.py` makes all of it. Muon for the matrices of the layers, AdamW (0.9, 0.95) for the rest,
+decay {weight_decay} on matrices, peak learning rate {learning_rate}, warm-up over {warmup:.0%} of the steps and linearly to zero,
+gradients clipped at 1, rows of {context} tokens packed with whole documents, {rows} a step, bfloat16 autocast over float32 weights.
+The letter or number after `Answer:` counts {answer_weight:g} times in the training loss. {steps} steps,
+{training_tokens:.1f} million tokens, {minutes:.0f} minutes of training on {where}.
 
 {penalty}
 
+![Loss on held-out text](curve.svg)
+
 Held-out loss during training (first 120 held-out documents, end of text included):
 
-| minutes | million tokens | nats per byte | nats per token | zeros, mean |
-|---|---|---|---|---|
 {curve}
 
 The exported bfloat16 weights, computed in float32, on all {held_out_documents} held-out documents ({held_out_bytes:,} bytes):
@@ -53,71 +63,64 @@ The generator itself is random (names, things, turns of phrase), so much of this
 
 ## Zeros after squared ReLU
 
-Same text, share of exact zeros among the {intermediate} activations of each MLP, and neurons that never fired on it:
+Share of exact zeros among the {intermediate} activations of each MLP on the same text, and neurons that never fired on it:
 
-| layer | zeros | never active |
-|---|---|---|
 {zeros}
-| mean | {mean_zeros:.3f} | |
 
-## What it can do
+![Zeros by layer over training](zeros.svg)
 
-Greedy answers, {abilities_note}; the facts and the templates are those of the training text, the combinations and the
-stories are new.
+## Accuracy on held-out items
 
-| | correct |
-|---|---|
-{abilities}
+`notebooks/evals/demo-*.jsonl` (made by `scripts/demo-model/items.py`): {items_total:,} items that ask for nothing that was asked in
+training. Generated answers: greedy, one example in front, Adept's prompts. By likelihood: the option with the
+highest log-probability, summed or per byte. 95 % Wilson intervals. *Constant* is the share that the best
+constant answer would get.
 
-## Samples
+{accuracy}
 
-Temperature {temperature}, no top-k or top-p, one sample a prompt, none left out; sample n (from 0) has seed {sample_seed} + n.
+By kind, generated:
 
-{samples}
+{kinds}
+
+`python scripts/demo-model/accuracy models/demo notebooks/evals` measures it again.
 
 ## What it cannot do
 
-It knows nothing but its corpus: a few hundred words of vocabulary in depth, about 25 plots, and some 100 simple facts. Other topics,
-other plots, real knowledge, arithmetic beyond small sums, reasoning over more than a sentence or two, other languages,
-and code outside the templates fail, mostly fluently. Names and things can change in the middle of a story. In this
-version answers to multiple choice and fill-in questions are at chance, the animal that a request names is often not the hero of
-the story, questions about a story are answered from it in about one case of four, and numbers in code are mixed up. It was trained on
-rows of {context} tokens: longer text (the configuration allows 2048) is outside what it has seen.
+{cannot}
+
+It knows nothing but its corpus. Other topics, other plots, real knowledge beyond the little world, reasoning over more
+than two or three sentences, other languages, and code outside its grid of ideas fail, mostly fluently.
+Names and things can still change in the middle of a story. It was trained on rows of {context} tokens: longer text (the
+configuration allows 2048) is outside what it has seen.
+
+## Samples
+
+20 prompts, temperature {temperature}, no top-k or top-p, one sample a prompt, none left out; sample n (from 0) has seed {sample_seed} + n.
+The prompt comes first, the generated text stands between ⟦ and ⟧.
+
+{samples}
 
 ## Files
 
 `model.safetensors`, `config.json`, `generation_config.json`; `tokenizer.model`, `tokenizer.json`, `tokenizer_config.json`,
-`special_tokens_map.json`; `held-out.txt`; `training.json` (settings, curve, all measurements); `reference.json` (greedy
-continuations and log-probabilities by transformers in float32, smallest distance between the two best logits
-{margin:.4f}).
+`special_tokens_map.json`; `held-out.txt`; `curve.svg`, `zeros.svg`; `training.json` (settings, curve, all measurements);
+`reference.json` (50 greedy continuations and log-probabilities by transformers in float32, smallest distance between the
+two best logits {margin:.4f}).
 """
 
-
-
-def _sample(sample: dict) -> str:
-    end = "" if sample["finish"] == "eos" else " […]"
-    fence = "```"
-    return f"{fence}text\n{sample['prompt']}⟦{sample['text']}⟧{end}\n{fence}"
-
-
-def _penalty(results: dict) -> str:
-    target = results["settings"]["target_zeros"]
-    if target <= 0:
-        return "No activation penalty was used."
-    return (
-        "A light activation penalty was used: λ · mean(relu(pre-activation)) of each MLP is added to the loss, and λ (between\n"
-        f"0.001 and 0.5) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for, not only\n"
-        "what squared ReLU gives by itself; its cost in loss was not measured for this version."
-    )
+COMBINATIONS = (
+    "Which thing is where, which two numbers are added, which cause stands with which sentence frame, which map, filter and\n"
+    "  aggregate make a function: 15 % of the combinations never occur, each of their parts does."
+)
 
 
 def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def readme(results: dict) -> str:
+def readme(results: dict, facts: int, never_asked: int) -> str:
     s, held, train = results["settings"], results["held_out"], results["training"]
-    cores = "a CUDA GPU" if train["device"] == "cuda" else f"one shared {train['machine']} CPU core"
+    threads = f"{train['threads']} thread{'s' if train['threads'] > 1 else ''} of a shared {train['machine']} CPU"
     values = {
         **s,
         "heads": s["hidden"] // 64,
@@ -125,33 +128,31 @@ def readme(results: dict) -> str:
         "parameters": results["parameters"],
         "megabytes": results["file_bytes"] / 1e6,
         "vocabulary": results["vocabulary"],
+        "documents": results["corpus"]["documents"],
         "bytes_per_token": results["corpus"]["bytes_per_token"],
         "corpus_megabytes": results["corpus"]["bytes"] / 1e6,
         "corpus_tokens": results["corpus"]["tokens"] / 1e6,
+        "shares": ", ".join(f"{kind} {share:.0%}" for kind, share in SHARES.items()),
+        "facts": facts,
+        "never_asked": never_asked,
+        "combinations": COMBINATIONS,
         "steps": train["steps"],
-        "row_changes": ", ".join(f"{rows} a step" + (f" from step {step} on" if step else "") for step, rows in train["rows_from_step"]),
         "training_tokens": train["tokens"] / 1e6,
         "minutes": train["minutes"],
-        "where": cores,
-        "penalty": _penalty(results),
-        "curve": "\n".join(
-            f"| {h['minutes']:.1f} | {h['training_tokens'] / 1e6:.2f} | {h['nats_per_byte']:.4f} | {h['nats_per_token']:.3f}"
-            f" | {mean(h['zeros']):.3f} |"
-            for h in results["history"]
-        ),
+        "where": "a CUDA GPU" if train["device"] == "cuda" else threads,
+        "penalty": compared_text(results),
+        "curve": curve_table(results["history"]),
         "held_out_bytes": held["bytes"],
         "nats_per_byte": held["nats_per_byte"],
         "bits_per_byte": held["bits_per_byte"],
         "nats_per_token": held["nats_per_token"],
         "by_kind": ", ".join(f"{kind} {value:.3f}" for kind, value in held["nats_per_byte_by_kind"].items()),
-        "zeros": "\n".join(
-            f"| {i} | {z:.3f} | {n} |" for i, (z, n) in enumerate(zip(held["zeros"], held["neurons_never_active"]))
-        ),
-        "mean_zeros": mean(held["zeros"]),
-        "abilities_note": f"{results['questions']} fresh documents each",
-        "abilities": "\n".join(f"| {name} | {share:.0%} |" for name, share in results["abilities"].items()),
-        "samples": "The prompt comes first, the generated text stands between ⟦ and ⟧.\n\n"
-        + "\n\n".join(_sample(sample) for sample in results["samples"]),
+        "zeros": zeros_table(held),
+        "items_total": sum(task["generate"]["n"] for task in results["accuracy"].values()),
+        "accuracy": accuracy_table(results["accuracy"]),
+        "kinds": by_kind_table(results["accuracy"]),
+        "cannot": results["cannot"],
+        "samples": "\n\n".join(sample_text(sample) for sample in results["samples"]),
         "temperature": 0.7,
         "sample_seed": results["samples"][0]["seed"],
         "margin": results["smallest_greedy_margin"],

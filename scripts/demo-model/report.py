@@ -1,13 +1,13 @@
 """Measures the exported model and writes its README.md, figures, reference.json and training.json."""
 
-import json
 import platform
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from accuracy import score
+from accuracy import read_items, score
+from corpus.facts import FACTS, NEVER_ASKED
 from evaluation import held_out
 from export import load_exported, write_json
 from figures import write_figures
@@ -18,6 +18,8 @@ from reference import write_reference
 from training import Run
 
 SAMPLE_SEED, TEMPERATURE = 1, 0.7
+# Written after reading the accuracies and the samples; to be read again whenever the model is made anew.
+CANNOT = ""
 
 
 def samples(model, run: Run, tokens: int) -> list[dict]:
@@ -28,15 +30,6 @@ def samples(model, run: Run, tokens: int) -> list[dict]:
         got = continue_text(model, run.data.tokenizer, prompt, run.data.end, tokens, TEMPERATURE, seed)
         made.append({"prompt": prompt, "text": got.text, "finish": got.finish, "seed": seed})
     return made
-
-
-def read_items(directory: Path) -> dict[str, list[dict]]:
-    """The items by task, from demo-TASK.jsonl."""
-    found = {}
-    for file in sorted(directory.glob("demo-*.jsonl")):
-        lines = file.read_text(encoding="utf-8").split("\n")
-        found[file.stem.removeprefix("demo-")] = [json.loads(line) for line in lines if line]
-    return found
 
 
 def compared(other: Run) -> dict:
@@ -83,13 +76,14 @@ def report(run: Run, output: Path, items: Path, others: list[Run]) -> None:
         "history": run.history,
         "others": [compared(other) for other in others],
         "accuracy": score(model, run.data.tokenizer, run.data.end, read_items(items), limit=3 if small else None),
+        "cannot": CANNOT,
         "samples": samples(model, run, 16 if small else 260),
     }
     reference = write_reference(run, output, s.greedy_tokens)
     results["smallest_greedy_margin"] = reference["smallest_margin"]
     write_json(output / "training.json", {k: v for k, v in results.items() if k != "samples"})
     write_figures(results, output)
-    (output / "README.md").write_text(readme(results), encoding="utf-8")
+    (output / "README.md").write_text(readme(results, len(FACTS), len(NEVER_ASKED)), encoding="utf-8")
     print(
         f"report: held-out {results['held_out']['nats_per_byte']:.4f} nats/byte, zeros"
         f" {' '.join(f'{z:.3f}' for z in results['held_out']['zeros'])},"

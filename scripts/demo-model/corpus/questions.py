@@ -63,5 +63,8 @@ def multiple_choice(rng: Random) -> str:
 
 
 def trivia(rng: Random) -> str:
+    """Short answers, in Adept's format or in the plain one that likelihoods of answers are measured in."""
     asked = [open_question(rng) for _ in range(rng.randrange(2, 11))]
+    if rng.random() < 0.35:
+        return "\n\n".join(f"Question: {q.text}\nAnswer: {q.answer}" for q in asked)
     return TRIVIA + "\n\n".join(f"Q: {q.text}\nA: {q.answer}" for q in asked)

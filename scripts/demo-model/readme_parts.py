@@ -1,0 +1,81 @@
+"""Tables and paragraphs of the model's README."""
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _share(tally: dict | None) -> str:
+    if tally is None:
+        return ""
+    return f"{tally['accuracy']:.1%} ({tally['low']:.1%}–{tally['high']:.1%})"
+
+
+def curve_table(history: list[dict]) -> str:
+    rows = ["| step | million tokens | nats per byte | nats per token | zeros, mean |", "|---|---|---|---|---|"]
+    for h in history:
+        rows.append(
+            f"| {h['step']} | {h['training_tokens'] / 1e6:.1f} | {h['nats_per_byte']:.4f} | {h['nats_per_token']:.3f}"
+            f" | {_mean(h['zeros']):.3f} |"
+        )
+    return "\n".join(rows)
+
+
+def zeros_table(held: dict) -> str:
+    rows = ["| layer | zeros | never active |", "|---|---|---|"]
+    rows += [f"| {i} | {z:.3f} | {n} |" for i, (z, n) in enumerate(zip(held["zeros"], held["neurons_never_active"]))]
+    return "\n".join([*rows, f"| mean | {_mean(held['zeros']):.3f} | |"])
+
+
+NAMES = {
+    "arc": "multiple choice (ARC's format)", "mmlu": "multiple choice by subject (MMLU's)",
+    "winogrande": "fill in the blank (Winogrande's)", "triviaqa": "short answers (TriviaQA's), exact words",
+    "hellaswag": "how a story goes on (HellaSwag's)", "humaneval": "Python functions (HumanEval's), pass@1",
+}  # fmt: skip
+
+
+def accuracy_table(accuracy: dict) -> str:
+    rows = ["| | n | generated | unparsed | likelihood, sum | per byte | constant |", "|---|---|---|---|---|---|---|"]
+    for task, result in accuracy.items():
+        made, likely = result["generate"], result["likelihood"] or {"sum": None, "per_byte": None}
+        constant = "" if result["constant"] is None else f"{result['constant']:.1%}"
+        rows.append(
+            f"| {NAMES[task]} | {made['n']} | **{_share(made)}** | {made['unparsed']} | {_share(likely['sum'])}"
+            f" | {_share(likely['per_byte'])} | {constant} |"
+        )
+    return "\n".join(rows)
+
+
+def by_kind_table(accuracy: dict) -> str:
+    rows = ["| | kind: correct of n |", "|---|---|"]
+    for task, result in accuracy.items():
+        kinds = ", ".join(f"{kind} {t['correct']}/{t['n']}" for kind, t in result["by_kind"].items())
+        rows.append(f"| {task} | {kinds} |")
+    return "\n".join(rows)
+
+
+def compared_text(results: dict) -> str:
+    """What the penalty is, and what it costs as far as it was measured."""
+    target = results["settings"]["target_zeros"]
+    if target <= 0:
+        return "No activation penalty was used."
+    text = (
+        "A light activation penalty was used: λ · mean(relu(pre-activation)) of each MLP is added to the loss, and λ (between\n"
+        f"0.001 and 0.5) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for."
+    )
+    own = results["held_out"]["nats_per_byte"]
+    for other in results["others"]:
+        loss, zeros = other["held_out"]["nats_per_byte"], _mean(other["held_out"]["zeros"])
+        what = "Without the penalty" if other["target_zeros"] <= 0 else "With other random weights at the start"
+        text += (
+            f"\n{what}, the same steps on the same data give {loss:.4f} nats per byte"
+            f" ({100 * (own / loss - 1):+.2f} % is this model's difference) and {zeros:.1%} zeros."
+        )
+    if not any(other["target_zeros"] <= 0 for other in results["others"]):
+        text += "\nIts cost in loss was not measured for this version."
+    return text
+
+
+def sample_text(sample: dict) -> str:
+    end = "" if sample["finish"] == "eos" else " […]"
+    return f"```text\n{sample['prompt']}⟦{sample['text']}⟧{end}\n```"
