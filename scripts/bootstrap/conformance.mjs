@@ -8,6 +8,7 @@ import { root } from "./paths.mjs";
 import { query, runAttached, which } from "./run.mjs";
 
 const folder = join(root, "test", "kernel", "conformance");
+const unittests = join(root, "scripts", "run_unittests.py");
 
 /**
  * The Pythons that may be the one that a `jupyter` program runs on, best first: what its first line names (for a
@@ -52,7 +53,7 @@ export async function runConformance({ jupyter, prefix }, args) {
   const report = join(resultDirectory, "conformance.json");
   const env = { ...jupyterEnvironment(prefix), ...(await ensureOfficialSuite(python)) };
   rmSync(report, { force: true });
-  const clients = await runAttached(python, [join(folder, "run.py"), "--json", report, ...args], { env });
+  const clients = await runAttached(python, [unittests, folder, "--json", report, ...args], { env });
   // Adds to the report, and runs also where tests before it have failed.
   const services = await runAttached(process.execPath, [
     join(folder, "services.mjs"),

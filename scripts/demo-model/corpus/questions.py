@@ -2,6 +2,7 @@
 
 from random import Random
 
+from .echo import echo_question
 from .facts import NEVER_ASKED, Question, question
 from .kinds import which_of_these
 from .reading import reading_question
@@ -19,6 +20,7 @@ TRIVIA = (
     "an answer in 1-3 words. Some examples are below.\n"
 )
 LETTERS = "ABCDE"
+ECHO = 0.2  # share of the items that only name an option
 
 
 def any_question(rng: Random, held_out: bool = False) -> Question:
@@ -54,7 +56,7 @@ def _choice_item(rng: Random, asked: Question) -> str:
 
 def multiple_choice(rng: Random) -> str:
     """Items of all kinds, or of one subject with the instruction for subjects."""
-    items = [any_question(rng) for _ in range(rng.randrange(2, 8))]
+    items = [echo_question(rng) if rng.random() < ECHO else any_question(rng) for _ in range(rng.randrange(2, 8))]
     instruction = CHOICE
     if rng.random() < 0.25:
         instruction = SUBJECT

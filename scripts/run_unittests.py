@@ -1,6 +1,7 @@
-"""Runs the conformance tests: `python run.py [--json FILE] [NAME ...]`; a NAME is part of a test's name.
+"""Runs the Python tests of a folder: `python run_unittests.py FOLDER [--json FILE] [NAME ...]`.
 
-The kernel is found through Jupyter's own search path; KERNEL_NAME names another than `persimmon`.
+A NAME is part of a test's name. The conformance tests find the kernel through Jupyter's own search path; KERNEL_NAME
+names another than `persimmon`.
 """
 
 import argparse
@@ -58,10 +59,12 @@ def all_tests(suite):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="run only tests whose name contains one of these")
     parser.add_argument("--json", type=Path, help="write the outcomes to this file")
     options = parser.parse_args()
-    folder = Path(__file__).parent
+    folder = options.folder.resolve()
+    sys.dont_write_bytecode = True
     found = unittest.defaultTestLoader.discover(str(folder), pattern="test_*.py", top_level_dir=str(folder))
     suite = unittest.TestSuite(
         test

@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from corpus import SHARES, documents
 from corpus.facts import ASKED, FACTS, NEVER_ASKED, question

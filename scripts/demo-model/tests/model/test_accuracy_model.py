@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 import sentencepiece  # noqa: E402
 import torch  # noqa: E402
@@ -19,7 +19,7 @@ from generation import continue_text, log_probabilities  # noqa: E402
 from tokenizer_training import end_of_text_id  # noqa: E402
 
 torch.set_num_threads(1)
-DEMO = HERE.parents[2] / "models" / "demo"
+DEMO = HERE.parents[3] / "models" / "demo"
 TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(DEMO / "tokenizer.model"))
 END = end_of_text_id(TOKENIZER)
 PROMPTS = [

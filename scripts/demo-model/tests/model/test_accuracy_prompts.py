@@ -9,12 +9,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1]))
 
 from accuracy.items import LETTERS, check_items, item_id  # noqa: E402
 from accuracy.prompts import prompt  # noqa: E402
 
-DATA = HERE.parents[2].parent / "shared" / "eval-data"
+DATA = HERE.parents[3].parent / "shared" / "eval-data"
 ABSENT = f"skipped: {DATA.parent.name}/{DATA.name} does not lie beside the repository, Adept's prompts are not compared"
 FILES = {
     "arc": ["arc_easy/train.jsonl", "arc_easy/validation.jsonl"],

@@ -13,11 +13,11 @@ sys.path.insert(0, str(HERE))
 
 from accuracy_oracle import ITEMS  # noqa: E402
 
-DEMO = HERE.parents[2] / "models" / "demo"
+DEMO = HERE.parents[3] / "models" / "demo"
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(HERE.parent / "accuracy"), *map(str, arguments)]
+    command = [sys.executable, str(HERE.parents[1] / "accuracy"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 

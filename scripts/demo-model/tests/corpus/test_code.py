@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from random import Random
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from corpus.code import Function, function, function_document, left_out  # noqa: E402
