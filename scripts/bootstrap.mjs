@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { ensureAddon } from "./bootstrap/addon.mjs";
 import { runConformance } from "./bootstrap/conformance.mjs";
+import { makeDemoModel, testDemoModel } from "./bootstrap/demo-model.mjs";
 import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
 import { format } from "./bootstrap/lint.mjs";
 import { withLock } from "./bootstrap/lock.mjs";
@@ -84,6 +85,14 @@ const commands = {
     return worst;
   },
   conformance: async (args) => runConformance(await buildWithJupyter(), args),
+  "demo-model": async (args) => {
+    await build();
+    return makeDemoModel(args);
+  },
+  "test-demo-model": async (args) => {
+    await build();
+    return testDemoModel(args);
+  },
   summary,
   lint: async () => {
     await locked(ensureNodeModules);

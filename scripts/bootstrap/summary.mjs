@@ -93,6 +93,7 @@ const REPORTS = new Map([
   ["npm start", ["start.json"]],
   ["npm run notebooks", ["notebooks.json"]],
   ["npm run conformance", ["conformance.json"]],
+  ["npm run test:demo-model", ["demo-model-corpus.json", "demo-model-model.json"]],
   ["screenshots", ["screenshots.json", "lab.json"]],
 ]);
 

@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 """Makes the demo model: corpus, tokenizer, training, export, evaluation items, report.
 
-    python scripts/demo-model/make.py [--smoke] [--compare DIR] [--out DIR] [--work DIR]
+    npm run demo-model -- [--smoke] [--compare DIR] [--out DIR] [--work DIR]
 
-Needs torch, transformers 5, sentencepiece, tokenizers, safetensors, matplotlib and numpy. A run that was stopped goes on
-where it was when it is started again with the same --work. The number of steps is fixed, so a faster machine makes the
-same model sooner. With --smoke every stage runs in well under a minute on tiny sizes.
+which builds the project, installs requirements.txt where it is missing, and starts this file. A run that was stopped
+goes on where it was when it is started again with the same --work. The number of steps is fixed, so a faster machine makes
+the same model sooner. With --smoke every stage runs in well under a minute on tiny sizes.
 
-What the activation penalty costs is measured by a second run without it, which the report reads:
+What the activation penalty costs, and how much two runs differ by chance, is measured by runs that the report reads:
 
-    python scripts/demo-model/make.py --train-only --target-zeros 0 --work build/demo-model-without-penalty
-    python scripts/demo-model/make.py --compare build/demo-model-without-penalty
+    npm run demo-model -- --train-only --target-zeros 0 --work build/demo-model-without-penalty
+    npm run demo-model -- --train-only --initial-seed 2 --work build/demo-model-again
+    npm run demo-model -- --compare build/demo-model-without-penalty --compare build/demo-model-again
 """
 
 import argparse
 import ctypes
 import importlib.util
 import os
+import re
 import sys
 import tempfile
 import time
@@ -24,8 +26,11 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ["torch", "transformers", "sentencepiece", "tokenizers", "safetensors", "matplotlib", "numpy"]
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 sys.dont_write_bytecode = True
+
+from samples import check_command  # noqa: E402
+
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
@@ -59,11 +64,18 @@ def keep_freed_memory() -> None:
         mallopt(parameter, value)
 
 
+def check_packages() -> None:
+    names = [re.match(r"\w+", line).group() for line in REQUIREMENTS.read_text().splitlines() if line[:1].isalpha()]
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"Python packages are missing: {' '.join(missing)}. Install them: pip install -r {REQUIREMENTS}")
+
+
 def main() -> None:
     options = arguments()
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        sys.exit(f"Python packages are missing: {' '.join(missing)}. Install them: pip install {' '.join(missing)}")
+    check_packages()
+    if not options.train_only:
+        check_command()  # now, not after an hour
     keep_freed_memory()
     import torch
     import transformers

@@ -2,6 +2,7 @@
 
 from corpus.mixture import SHARES
 from readme_parts import accuracy_table, by_kind_table, compared_text, curve_table, sample_text, zeros_table
+from samples import SEED, TEMPERATURE, TOKENS
 
 TEMPLATE = """---
 license: apache-2.0
@@ -42,7 +43,7 @@ Some of it is left out on purpose, by a rule that hashes names (`corpus/split.py
 
 ## Training
 
-`python scripts/demo-model/make.py` makes all of it. Muon for the matrices of the layers, AdamW (0.9, 0.95) for the rest,
+`npm run demo-model` makes all of it. Muon for the matrices of the layers, AdamW (0.9, 0.95) for the rest,
 decay {weight_decay} on matrices, peak learning rate {learning_rate}, warm-up over {warmup:.0%} of the steps and linearly to zero,
 gradients clipped at 1, rows of {context} tokens packed with whole documents, {rows} a step, bfloat16 autocast over float32 weights.
 The letter or number after `Answer:` counts {answer_weight:g} times in the training loss. {steps} steps,
@@ -95,8 +96,12 @@ configuration allows 2048) is outside what it has seen.
 
 ## Samples
 
-20 prompts, temperature {temperature}, no top-k or top-p, one sample a prompt, none left out; sample n (from 0) has seed {sample_seed} + n.
-The prompt comes first, the generated text stands between ⟦ and ⟧.
+{sample_count} prompts, one sample each, none left out, made by
+
+    npx persimmon generate "PROMPT" --temperature {temperature} --max-new-tokens {sample_tokens} --seed SEED
+
+with seed {sample_seed} for the first prompt, {sample_seed} + n for the n-th after it, and `--chat` where the prompt has chat format (then "PROMPT" is
+the question alone). The prompt comes first, the generated text stands between ⟦ and ⟧.
 
 {samples}
 
@@ -153,8 +158,10 @@ def readme(results: dict, facts: int, never_asked: int) -> str:
         "kinds": by_kind_table(results["accuracy"]),
         "cannot": results["cannot"],
         "samples": "\n\n".join(sample_text(sample) for sample in results["samples"]),
-        "temperature": 0.7,
-        "sample_seed": results["samples"][0]["seed"],
+        "sample_count": len(results["samples"]),
+        "temperature": TEMPERATURE,
+        "sample_tokens": TOKENS,
+        "sample_seed": SEED,
         "margin": results["smallest_greedy_margin"],
     }
     return TEMPLATE.format(**values)

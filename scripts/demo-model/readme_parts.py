@@ -77,5 +77,5 @@ def compared_text(results: dict) -> str:
 
 
 def sample_text(sample: dict) -> str:
-    end = "" if sample["finish"] == "eos" else " […]"
+    end = " […]" if sample["finish"] == "length" else ""
     return f"```text\n{sample['prompt']}⟦{sample['text']}⟧{end}\n```"

@@ -11,25 +11,13 @@ from corpus.facts import FACTS, NEVER_ASKED
 from evaluation import held_out
 from export import load_exported, write_json
 from figures import write_figures
-from generation import continue_text
-from prompts import SAMPLED
 from readme import readme
 from reference import write_reference
+from samples import samples
 from training import Run
 
-SAMPLE_SEED, TEMPERATURE = 1, 0.7
 # Written after reading the accuracies and the samples; to be read again whenever the model is made anew.
 CANNOT = ""
-
-
-def samples(model, run: Run, tokens: int) -> list[dict]:
-    """One sample a prompt, none thrown away; sample number n has the seed SAMPLE_SEED + n."""
-    made = []
-    for number, prompt in enumerate(SAMPLED):
-        seed = SAMPLE_SEED + number
-        got = continue_text(model, run.data.tokenizer, prompt, run.data.end, tokens, TEMPERATURE, seed)
-        made.append({"prompt": prompt, "text": got.text, "finish": got.finish, "seed": seed})
-    return made
 
 
 def compared(other: Run) -> dict:
@@ -77,7 +65,7 @@ def report(run: Run, output: Path, items: Path, others: list[Run]) -> None:
         "others": [compared(other) for other in others],
         "accuracy": score(model, run.data.tokenizer, run.data.end, read_items(items), limit=3 if small else None),
         "cannot": CANNOT,
-        "samples": samples(model, run, 16 if small else 260),
+        "samples": samples(output, 3, 16) if small else samples(output),
     }
     reference = write_reference(run, output, s.greedy_tokens)
     results["smallest_greedy_margin"] = reference["smallest_margin"]

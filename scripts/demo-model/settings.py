@@ -15,7 +15,7 @@ class Settings:
     intermediate: int = 1024
     context: int = 384  # tokens in a packed training row
     rows: int = 12  # rows in a step
-    steps: int = 5_000
+    steps: int = 2_800
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     warmup: float = 0.02  # share of the steps
@@ -23,7 +23,7 @@ class Settings:
     target_zeros: float = 0.92  # share of zeros after squared ReLU that the penalty steers to; 0 turns it off
     log_every: float = 20.0  # seconds
     save_every: float = 120.0  # seconds
-    evaluate_every: int = 500  # steps
+    evaluate_every: int = 400  # steps
     greedy_tokens: int = 40
 
     @property
@@ -34,6 +34,6 @@ class Settings:
 def smoke() -> Settings:
     """Every stage in well under a minute; the model is useless."""
     return replace(
-        Settings(), held_out_documents=20, tokenizer_documents=600, vocabulary=700, hidden=64, layers=2,
+        Settings(), held_out_documents=24, tokenizer_documents=600, vocabulary=700, hidden=64, layers=2,
         intermediate=128, context=128, rows=4, steps=12, log_every=1.0, save_every=2.0, evaluate_every=6, greedy_tokens=8,
     )  # fmt: skip

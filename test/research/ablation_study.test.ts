@@ -4,8 +4,10 @@ import { failureOf } from "../support/codes.js";
 import { expectFigure } from "./figures.js";
 
 let model: LanguageModel;
+let layers: number[];
 beforeAll(async () => {
   model = await loadModel();
+  layers = Array.from({ length: model.config.numHiddenLayers }, (_, layer) => layer);
 });
 // Of the kind that the demo model was trained on.
 const text =
@@ -20,7 +22,7 @@ describe("ablationStudy", () => {
   it.each(["zero", "mean"] as const)("%s: each part equals an edit by hand", async (kind) => {
     const study = await ablationStudy(model, text, { kind, layers: "all", heads: [1] });
     expect(study.parts.map(({ name }) => name)).toEqual([
-      ...[0, 1, 2, 3].flatMap((layer) => [`attention ${layer}`, `MLP ${layer}`]),
+      ...layers.flatMap((layer) => [`attention ${layer}`, `MLP ${layer}`]),
       ...[0, 1, 2, 3].map((head) => `head 1.${head}`),
     ]);
     expect(study.baseline).toBeCloseTo(await loss(), 5);
@@ -50,20 +52,20 @@ describe("ablationStudy", () => {
   it("by default: attention and MLP of all layers, each of which is of use", async () => {
     const study = await ablationStudy(model, text);
     expect(study.kind).toBe("mean");
-    expect(study.parts).toHaveLength(8);
+    expect(study.parts).toHaveLength(2 * layers.length);
     expect(study.change.every((change) => change > 0)).toBe(true);
     expectFigure(study.figure(), "Loss without each part");
-    expect(study.table().shape).toEqual([8, 4]);
+    expect(study.table().shape).toEqual([2 * layers.length, 4]);
     expect(() => study.headFigure()).toThrow(/no head was ablated/);
     const heads = await ablationStudy(model, text, { heads: "all" });
-    expect(heads.parts).toHaveLength(16);
+    expect(heads.parts).toHaveLength(layers.length * model.config.numAttentionHeads);
     expectFigure(heads.figure(), "Loss without each part");
     expect(heads.figure().data[0].type).toBe("heatmap");
   });
 
   it.each([
     [{ kind: "median" }, /^ABLATION_OPTIONS_INVALID: .*"zero" or "mean"/],
-    [{ layers: [4] }, /^ABLATION_OPTIONS_INVALID: .*0 to 3, got 4/],
+    [{ layers: [6] }, /^ABLATION_OPTIONS_INVALID: .*0 to 5, got 6/],
     [{ heads: 3 }, /^ABLATION_OPTIONS_INVALID: .*"all" or a list/],
     [{ layers: [] }, /^ABLATION_OPTIONS_INVALID: .*nothing to ablate/],
     [{ sites: ["layers.0.mlp.akt"] }, /^SITE_UNKNOWN/],

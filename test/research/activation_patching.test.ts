@@ -38,7 +38,7 @@ describe("activationPatching", () => {
     const first = ids.findIndex((id, at) => id !== model.encodePrompt(pair.clean)[at]);
     expect(sweep.positions).toEqual(ids.map((_, at) => at).slice(first));
     expect(sweep.tokens[0]).toBe("Ben");
-    expect(sweep.effect.shape).toEqual([4, ids.length - first]);
+    expect(sweep.effect.shape).toEqual([model.config.numHiddenLayers, ids.length - first]);
     expect([sweep.clean, sweep.corrupted]).toEqual([
       await difference(pair.clean),
       await difference(pair.corrupted),
@@ -59,7 +59,7 @@ describe("activationPatching", () => {
 
   it("the last value of the last layer brings back the clean answer, to the bit; other positions of it nothing", async () => {
     const { effect, logitDifference, clean } = await activationPatching(model, pair);
-    const last = effect.data.subarray(3 * effect.shape[1]);
+    const last = effect.data.subarray((model.config.numHiddenLayers - 1) * effect.shape[1]);
     expect(last.at(-1)).toBe(1);
     expect(logitDifference.data.at(-1)).toBe(Math.fround(clean));
     expect(last.slice(0, -1).every((value) => value === 0)).toBe(true);
@@ -127,7 +127,7 @@ describe("activationPatching", () => {
 describe("heads and neurons", () => {
   it("headPatching equals a patch by hand, and finds the head that copies the name", async () => {
     const sweep = await headPatching(model, pair);
-    expect(sweep.effect.shape).toEqual([4, 4]);
+    expect(sweep.effect.shape).toEqual([6, 4]);
     const { cache } = await model.runWithCache(pair.clean, { names: ["layers.*.attn.z"] });
     for (const [layer, head] of [
       [0, 1],

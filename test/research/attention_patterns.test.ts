@@ -15,7 +15,7 @@ describe("attentionPatterns", () => {
     const patterns = await attentionPatterns(model, prompt);
     const some = await attentionPatterns(model, prompt, { layers: [3, 1], heads: [2] });
     const [layers, heads, count] = patterns.shape;
-    expect(patterns.shape).toEqual([4, 4, count, count]);
+    expect(patterns.shape).toEqual([6, 4, count, count]);
     expect(some.shape).toEqual([2, 1, count, count]);
     expect(patterns.tokens).toHaveLength(count);
     for (let layer = 0; layer < layers; layer++) {
@@ -52,7 +52,7 @@ describe("attentionPatterns", () => {
     expect(Math.max(...patterns.habits().map((habits) => habits["to the token before"]))).toBeGreaterThan(
       0.4,
     );
-    expect(patterns.table().shape).toEqual([16, 6]);
+    expect(patterns.table().shape).toEqual([24, 6]);
   });
 
   it("a figure has a panel for each head, with token labels on the outer sides", async () => {
@@ -78,7 +78,7 @@ describe("attentionPatterns", () => {
   });
 
   it.each([
-    [{ layers: [4] }, /^INDEX_OUT_OF_RANGE: .*layers .*0 to 3/],
+    [{ layers: [6] }, /^INDEX_OUT_OF_RANGE: .*layers .*0 to 5/],
     [{ heads: [] }, /^INDEX_OUT_OF_RANGE: .*heads/],
     [{ maxBytes: 1000 }, /^CACHE_OVER_BUDGET: .*maxBytes/],
   ])("refuses %j", async (options, message) => {

@@ -17,7 +17,7 @@ describe("FiringCounts", () => {
     await model.logits(prompt);
     await model.logits(prompt);
     const counts = await counter.read();
-    expect(counts.shape).toEqual([4, 1024]);
+    expect(counts.shape).toEqual([6, 1024]);
     expect(counts.tokens).toBe(2 * tokens);
     const { cache } = await model.runWithCache(prompt, { names: ["layers.*.mlp.act"] });
     for (const site of counts.sites) {
@@ -30,7 +30,7 @@ describe("FiringCounts", () => {
     const [first] = counts.figure().data as { y: number[] }[];
     expect([...first.y].sort((a, b) => b - a)).toEqual(first.y);
     const table = counts.table();
-    expect(table.shape).toEqual([4, 5]);
+    expect(table.shape).toEqual([6, 5]);
     const never = counts.rates("layers.0.mlp.act").filter((rate) => rate === 0).length;
     expect((table.values as unknown[][])[0].at(-1)).toBe(never);
     expect(codeOf(() => counts.rates("layers.0.out"))).toBe("SITE_NOT_COUNTED");
@@ -51,13 +51,13 @@ describe("ActivationCache.stack", () => {
       keep: [1, 4, 6],
     });
     const stack = cache.stack("layers.*.out");
-    expect(stack.shape).toEqual([4, 3, 256]);
-    expect(stack.sites).toEqual([0, 1, 2, 3].map((layer) => `layers.${layer}.out`));
+    expect(stack.shape).toEqual([6, 3, 256]);
+    expect(stack.sites).toEqual([0, 1, 2, 3, 4, 5].map((layer) => `layers.${layer}.out`));
     expect(stack.positions).toEqual([1, 4, 6]);
     for (const [index, site] of stack.sites.entries()) {
       expectSameBits(stack.data.slice(index * 768, (index + 1) * 768), cache.get(site).data);
     }
-    expect(cache.stack("layers.*.attn.q").shape).toEqual([4, 3, 4, 64]);
+    expect(cache.stack("layers.*.attn.q").shape).toEqual([6, 3, 4, 64]);
     expect(cache.stack("layers.2.out").shape).toEqual([1, 3, 256]);
     expect(codeOf(() => cache.stack("layers.*.mid"))).toBe("SITE_NOT_CACHED");
     // A star is one part of a name: nothing else has two shapes.

@@ -49,10 +49,10 @@ describe("logitAttribution", () => {
   it("an MLP's part is what its output is worth under the frozen scale", async () => {
     const result = await logitAttribution(model, prompt, { answer: "big", wrong: "small" });
     const { cache } = await model.runWithCache(prompt, {
-      names: ["layers.2.mlp.out", "layers.3.out"],
+      names: ["layers.2.mlp.out", "layers.5.out"],
       keep: "last",
     });
-    const x = cache.get("layers.3.out").data;
+    const x = cache.get("layers.5.out").data;
     const part = cache.get("layers.2.mlp.out").data;
     const mean = x.reduce((a, b) => a + b) / x.length;
     const scale = Math.sqrt(x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length + 1e-5);
@@ -81,7 +81,7 @@ describe("logitAttribution", () => {
     expect(model.device.memory().bytesInUse).toBeLessThanOrEqual(before);
     expectFigure(result.figure(), "logit(big) − logit(small)");
     expectFigure(result.headFigure(), "each head");
-    expect(result.table({ heads: true }).shape).toEqual([1 + 4 * 6 + 2, 4]);
+    expect(result.table({ heads: true }).shape).toEqual([1 + 6 * 6 + 2, 4]);
   });
 
   it("refuses answers that are no token, and modules that it cannot take apart", async () => {
@@ -89,7 +89,7 @@ describe("logitAttribution", () => {
     expect(await failure({ answer: "unbelievably strange" })).toMatch(
       /^ANSWER_INVALID: answer must be one token/,
     );
-    expect(await failure({ answer: 2557 })).toMatch(/^ANSWER_INVALID: answer must be an id from 0 to 2556/);
+    expect(await failure({ answer: 4096 })).toMatch(/^ANSWER_INVALID: answer must be an id from 0 to 4095/);
     expect(await failure({})).toMatch(/^ANSWER_INVALID/);
     expect(await failure({ answer: 1, position: 50 })).toMatch(/^CACHE_OPTIONS_INVALID/);
     class Double extends nn.Module {

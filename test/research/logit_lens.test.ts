@@ -42,7 +42,7 @@ it("a layer's predictions are what a model that ends there would say, whatever t
   const all = await logitLens(model, prompt);
   const some = await logitLens(model, prompt, { positions: [5, 2], topK: 2 });
   // The layers above write nothing: their part of the residual stream is set to zero.
-  const above = [2, 3].flatMap((n) => [
+  const above = [2, 3, 4, 5].flatMap((n) => [
     model.edit(`layers.${n}.attn.out`, edits.zero()),
     model.edit(`layers.${n}.mlp.out`, edits.zero()),
   ]);
@@ -68,15 +68,15 @@ it("frees what it took and shows itself", async () => {
   expect(model.device.memory().bytesInUse).toBeLessThanOrEqual(before);
   expectFigure(lens.figure(), "Logit lens");
   expectFigure(lens.figure({ values: "prediction" }), "Logit lens");
-  expect(lens.table().shape).toEqual([5, 8]);
+  expect(lens.table().shape).toEqual([7, 8]);
   const shown = (lens as unknown as Record<symbol, () => Record<string, string>>)[
     Symbol.for("Jupyter.display")
   ]();
-  expect(shown["text/plain"]).toMatch(/layers\.3\.out: \S+ \(\d/);
+  expect(shown["text/plain"]).toMatch(/layers\.5\.out: \S+ \(\d/);
 });
 
 it.each([
-  [{ topK: 0 }, /LENS_OPTIONS_INVALID: logitLens: topK must be a whole number from 1 to 2557, got 0/],
+  [{ topK: 0 }, /LENS_OPTIONS_INVALID: logitLens: topK must be a whole number from 1 to 4096, got 0/],
   [{ positions: [99] }, /CACHE_OPTIONS_INVALID: .*position 99/],
   [{ positions: [] }, /LENS_OPTIONS_INVALID: .*at least one/],
 ])("refuses %j", async (options, message) => {

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from corpus.blank_frames import FAMILIES
 from corpus.blanks import (
+    BLANK,
     GRID,
     HELD_OUT_SHARE,
     PARTS,
