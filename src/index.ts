@@ -3,6 +3,7 @@ export * from "./display/index.js";
 export { PersimmonError } from "./errors.js";
 export { type ChatTurn, chatPrompt, chatStop } from "./generation/chat.js";
 export type { GenerateOptions } from "./generation/options.js";
+export type { PromptLookupOptions } from "./generation/prompt_lookup.js";
 export type { Finish, Generation, Token, TokenStream } from "./generation/token_stream.js";
 export { LanguageModel, type Logits, type Prompt } from "./language_model.js";
 export { type LoadOptions, loadModel } from "./load_model.js";

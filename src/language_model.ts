@@ -294,6 +294,12 @@ export class LanguageModel extends Persimmon {
     emit: Parameters<typeof generateBatch>[5],
   ): Promise<Generation[]> {
     const sampling = checkOptions(options);
+    if (sampling.promptLookup && this.runtime.interventions.observes("decode")) {
+      throw new PersimmonError(
+        "LOOKUP_OBSERVED",
+        "promptLookup runs the model on guesses, and a hook, a watch or a counter that is in force would see those that turn out wrong: dispose of it first, or generate without promptLookup",
+      );
+    }
     const before = options.kv?.length ?? 0;
     const ids = prompts.map((prompt) => this.encodePrompt(prompt, options.bos, before));
     const signal = interruptSignal(options.signal, cancelled);

@@ -18,6 +18,7 @@ export interface SamplingOptions {
   topP?: number;
   seed?: number;
   stop?: string[];
+  promptLookup?: boolean;
 }
 
 /** A number on the command line. Whether it makes sense is for the library to say, which names the option too. */
@@ -58,7 +59,8 @@ export function addSamplingOptions(command: Command): Command {
     .option("--top-k <k>", "draw among the k most likely tokens", parseNumber)
     .option("--top-p <p>", "draw among the tokens up to this probability", parseNumber)
     .option("--seed <n>", "makes draws repeatable", parseNumber)
-    .option("--stop <text>", "end before this text (may be given several times)", collect);
+    .option("--stop <text>", "end before this text (may be given several times)", collect)
+    .option("--prompt-lookup", "guess tokens from earlier text: the same result, sooner where text repeats");
 }
 
 /** The part of the options that `loadModel` takes. */
@@ -68,7 +70,7 @@ export function loadOptions({ device, dtype, threads, maxLength }: ModelOptions)
 
 /** The part of the options that `generate` takes, without those that were not given. */
 export function generateOptions(options: SamplingOptions): GenerateOptions {
-  const { maxNewTokens, temperature, topK, topP, seed, stop } = options;
-  const given = Object.entries({ maxNewTokens, temperature, topK, topP, seed, stop });
+  const { maxNewTokens, temperature, topK, topP, seed, stop, promptLookup } = options;
+  const given = Object.entries({ maxNewTokens, temperature, topK, topP, seed, stop, promptLookup });
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }

@@ -4,6 +4,7 @@ import * as ops from "../tensor/ops/index.js";
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Sampling } from "./options.js";
+import { PromptLookup } from "./prompt_lookup.js";
 import { SeededRandom } from "./random.js";
 import { type TextDecoderStream, TextWriter } from "./text_writer.js";
 import type { Generation, Token } from "./token_stream.js";
@@ -23,8 +24,19 @@ interface Running {
   sequence: KvSequence;
   /** Tokens that the model has not seen yet. */
   next: readonly number[];
+  /** Tokens that may follow `next`: the pass checks them. */
+  guess: readonly number[];
   writer: TextWriter;
   random: SeededRandom;
+  lookup: PromptLookup | undefined;
+  /** Of the guesses so far. */
+  counts: { guessed: number; right: number };
+}
+
+/** What a pass has chosen for one row: a token after `next`, and one after each token of the guess. */
+interface Chosen {
+  ids: Int32Array;
+  logprobs: Float32Array | undefined;
 }
 
 /** Tokens of a prompt that one forward pass takes: bounds the memory and the time to react to an interrupt. */
@@ -83,37 +95,63 @@ export async function generateBatch(
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
     const next =
       writer.finish === undefined ? await prefill(at.runtime, sequences[index], prompt, rest, signal) : [];
-    running.push({ sequence: sequences[index], next, writer, random });
+    const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
+    const counts = { guessed: 0, right: 0 };
+    running.push({ sequence: sequences[index], next, guess: [], writer, random, lookup, counts });
   }
   let active = running;
   for (let number = 0; ; number++) {
     if (signal.aborted) for (const row of active) row.writer.end("interrupted");
     active = active.filter((row) => row.writer.finish === undefined);
     if (active.length === 0) break;
-    const { ids, logprobs } = await step(at.runtime, active, sampling, number);
-    for (const [index, row] of active.entries()) {
-      row.next = [ids[index]];
-      row.writer.push(ids[index], logprobs?.[index]);
-    }
+    // The token after the guess is of use too, so a guess needs room for one more.
+    for (const row of active) row.guess = (number > 0 && row.lookup?.guess(row.writer.room - 1)) || [];
+    const chosen = await step(at.runtime, active, sampling, number);
+    for (const [index, row] of active.entries()) take(row, chosen[index]);
   }
-  return running.map((row) => row.writer.result());
+  return running.map((row) => ({ ...row.writer.result(), ...(row.lookup && { lookup: row.counts }) }));
 }
 
-/** One forward pass, number 0 with the prompts, and one chosen token for each row. */
+/**
+ * Takes the chosen tokens up to the first that was not guessed. Each was drawn from the true distribution with the number
+ * that a pass of its own would have used, so the text is what it would be without guesses.
+ */
+function take(row: Running, { ids, logprobs }: Chosen): void {
+  let taken = 0;
+  for (const [index, id] of ids.entries()) {
+    row.random.next();
+    row.writer.push(id, logprobs?.[index]);
+    row.lookup?.push(id);
+    taken++;
+    if (row.writer.finish !== undefined || id !== row.guess[index]) break;
+  }
+  row.sequence.truncate(row.sequence.length - (ids.length - taken));
+  row.counts.guessed += row.guess.length;
+  row.counts.right += taken - 1;
+  row.next = [ids[taken - 1]];
+}
+
+/** One forward pass, number 0 with the prompts, and the chosen tokens of each row. */
 async function step(
   runtime: Runtime,
   rows: readonly Running[],
   sampling: Sampling,
   number: number,
-): Promise<{ ids: Int32Array; logprobs: Float32Array | undefined }> {
+): Promise<Chosen[]> {
+  const logitRows = rows.some(({ guess }) => guess.length > 0) ? "all" : "last";
   using logits = await runtime.forward(
-    rows.map((row) => ({ sequence: row.sequence, ids: row.next, logits: "last" as const })),
+    rows.map(({ sequence, next, guess }) => ({ sequence, ids: [...next, ...guess], logits: logitRows })),
     { step: number, capture: sampling.capture, breakEverywhere: sampling.breakEverywhere },
   );
   using chosen = choose(logits, rows, sampling);
   using logprob = sampling.logprobs ? ops.gatherLogProbability(logits, chosen) : undefined;
   const [ids, logprobs] = await Promise.all([chosen.integers(), logprob?.data()]);
-  return { ids, logprobs };
+  let at = 0;
+  return rows.map(({ guess }) => {
+    const [from, to] = [at, at + 1 + guess.length];
+    at = to;
+    return { ids: ids.subarray(from, to), logprobs: logprobs?.subarray(from, to) };
+  });
 }
 
 function choose(logits: Tensor, rows: readonly Running[], sampling: Sampling): Tensor {
@@ -121,6 +159,6 @@ function choose(logits: Tensor, rows: readonly Running[], sampling: Sampling): T
   return ops.sample(
     logits,
     sampling,
-    Float64Array.from(rows, (row) => row.random.next()),
+    Float64Array.from(rows.flatMap(({ random, guess }) => random.ahead(1 + guess.length))),
   );
 }

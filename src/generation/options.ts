@@ -1,5 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
+import type { PromptLookupOptions } from "./prompt_lookup.js";
 
 /** How tokens are chosen and when to stop. */
 export interface GenerateOptions {
@@ -32,6 +33,12 @@ export interface GenerateOptions {
   capture?: boolean;
   /** For debugging: cuts the plan at every site; false. The results are the same. */
   breakEverywhere?: boolean;
+  /**
+   * Guesses the next tokens from earlier places of the text and lets one pass check several; false, and `true` stands for
+   * `{ tokens: 8, ngram: 3 }`. The result is the same to the bit, with a temperature too, and comes sooner where the text
+   * repeats itself. Hooks, watches and counters would see guesses that turn out wrong: with any in force it is refused.
+   */
+  promptLookup?: boolean | PromptLookupOptions;
 }
 
 /** The options with their defaults, checked. */
@@ -46,6 +53,7 @@ export interface Sampling {
   stopAtEos: boolean;
   capture: boolean;
   breakEverywhere: boolean;
+  promptLookup: Required<PromptLookupOptions> | undefined;
 }
 
 /** Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. */
@@ -85,6 +93,7 @@ export function checkOptions(options: GenerateOptions): Sampling {
     stopAtEos: options.stopAtEos ?? true,
     capture: options.capture ?? true,
     breakEverywhere: options.breakEverywhere ?? false,
+    promptLookup: checkLookup(options.promptLookup ?? false),
   };
   whole("maxNewTokens", sampling.maxNewTokens, 0, 2 ** 31);
   whole("topK", sampling.topK, 0, 2 ** 31 - 1);
@@ -108,7 +117,24 @@ const known = new Set<string>([
   "stopAtEos",
   "capture",
   "breakEverywhere",
+  "promptLookup",
 ] satisfies (keyof GenerateOptions)[]);
+
+function checkLookup(given: boolean | PromptLookupOptions): Required<PromptLookupOptions> | undefined {
+  if (given === false) return undefined;
+  const options: PromptLookupOptions = given === true ? {} : given;
+  const unknown = Object.keys(Object(options)).find((name) => name !== "tokens" && name !== "ngram");
+  if (typeof options !== "object" || options === null || unknown !== undefined) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      `promptLookup must be true, false or an object such as { tokens: 8, ngram: 3 }, got ${unknown === undefined ? String(given) : `one with "${unknown}"`}`,
+    );
+  }
+  const { tokens = 8, ngram = 3 } = options;
+  whole("promptLookup.tokens", tokens, 1, 64);
+  whole("promptLookup.ngram", ngram, 2, 32);
+  return { tokens, ngram };
+}
 
 function whole(name: string, value: unknown, least: number, most: number): void {
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {

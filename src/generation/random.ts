@@ -19,6 +19,14 @@ export class SeededRandom {
     return (high * 2 ** 26 + low) / 2 ** 53;
   }
 
+  /** The numbers that `next` will return, without taking them. */
+  ahead(count: number): number[] {
+    const before = this.state.slice();
+    const numbers = Array.from({ length: count }, () => this.next());
+    this.state.set(before);
+    return numbers;
+  }
+
   private nextWord(): number {
     const s = this.state;
     const sum = (s[0] + s[1] + s[3]) >>> 0;

@@ -41,6 +41,11 @@ export class TextWriter {
     if (limit <= 0) this.finish = "length";
   }
 
+  /** Tokens that may still come. */
+  get room(): number {
+    return Math.max(0, this.limit - this.ids.length);
+  }
+
   push(id: number, logprob: number | undefined): void {
     this.ids.push(id);
     const isEos = this.endIds.includes(id);

@@ -16,6 +16,8 @@ export interface Generation {
   /** The generated ids, an EOS at the end included. */
   ids: number[];
   finish: Finish;
+  /** With `promptLookup`: how many tokens were guessed, and how many of the guesses were right. */
+  lookup?: { guessed: number; right: number };
 }
 
 /**

@@ -109,6 +109,11 @@ export class Interventions {
     return table;
   }
 
+  /** Whether anyone looks at the values of a phase: a hook, a watch or a counter. */
+  observes(phase: Phase): boolean {
+    return this.#of(phase).some(([, { kind }]) => kind !== "edit");
+  }
+
   /** Whether one is still in force. */
   has(id: number): boolean {
     return this.#all.has(id);

@@ -10,6 +10,7 @@ describe("options of a generation", () => {
         "capture": true,
         "logprobs": false,
         "maxNewTokens": 256,
+        "promptLookup": undefined,
         "seed": 1,
         "stop": [],
         "stopAtEos": true,
@@ -57,7 +58,7 @@ describe("options of a generation", () => {
 
   it("an unknown one is refused with the list of those there are", () => {
     expect(() => checkOptions({ max_new_tokens: 5 } as never)).toThrowErrorMatchingInlineSnapshot(
-      `[PersimmonError: generate has no option "max_new_tokens"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, bos, kv, stopAtEos, capture, breakEverywhere]`,
+      `[PersimmonError: generate has no option "max_new_tokens"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, bos, kv, stopAtEos, capture, breakEverywhere, promptLookup]`,
     );
   });
 

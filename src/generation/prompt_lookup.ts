@@ -1,0 +1,54 @@
+/** How far `generate` guesses ahead. */
+export interface PromptLookupOptions {
+  /** Most tokens that are guessed at once; 8. */
+  tokens?: number;
+  /** Longest run of last tokens that is looked for, from 2; 3. */
+  ngram?: number;
+}
+
+/** Shorter runs than two tokens are found nearly everywhere, and what follows them is rarely what comes next. */
+const shortest = 2;
+
+/**
+ * Guesses the next tokens from the text itself: what followed the last tokens when they stood there before ("prompt
+ * lookup decoding", Saxena 2023). Summaries, code and answers about a text repeat much of what they were given.
+ */
+export class PromptLookup {
+  readonly #ids: number[];
+  readonly #tokens: number;
+  readonly #ngram: number;
+
+  /** @param ids the text so far */
+  constructor(ids: readonly number[], { tokens, ngram }: Required<PromptLookupOptions>) {
+    this.#ids = [...ids];
+    this.#tokens = tokens;
+    this.#ngram = ngram;
+  }
+
+  push(id: number): void {
+    this.#ids.push(id);
+  }
+
+  /**
+   * What followed the latest earlier place that has the longest run of the last tokens; empty where there is none.
+   * @param most tokens that are of use
+   */
+  guess(most: number): readonly number[] {
+    const ids = this.#ids;
+    const wanted = Math.min(this.#tokens, most);
+    if (wanted <= 0) return [];
+    for (let run = this.#ngram; run >= shortest; run--) {
+      for (let end = ids.length - 1; end >= run; end--) {
+        if (this.#runsAgree(end, run)) return ids.slice(end, end + wanted);
+      }
+    }
+    return [];
+  }
+
+  /** Whether the `run` tokens before `end` are the last tokens of the text. */
+  #runsAgree(end: number, run: number): boolean {
+    const ids = this.#ids;
+    for (let back = 1; back <= run; back++) if (ids[end - back] !== ids[ids.length - back]) return false;
+    return true;
+  }
+}
