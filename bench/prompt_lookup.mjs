@@ -8,6 +8,7 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { PromptLookup } from "../dist/src/generation/prompt_lookup.js";
+import { SeededRandom } from "../dist/src/generation/random.js";
 import { randomModel } from "../dist/src/index.js";
 
 const { values: options } = parseArgs({
@@ -30,14 +31,13 @@ const truth = [
 
 /** Stands in for the search in the text: the right tokens, each spoilt with a probability. */
 function guesses(spoilt, seed) {
-  let state = seed;
-  const draw = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const random = new SeededRandom(seed);
   return function guess(most) {
     this.seen ??= prompt.length;
     const from = this.seen;
     return truth
       .slice(from, from + Math.min(8, most))
-      .map((id) => (draw() < spoilt ? (id + 1) % slice.vocab : id));
+      .map((id) => (random.next() < spoilt ? (id + 1) % slice.vocab : id));
   };
 }
 const { guess: search, push } = PromptLookup.prototype;
