@@ -8,16 +8,14 @@ import numpy
 import sentencepiece
 
 from corpus import documents
+from encoding import digest, encoded_documents
 from settings import Settings
 from tokenizer_training import end_of_text_id, train_tokenizer
-
-DOCUMENTS_AT_ONCE = 2000
 
 
 @dataclass
 class Data:
     rows: numpy.ndarray  # uint16 [rows, context + 1]: every row starts with |ENDOFTEXT| and a whole document
-    weights: numpy.ndarray  # bool [rows, context]: the predicted token is an answer's letter or number
     held_out: list[list[int]]  # one id list per document, |ENDOFTEXT| at both ends
     held_out_texts: list[tuple[str, str]]  # (kind, text)
     end: int  # id of |ENDOFTEXT|
@@ -36,7 +34,7 @@ def prepare(settings: Settings, work: Path) -> Data:
     end = end_of_text_id(tokenizer)
     file = work / f"rows-{settings.rows * settings.steps}.npz"
     if not file.exists():
-        rows, used, size, tokens, seen = _pack(settings, tokenizer, end)
+        rows, used, size, tokens, seen = _pack(settings, work, end)
         held_out = _held_out(settings, seen)
         numpy.savez(file, rows=rows, counts=[used, size, tokens], held_out=numpy.array(held_out, dtype=object))
     stored = numpy.load(file, allow_pickle=True)  # written by us, above
@@ -44,25 +42,24 @@ def prepare(settings: Settings, work: Path) -> Data:
     held_out = [(str(kind), str(text)) for kind, text in stored["held_out"]]
     encoded = [[end, *tokenizer.encode(text), end] for _, text in held_out]
     used, size, tokens = (int(n) for n in stored["counts"])
-    return Data(rows, _answers(rows, tokenizer), encoded, held_out, end, tokenizer, used, size, tokens)
+    return Data(rows, encoded, held_out, end, tokenizer, used, size, tokens)
 
 
-def _pack(settings: Settings, tokenizer, end: int) -> tuple[numpy.ndarray, int, int, int, set[int]]:
+def _pack(settings: Settings, work: Path, end: int) -> tuple[numpy.ndarray, int, int, int, set[int]]:
     """Fills rows one after the other; a document that the end of a row cuts starts anew in the next row."""
     needed, length = settings.rows * settings.steps, settings.context + 1
     rows = numpy.empty((needed, length), dtype=numpy.uint16)
     filled, row, seen = 0, [], set()
     used = size = tokens = 0
-    stream = documents(settings.seed, 10**9)
-    while filled < needed:
-        texts = [text for _, text in islice(stream, DOCUMENTS_AT_ONCE)]
-        for text, ids in zip(texts, tokenizer.encode(texts)):
-            document = [end, *ids]
-            used, size, tokens = used + 1, size + len(text.encode()), tokens + len(document)
-            seen.add(hash(text))
+    with encoded_documents(str(work / "tokenizer.model"), settings.seed) as stream:
+        while filled < needed:
+            text = next(stream)
+            document = [end, *text.ids.tolist()]
+            used, size, tokens = used + 1, size + text.size, tokens + len(document)
+            seen.add(text.digest)
             cut = 0 < len(row) and len(row) + len(document) > length
             row += document
-            if len(row) >= length and filled < needed:
+            if len(row) >= length:
                 rows[filled] = row[:length]
                 filled, row = filled + 1, document[:length] if cut else []
     return rows, used, size, tokens, seen
@@ -70,25 +67,25 @@ def _pack(settings: Settings, tokenizer, end: int) -> tuple[numpy.ndarray, int, 
 
 def _held_out(settings: Settings, seen: set[int]) -> list[tuple[str, str]]:
     """Documents of another seed; one that the training set has too is left out."""
-    candidates = (d for d in documents(settings.seed + 1000, 10**9) if hash(d[1]) not in seen)
+    candidates = (d for d in documents(settings.seed + 1000, 10**9) if digest(d[1]) not in seen)
     return list(islice(candidates, settings.held_out_documents))
 
 
-def _answers(rows: numpy.ndarray, tokenizer) -> numpy.ndarray:
+def answers(rows: numpy.ndarray, tokenizer: sentencepiece.SentencePieceProcessor) -> numpy.ndarray:
     """Where a row predicts the letter or number that follows "Answer:" (after a space or a newline)."""
     ids = tokenizer.encode("\nAnswer: A")
     colon, newline = ids[-2], tokenizer.piece_to_id("<0x0A>")
     word = ids[-3]
     after = (rows[:, :-2] == word) & (rows[:, 1:-1] == colon)  # at i: "Answer" ":" and then the token i + 2
-    weights = numpy.zeros((len(rows), rows.shape[1] - 1), dtype=bool)
-    weights[:, 1:] = after & (rows[:, 2:] != newline)
+    found = numpy.zeros((len(rows), rows.shape[1] - 1), dtype=bool)
+    found[:, 1:] = after & (rows[:, 2:] != newline)
     on_next_line = after[:, :-1] & (rows[:, 2:-1] == newline)
-    weights[:, 2:] |= on_next_line
-    return weights
+    found[:, 2:] |= on_next_line
+    return found
 
 
 def batch(data: Data, settings: Settings, step: int) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Rows [rows, context + 1] of step `step` and the weights [rows, context] of what they predict."""
-    part = slice(step * settings.rows, (step + 1) * settings.rows)
-    weights = 1 + (settings.answer_weight - 1) * data.weights[part]
-    return data.rows[part].astype(numpy.int64), weights.astype(numpy.float32)
+    rows = data.rows[step * settings.rows : (step + 1) * settings.rows]
+    weights = 1 + (settings.answer_weight - 1) * answers(rows, data.tokenizer)
+    return rows.astype(numpy.int64), weights.astype(numpy.float32)

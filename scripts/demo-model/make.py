@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Makes the demo model.")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, a few steps, into a temporary directory")
     parser.add_argument("--steps", type=int, help="training steps; shapes the learning-rate schedule")
+    parser.add_argument("--rows", type=int, help="rows of a step; a GPU wants some 64")
     parser.add_argument("--initial-seed", type=int, help="of the random weights that training starts from (default: 1)")
     parser.add_argument("--target-zeros", type=float, help="share of zeros that the penalty steers to; 0: no penalty")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
@@ -87,7 +88,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     settings = smoke() if options.smoke else Settings()
-    names = ["steps", "initial_seed", "target_zeros"]
+    names = ["steps", "rows", "initial_seed", "target_zeros"]
     settings = replace(settings, **{n: getattr(options, n) for n in names if getattr(options, n) is not None})
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary) if options.smoke else None

@@ -50,7 +50,7 @@ The letter or number after `Answer:` counts {answer_weight:g} times in the train
 {training_tokens:.1f} million tokens, {minutes:.0f} minutes of training on {where}.
 
 {penalty}
-
+{about_the_run}
 ![Loss on held-out text](curve.svg)
 
 Held-out loss during training (first 120 held-out documents, end of text included):
@@ -157,6 +157,7 @@ def readme(results: dict, facts: int, never_asked: int) -> str:
         "accuracy": accuracy_table(results["accuracy"]),
         "kinds": by_kind_table(results["accuracy"]),
         "cannot": results["cannot"],
+        "about_the_run": results["about_the_run"],
         "samples": "\n\n".join(sample_text(sample) for sample in results["samples"]),
         "sample_count": len(results["samples"]),
         "temperature": TEMPERATURE,

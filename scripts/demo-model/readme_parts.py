@@ -1,5 +1,7 @@
 """Tables and paragraphs of the model's README."""
 
+from sparsity import ZeroPenalty
+
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
@@ -59,9 +61,10 @@ def compared_text(results: dict) -> str:
     target = results["settings"]["target_zeros"]
     if target <= 0:
         return "No activation penalty was used."
+    low, high = ZeroPenalty.LIMITS
     text = (
         "A light activation penalty was used: λ · mean(relu(pre-activation)) of each MLP is added to the loss, and λ (between\n"
-        f"0.001 and 0.5) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for."
+        f"{low:g} and {high:g}) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for."
     )
     own = results["held_out"]["nats_per_byte"]
     for other in results["others"]:

@@ -18,6 +18,7 @@ from training import Run
 
 # Written after reading the accuracies and the samples; to be read again whenever the model is made anew.
 CANNOT = ""
+ABOUT_THE_RUN = ""
 
 
 def compared(other: Run) -> dict:
@@ -65,6 +66,7 @@ def report(run: Run, output: Path, items: Path, others: list[Run]) -> None:
         "others": [compared(other) for other in others],
         "accuracy": score(model, run.data.tokenizer, run.data.end, read_items(items), limit=3 if small else None),
         "cannot": CANNOT,
+        "about_the_run": ABOUT_THE_RUN,
         "samples": samples(output, 3, 16) if small else samples(output),
     }
     reference = write_reference(run, output, s.greedy_tokens)

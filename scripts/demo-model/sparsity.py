@@ -40,7 +40,7 @@ class ZeroPenalty:
     """
 
     RATE = 0.03
-    LIMITS = (1e-3, 0.5)
+    LIMITS = (1e-3, 0.12)
 
     def __init__(self, layers: int, target: float):
         self.target = target

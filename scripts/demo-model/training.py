@@ -23,6 +23,18 @@ def learning_rate(settings: Settings, progress: float) -> float:
     return settings.learning_rate * (1 - progress) / (1 - settings.warmup)
 
 
+def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy [rows, context] of logits [rows, context, vocabulary].
+
+    On a CPU row by row: the float32 copy of a row's logits stays in the cache, which is four times as fast as all at once.
+    """
+    if logits.device.type != "cpu":
+        return torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
+    return torch.stack([
+        torch.nn.functional.cross_entropy(row.float(), target, reduction="none") for row, target in zip(logits, targets)
+    ])  # fmt: skip
+
+
 class Run:
     """State of a training run, saved to one file so that a killed run goes on where it was."""
 
@@ -68,11 +80,7 @@ class Run:
         # bfloat16 matrix products are 2.5 times as fast as float32 on a CPU with avx512_bf16; weights stay float32.
         with torch.autocast(self.device, dtype=torch.bfloat16):
             logits = self.model(input_ids=ids[:, :-1], use_cache=False).logits
-        # Row by row: the float32 copy of a row's logits stays in the cache, which is four times as fast as all at once.
-        losses = torch.stack([
-            torch.nn.functional.cross_entropy(row.float(), target, reduction="none")
-            for row, target in zip(logits, ids[:, 1:])
-        ])  # fmt: skip
+        losses = token_losses(logits, ids[:, 1:])
         fade = min(1.0, self.progress / 0.1)
         ((losses * weights).mean() + self.penalty.loss(watch, fade)).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
