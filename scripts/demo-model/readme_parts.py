@@ -75,7 +75,7 @@ def compared_text(results: dict) -> str:
             f" ({100 * (own / loss - 1):+.2f} % is this model's difference) and {zeros:.1%} zeros."
         )
     if not any(other["target_zeros"] <= 0 for other in results["others"]):
-        text += "\nIts cost in loss was not measured for this version."
+        text += "\nIts cost in loss was not measured to the end for this version."
     return text
 
 
