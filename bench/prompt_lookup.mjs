@@ -4,7 +4,7 @@
 // Slice shape with random weights in bfloat16. Such a model has no language, and how often a guess is right depends on the
 // text alone, so the share of right guesses is set: the "true" continuation is a greedy text of the model, and the guess is
 // its next 8 tokens, of which each is spoilt with a given probability. 0 % spoilt is the best that can be had (a text that
-// repeats itself), 100 % the worst (a guess at every token, always wrong).
+// repeats itself), 100 % the worst (every guess is wrong).
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { PromptLookup } from "../dist/src/generation/prompt_lookup.js";
@@ -32,7 +32,7 @@ const truth = [
 /** Stands in for the search in the text: the right tokens, each spoilt with a probability. */
 function guesses(spoilt, seed) {
   const random = new SeededRandom(seed);
-  return function guess(most) {
+  return function find(most) {
     this.seen ??= prompt.length;
     const from = this.seen;
     return truth
@@ -40,7 +40,7 @@ function guesses(spoilt, seed) {
       .map((id) => (random.next() < spoilt ? (id + 1) % slice.vocab : id));
   };
 }
-const { guess: search, push } = PromptLookup.prototype;
+const { find: search, push } = PromptLookup.prototype;
 PromptLookup.prototype.push = function counted(id) {
   this.seen = (this.seen ?? prompt.length) + 1;
   push.call(this, id);
@@ -55,7 +55,7 @@ const variants = [
 ];
 
 async function measure({ spoilt }, seed) {
-  PromptLookup.prototype.guess = spoilt === undefined ? search : guesses(spoilt, seed);
+  PromptLookup.prototype.find = spoilt === undefined ? search : guesses(spoilt, seed);
   const started = performance.now();
   const { ids, lookup } = await model.generate(prompt, { ...settings, promptLookup: spoilt !== undefined })
     .done;

@@ -76,7 +76,9 @@ export class Progress {
 
   /** Ends the bar; where not everything is done it says that it was stopped. Closing twice is harmless. */
   close(): void {
-    this.end(this.count >= this.total ? "done" : "stopped");
+    // A bar that was made after the interrupt was not told of it.
+    const early = this.signal.aborted ? "interrupted" : "stopped";
+    this.end(this.count >= this.total ? "done" : early);
   }
 
   [Symbol.dispose](): void {

@@ -126,6 +126,7 @@ function take(row: Running, { ids, logprobs }: Chosen): void {
     if (row.writer.finish !== undefined || id !== row.guess[index]) break;
   }
   row.sequence.truncate(row.sequence.length - (ids.length - taken));
+  if (row.guess.length > 0) row.lookup?.checked(taken - 1);
   row.counts.guessed += row.guess.length;
   row.counts.right += taken - 1;
   row.next = [ids[taken - 1]];

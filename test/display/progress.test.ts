@@ -54,6 +54,13 @@ describe("a progress bar", () => {
       expect(sent.length).toBe(before);
     }));
 
+  it("a bar that begins after the interrupt says so too", () =>
+    withHost((sent, interrupt) => {
+      interrupt();
+      display.progress({ total: 10 }).close();
+      expect(sent.at(-1)?.bundle["text/plain"]).toContain("interrupted after 0 of 10");
+    }));
+
   it("says nothing outside of a notebook and a terminal", () => {
     const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
     try {

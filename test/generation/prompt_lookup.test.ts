@@ -32,6 +32,18 @@ describe("PromptLookup", () => {
     expect(guess([1, 2, 3, 1])).toEqual([]);
   });
 
+  it("pauses after wrong guesses, longer each time, and not after right ones", () => {
+    const lookup = new PromptLookup([1, 2, 3, 1, 2], { tokens: 4, ngram: 3 });
+    const pauses = [];
+    for (const right of [0, 0, 0, 0, 0, 2, 0]) {
+      let pause = 0;
+      while (lookup.guess(9).length === 0) pause++;
+      pauses.push(pause);
+      lookup.checked(right);
+    }
+    expect(pauses).toEqual([0, 1, 3, 7, 15, 15, 0]);
+  });
+
   it("a guess is a part of the text that the last two tokens stand before", () => {
     const text = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 2, maxLength: 40 });
     fc.assert(
