@@ -125,7 +125,6 @@ def mean(values: list[float]) -> float:
 
 def readme(results: dict, facts: int, never_asked: int) -> str:
     s, held, train = results["settings"], results["held_out"], results["training"]
-    threads = f"{train['threads']} thread{'s' if train['threads'] > 1 else ''} of a shared {train['machine']} CPU"
     values = {
         **s,
         "heads": s["hidden"] // 64,
@@ -144,7 +143,7 @@ def readme(results: dict, facts: int, never_asked: int) -> str:
         "steps": train["steps"],
         "training_tokens": train["tokens"] / 1e6,
         "minutes": train["minutes"],
-        "where": "a CUDA GPU" if train["device"] == "cuda" else threads,
+        "where": "a CUDA GPU" if train["device"] == "cuda" else f"a shared {train['machine']} CPU",
         "penalty": compared_text(results),
         "curve": curve_table(results["history"]),
         "held_out_bytes": held["bytes"],

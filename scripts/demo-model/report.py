@@ -68,7 +68,6 @@ def report(run: Run, output: Path, items: Path, others: list[Run]) -> None:
             "steps": run.step,
             "tokens": run.tokens,
             "minutes": run.seconds / 60,
-            "threads": torch.get_num_threads(),
             "device": run.device,
             "machine": platform.machine(),
             "torch": torch.__version__,
