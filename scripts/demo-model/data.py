@@ -1,5 +1,7 @@
 """Documents to token rows: generated, encoded and packed once, kept as an array of 16-bit ids."""
 
+import json
+import os
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +17,7 @@ from tokenizer_training import end_of_text_id, train_tokenizer
 
 @dataclass
 class Data:
-    rows: numpy.ndarray  # uint16 [rows, context + 1]: every row starts with |ENDOFTEXT| and a whole document
+    rows: numpy.ndarray | None  # uint16 [rows, context + 1]: every row starts with |ENDOFTEXT| and a whole document
     held_out: list[list[int]]  # one id list per document, |ENDOFTEXT| at both ends
     held_out_texts: list[tuple[str, str]]  # (kind, text)
     end: int  # id of |ENDOFTEXT|
@@ -25,27 +27,39 @@ class Data:
     tokens: int  # their tokens, |ENDOFTEXT| before each included
 
 
-def prepare(settings: Settings, work: Path) -> Data:
-    """Trains the tokenizer unless it is there, and encodes as many documents as the steps will read."""
+def prepare(settings: Settings, work: Path, rows_too: bool = True) -> Data:
+    """Trains the tokenizer unless it is there, and encodes as many documents as the steps will read.
+
+    Without `rows_too` what was trained elsewhere can be exported from tokenizer.model, run.pt and the small corpus-N.json.
+    """
     if not (work / "tokenizer.model").exists():
         texts = [text for _, text in documents(settings.seed, settings.tokenizer_documents)]
         train_tokenizer(texts, settings.vocabulary, settings.seed, work)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(work / "tokenizer.model"))
     end = end_of_text_id(tokenizer)
-    file = work / f"rows-{settings.rows * settings.steps}.npz"
-    if not file.exists():
-        rows, used, size, tokens, seen = _pack(settings, work, end)
-        held_out = _held_out(settings, seen)
-        numpy.savez(file, rows=rows, counts=[used, size, tokens], held_out=numpy.array(held_out, dtype=object))
-    stored = numpy.load(file, allow_pickle=True)  # written by us, above
-    rows = stored["rows"]
-    held_out = [(str(kind), str(text)) for kind, text in stored["held_out"]]
+    number = settings.rows * settings.steps
+    rows_file, corpus_file = work / f"rows-{number}.npy", work / f"corpus-{number}.json"
+    if not corpus_file.exists() or (rows_too and not rows_file.exists()):
+        rows, counts, seen = _pack(settings, work, end)
+        _write(rows_file, lambda file: numpy.save(file, rows))
+        corpus = {**counts, "held_out": _held_out(settings, seen)}
+        _write(corpus_file, lambda file: file.write(json.dumps(corpus, ensure_ascii=False).encode()))
+    corpus = json.loads(corpus_file.read_text(encoding="utf-8"))
+    held_out = [(kind, text) for kind, text in corpus["held_out"]]
     encoded = [[end, *tokenizer.encode(text), end] for _, text in held_out]
-    used, size, tokens = (int(n) for n in stored["counts"])
-    return Data(rows, encoded, held_out, end, tokenizer, used, size, tokens)
+    rows = numpy.load(rows_file, mmap_mode="r") if rows_too else None
+    return Data(rows, encoded, held_out, end, tokenizer, corpus["documents"], corpus["bytes"], corpus["tokens"])
 
 
-def _pack(settings: Settings, work: Path, end: int) -> tuple[numpy.ndarray, int, int, int, set[int]]:
+def _write(file: Path, write) -> None:
+    """Whole or not at all: a run that is stopped here begins again."""
+    temporary = file.with_name(f"{file.name}.tmp")
+    with open(temporary, "wb") as stream:
+        write(stream)
+    os.replace(temporary, file)
+
+
+def _pack(settings: Settings, work: Path, end: int) -> tuple[numpy.ndarray, dict[str, int], set[int]]:
     """Fills rows one after the other; a document that the end of a row cuts starts anew in the next row."""
     needed, length = settings.rows * settings.steps, settings.context + 1
     rows = numpy.empty((needed, length), dtype=numpy.uint16)
@@ -62,7 +76,7 @@ def _pack(settings: Settings, work: Path, end: int) -> tuple[numpy.ndarray, int,
             if len(row) >= length:
                 rows[filled] = row[:length]
                 filled, row = filled + 1, document[:length] if cut else []
-    return rows, used, size, tokens, seen
+    return rows, {"documents": used, "bytes": size, "tokens": tokens}, seen
 
 
 def _held_out(settings: Settings, seen: set[int]) -> list[tuple[str, str]]:

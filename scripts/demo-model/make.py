@@ -7,6 +7,9 @@ which builds the project, installs requirements.txt where it is missing, and sta
 goes on where it was when it is started again with the same --work. The number of steps is fixed, so a faster machine makes
 the same model sooner. With --smoke every stage runs in well under a minute on tiny sizes.
 
+A run may be trained elsewhere, on a GPU for instance (--rows 64 and more --steps suit one): with --train-only there, and
+with --export-only and the same --rows and --steps here, once tokenizer.model, corpus-N.json and run.pt lie in --work.
+
 What the activation penalty costs, and how much two runs differ by chance, is measured by runs that the report reads:
 
     npm run demo-model -- --train-only --target-zeros 0 --work build/demo-model-without-penalty
@@ -104,7 +107,7 @@ def make(settings, work: Path, output: Path, items: Path, options: argparse.Name
 
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
-    data = prepare(settings, work)
+    data = prepare(settings, work, rows_too=not options.export_only)
     print(
         f"corpus: {data.documents} documents, {data.bytes / 1e6:.1f} MB, {data.tokens / 1e6:.2f} M tokens,"
         f" {data.bytes / data.tokens:.2f} bytes per token; {time.monotonic() - start:.0f} s", flush=True,

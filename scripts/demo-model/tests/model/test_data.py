@@ -53,6 +53,16 @@ class Rows(unittest.TestCase):
             self.assertEqual(data.held_out_texts, self.data.held_out_texts)
             self.assertEqual((data.documents, data.bytes), (self.data.documents, self.data.bytes))
 
+    def test_what_was_trained_elsewhere_needs_no_rows(self):
+        with tempfile.TemporaryDirectory() as other:
+            for name in ("tokenizer.model", f"corpus-{SETTINGS.rows * SETTINGS.steps}.json"):
+                (Path(other) / name).write_bytes((self.work / name).read_bytes())
+            data = prepare(SETTINGS, Path(other), rows_too=False)
+            self.assertIsNone(data.rows)
+            self.assertEqual(data.held_out, self.data.held_out)
+            self.assertEqual(data.tokens, self.data.tokens)
+            self.assertEqual(prepare(SETTINGS, Path(other)).rows.tolist(), self.data.rows.tolist())
+
     def test_answers_are_marked_and_nothing_else(self):
         text = "Question: x\nAnswer: B\n\nQ: y. Answer:\n2\n\nA: z"
         ids = self.data.tokenizer.encode(text)

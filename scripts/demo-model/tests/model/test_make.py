@@ -63,6 +63,17 @@ class Smoke(unittest.TestCase):
         self.assertEqual(len(prompts), 50)
         self.assertTrue(all(score <= 0 for p in prompts for score in p.get("prompt_logprobs", [])))
 
+    def test_it_is_exported_without_the_rows(self):
+        """As after training on another machine: the rows of a long run are gigabytes."""
+        before = (self.output / "model.safetensors").read_bytes()
+        work = self.output.parent / "work"
+        (work / "rows-48.npy").rename(work / "elsewhere.npy")
+        try:
+            make(*self.options, "--export-only")
+        finally:
+            (work / "elsewhere.npy").rename(work / "rows-48.npy")
+        self.assertEqual((self.output / "model.safetensors").read_bytes(), before)
+
     def test_a_finished_run_is_not_trained_again(self):
         before = (self.output / "model.safetensors").read_bytes()
         self.assertIn("resumed at step 12", make(*self.options))
