@@ -22,7 +22,7 @@ export function notebook(sources) {
 
 /** How many steps the progress bar of the picture has, and how many table rows and compile errors it shows. */
 export const STEPS = 100;
-export const TABLE_ROWS = 4;
+export const TABLE_ROWS = 6;
 export const COMPILE_ERRORS = 2;
 
 /** A figure, a table, a compile error, and a progress bar that is half-way for some seconds. */

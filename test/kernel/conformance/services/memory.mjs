@@ -4,8 +4,11 @@ import { descendants, residentMegabytes } from "./processes.mjs";
 
 const CELLS = 500;
 const AT_ONCE = 50;
-/** The allocators keep some of what is freed: 500 cells move it by up to 15 MB here. */
+/** The allocators keep some of what is freed: 500 small cells move it by up to 15 MB here. */
 const LARGEST_GROWTH_MEGABYTES = 30;
+
+/** With results of 1 MB it was 36 MB once; had they all been kept, it would be 500. */
+const LARGEST_GROWTH_OF_BLOCKS_MEGABYTES = 100;
 
 /**
  * Runs cells and measures the kernel's processes after their garbage has been collected. Uncollected, the language
@@ -35,8 +38,9 @@ async function memoryAfter(kernel, first, code) {
 /**
  * @param {import("./kernel.mjs").TestKernel} kernel
  * @param {(i: number) => string} code
+ * @param {number} [largest] growth in MB
  */
-async function leavesNothing(kernel, code) {
+async function leavesNothing(kernel, code, largest = LARGEST_GROWTH_MEGABYTES) {
   await kernel.evaluate(
     `import v8 from "node:v8"; import vm from "node:vm";
      v8.setFlagsFromString("--expose-gc"); const gc = vm.runInNewContext("gc") as () => void;`,
@@ -46,7 +50,7 @@ async function leavesNothing(kernel, code) {
   for (const [name, megabytes] of Object.entries(whole)) {
     const growth = megabytes - half[name];
     assert.ok(
-      growth < LARGEST_GROWTH_MEGABYTES,
+      growth < largest,
       `the ${name} process grew by ${growth.toFixed(1)} MB over ${CELLS} cells, to ${megabytes.toFixed(1)} MB`,
     );
   }
@@ -58,5 +62,9 @@ export default {
     leavesNothing(await start(), (i) => `{ const n = ${i}; console.log(n); }\n[${i}]`),
 
   "1,000 results of 1 MB, each under the name of the one before, leave nothing": async (start) =>
-    leavesNothing(await start(), (i) => `var block = new Float64Array(131072).fill(${i}); block`),
+    leavesNothing(
+      await start(),
+      (i) => `var block = new Float64Array(131072).fill(${i}); block`,
+      LARGEST_GROWTH_OF_BLOCKS_MEGABYTES,
+    ),
 };
