@@ -29,8 +29,6 @@ interface Running {
   writer: TextWriter;
   random: SeededRandom;
   lookup: PromptLookup | undefined;
-  /** Of the guesses so far. */
-  counts: { guessed: number; right: number };
 }
 
 /** What a pass has chosen for one row: a token after `next`, and one after each token of the guess. */
@@ -96,8 +94,7 @@ export async function generateBatch(
     const next =
       writer.finish === undefined ? await prefill(at.runtime, sequences[index], prompt, rest, signal) : [];
     const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
-    const counts = { guessed: 0, right: 0 };
-    running.push({ sequence: sequences[index], next, guess: [], writer, random, lookup, counts });
+    running.push({ sequence: sequences[index], next, guess: [], writer, random, lookup });
   }
   let active = running;
   for (let number = 0; ; number++) {
@@ -109,7 +106,7 @@ export async function generateBatch(
     const chosen = await step(at.runtime, active, sampling, number);
     for (const [index, row] of active.entries()) take(row, chosen[index]);
   }
-  return running.map((row) => ({ ...row.writer.result(), ...(row.lookup && { lookup: row.counts }) }));
+  return running.map((row) => ({ ...row.writer.result(), ...(row.lookup && { lookup: row.lookup.counts }) }));
 }
 
 /**
@@ -126,9 +123,7 @@ function take(row: Running, { ids, logprobs }: Chosen): void {
     if (row.writer.finish !== undefined || id !== row.guess[index]) break;
   }
   row.sequence.truncate(row.sequence.length - (ids.length - taken));
-  if (row.guess.length > 0) row.lookup?.checked(taken - 1);
-  row.counts.guessed += row.guess.length;
-  row.counts.right += taken - 1;
+  if (row.guess.length > 0) row.lookup?.checked(row.guess.length, taken - 1);
   row.next = [ids[taken - 1]];
 }
 

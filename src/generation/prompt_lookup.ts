@@ -21,6 +21,8 @@ const shortest = 2;
  * lookup decoding", Saxena 2023). Summaries, code and answers about a text repeat much of what they were given.
  */
 export class PromptLookup {
+  /** Tokens guessed so far, and how many of them were right. */
+  readonly counts = { guessed: 0, right: 0 };
   readonly #ids: number[];
   readonly #tokens: number;
   readonly #ngram: number;
@@ -52,7 +54,9 @@ export class PromptLookup {
   }
 
   /** What came of a guess. */
-  checked(right: number): void {
+  checked(guessed: number, right: number): void {
+    this.counts.guessed += guessed;
+    this.counts.right += right;
     this.#pause = right > 0 ? 0 : Math.min(2 * this.#pause + 1, longestPause);
     this.#left = this.#pause;
   }

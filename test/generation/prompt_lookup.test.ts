@@ -39,9 +39,10 @@ describe("PromptLookup", () => {
       let pause = 0;
       while (lookup.guess(9).length === 0) pause++;
       pauses.push(pause);
-      lookup.checked(right);
+      lookup.checked(4, right);
     }
     expect(pauses).toEqual([0, 1, 3, 7, 15, 15, 0]);
+    expect(lookup.counts).toEqual({ guessed: 28, right: 2 });
   });
 
   it("a guess is a part of the text that the last two tokens stand before", () => {
