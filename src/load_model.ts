@@ -18,6 +18,11 @@ export interface LoadOptions {
   threads?: number;
   /** The longest context; default: the model's own. */
   maxLength?: number;
+  /**
+   * Whether the down projections of the MLPs leave out what belongs to zeros of the squared ReLU; true. Results are the same
+   * in rounding. The weights concerned are reordered while loading and take memory of their own instead of the mapped file.
+   */
+  skipZeros?: boolean;
   /** Rotary angles as Hugging Face computes them. */
   rope?: "hf" | "adept";
   onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
@@ -46,6 +51,7 @@ export async function loadModel(
       `rope must be "hf" in this version, got ${JSON.stringify(options.rope)}`,
     );
   }
+  const skipZeros = checkedSkipZeros(options.skipZeros);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     onProgress: ({ bytes, totalBytes }) =>
@@ -54,7 +60,7 @@ export async function loadModel(
   const checkpoint = await openCheckpoint(directory);
   const { config } = checkpoint;
   const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
-  const weights = await checkpointWeights(checkpoint, device, dtype, (loaded, total) =>
+  const weights = await checkpointWeights(checkpoint, device, dtype, skipZeros, (loaded, total) =>
     options.onProgress?.({ stage: "weights", loaded, total }),
   );
   const weight = (name: string) => {
@@ -86,6 +92,7 @@ function checkNames(options: LoadOptions): void {
     "dtype",
     "threads",
     "maxLength",
+    "skipZeros",
     "rope",
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
@@ -109,6 +116,15 @@ function checkedDType(dtype: string): WeightDType | "auto" {
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
     `dtype must be "auto", "float32" or "bfloat16" in this version, got ${JSON.stringify(dtype)}`,
+  );
+}
+
+/** @throws PersimmonError OPTION_INVALID unless it is true, false or left out */
+export function checkedSkipZeros(skipZeros: boolean = true): boolean {
+  if (typeof skipZeros === "boolean") return skipZeros;
+  throw new PersimmonError(
+    "OPTION_INVALID",
+    `skipZeros must be true or false, got ${JSON.stringify(skipZeros)}`,
   );
 }
 

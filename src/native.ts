@@ -169,6 +169,10 @@ export interface NativeAddon {
   slice: CopyBlocks;
   concat: CopyBlocks;
   transpose(stream: NativeStream, out: Buffer, x: Buffer, batch: number, rows: number, columns: number): void;
+  /** out [columns, rows] = x [rows, columns] with its axes exchanged, float32 or bfloat16 both. */
+  transposeWeight(stream: NativeStream, out: Buffer, x: Buffer, rows: number, columns: number): void;
+  /** out [1] int32 = how many elements of x are infinite or NaN. */
+  countNonFiniteWeights(stream: NativeStream, out: Buffer, x: Buffer, count: number): void;
   /** Rows of `table` [rows, hidden] by id; an id outside gives a row of NaN. */
   embedding(
     stream: NativeStream,
@@ -181,6 +185,17 @@ export interface NativeAddon {
   ): void;
   /** out = x · weightᵀ + bias; x [rows, inFeatures], weight [outFeatures, inFeatures]. */
   linear(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    weight: Buffer,
+    bias: Optional,
+    rows: number,
+    inFeatures: number,
+    outFeatures: number,
+  ): void;
+  /** As `linear`, for a finite weight [inFeatures, outFeatures]; zeros of x in up to 16 rows are skipped. */
+  linearByInput(
     stream: NativeStream,
     out: Buffer,
     x: Buffer,

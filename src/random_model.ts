@@ -1,9 +1,10 @@
 import { freemem } from "node:os";
 import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
+import { checkedSkipZeros } from "./load_model.js";
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
 import { native, nativeDType } from "./native.js";
-import { buildModules, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { bytesPerElement } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
@@ -21,15 +22,19 @@ export interface RandomModelOptions {
   dtype?: WeightDType;
   threads?: number;
   maxLength?: number;
+  /** Share of the squared ReLUs that is zero, above 0 and below 1; 0.5. The biases in front of them are shifted for it. */
+  zeros?: number;
+  /** As in `loadModel`; true. */
+  skipZeros?: boolean;
   /** Makes the weights repeatable; 1. */
   seed?: number;
 }
 
 /**
  * A model of any shape with random weights: what full-size speed is measured on where the real weights are not at hand.
- * Norm weights are 1, biases near 0, matrices scaled so that activations keep their size; about half of the squared ReLUs
- * are zero, fewer than in a trained model.
- * @throws PersimmonError OUT_OF_MEMORY before anything is allocated, when the weights do not fit
+ * Norm weights are 1, biases near 0, matrices scaled so that activations keep their size. Without `zeros` about half of the
+ * squared ReLUs are zero, fewer than in a trained model.
+ * @throws PersimmonError OPTION_INVALID; OUT_OF_MEMORY before anything is allocated, when the weights do not fit
  */
 export function randomModel(shape: RandomShape, options: RandomModelOptions = {}): LanguageModel {
   const dtype = options.dtype ?? "bfloat16";
@@ -55,11 +60,16 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
       `weights of this shape take ${(weightBytes / 1e9).toFixed(1)} GB as ${dtype}, but ${(freemem() / 1e9).toFixed(1)} GB of memory are free: choose fewer layers or a smaller vocabulary`,
     );
   }
+  const skipZeros = checkedSkipZeros(options.skipZeros);
+  const zeros = options.zeros ?? 0.5;
+  if (!(zeros > 0 && zeros < 1)) {
+    throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${zeros}`);
+  }
   const device = Device.cpu(options.threads);
   const maxLength = options.maxLength ?? config.maxPositionEmbeddings;
   let seed = options.seed ?? 1;
   const weight = (name: string, tensorShape: readonly number[]) =>
-    randomWeight(device, name, tensorShape, dtype, seed++);
+    ordered(name, randomWeight(device, name, tensorShape, dtype, mean(name, zeros), seed++), skipZeros);
   return new LanguageModel({
     config,
     modules: buildModules(config, device, weight, maxLength),
@@ -78,14 +88,40 @@ function randomWeight(
   name: string,
   shape: readonly number[],
   dtype: WeightDType,
+  mean: number,
   seed: number,
 ): Tensor {
   const count = elementCount(shape);
   const buffer = device.stream.reserve(count * bytesPerElement[dtype], nativeDType[dtype]);
-  const isNormWeight = name.endsWith("norm.weight");
   const deviation = shape.length === 2 && !name.includes("embed") ? 1 / Math.sqrt(shape[1]) : 0.02;
-  native().fillNormal(device.stream, buffer, count, isNormWeight ? 1 : 0, deviation, seed);
+  native().fillNormal(device.stream, buffer, count, mean, deviation, seed);
   return new Tensor(device, buffer, shape, dtype).keep();
+}
+
+function mean(name: string, zeros: number): number {
+  if (name.endsWith("norm.weight")) return 1;
+  // The normalised input makes pre-activations standard normal, so that this share of them is below the shift.
+  return name.endsWith("dense_h_to_4h.bias") ? -normalQuantile(zeros) : 0;
+}
+
+/** The x below which a standard normal number lies with this probability, to 1e-6, by bisection. */
+function normalQuantile(probability: number): number {
+  let [low, high] = [-9, 9];
+  while (high - low > 1e-6) {
+    const middle = (low + high) / 2;
+    if (normalCdf(middle) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** Abramowitz and Stegun 26.2.17; off by 7.5e-8 at most. */
+function normalCdf(x: number): number {
+  if (x < 0) return 1 - normalCdf(-x);
+  const t = 1 / (1 + 0.2316419 * x);
+  const series =
+    t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  return 1 - (Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)) * series;
 }
 
 function describe(config: PersimmonConfig): string {

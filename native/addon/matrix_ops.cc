@@ -42,6 +42,21 @@ void linear(const Napi::CallbackInfo& info) {
       [=](ThreadPool& pool) { cpu::linear(pool, out, x, weight, bias, rows, inFeatures, outFeatures); });
 }
 
+// linearByInput(stream, out, x, weight, bias | null, rows, inFeatures, outFeatures)
+void linearByInput(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(5), inFeatures = call.integer(6), outFeatures = call.integer(7);
+  float* out = call.floats(1, OpCall::product({rows, outFeatures}));
+  const float* x = call.floats(2, OpCall::product({rows, inFeatures}));
+  const cpu::Weight weight = call.weight(3, OpCall::product({inFeatures, outFeatures}));
+  const cpu::Weight bias = call.weight(4, outFeatures);
+  call.require(inFeatures < (int64_t{1} << 31), 6, "at most 2^31 - 1 inputs");
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    cpu::linearByInput(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+  });
+}
+
 // layerNorm(stream, out, x, weight, bias, rows, width, epsilon)
 void layerNorm(const Napi::CallbackInfo& info) {
   OpCall call(info);
@@ -89,6 +104,7 @@ void matmul(const Napi::CallbackInfo& info) {
 void exportMatrixOps(Napi::Object exports) {
   exportOp<embedding>(exports, "embedding");
   exportOp<linear>(exports, "linear");
+  exportOp<linearByInput>(exports, "linearByInput");
   exportOp<layerNorm>(exports, "layerNorm");
   exportOp<rmsNorm>(exports, "rmsNorm");
   exportOp<matmul>(exports, "matmul");

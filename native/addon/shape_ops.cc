@@ -49,12 +49,37 @@ void transpose(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool& pool) { cpu::transpose(pool, out, x, batch, rows, columns); });
 }
 
+// transposeWeight(stream, out, x, rows, columns)
+void transposeWeight(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), columns = call.integer(4);
+  const int64_t count = OpCall::product({rows, columns});
+  const cpu::Weight out = call.weight(1, count), x = call.weight(2, count);
+  call.require(out.dtype == x.dtype, 1, "the result must have the type of the weight");
+  call.require(out.data != x.data || count <= 1, 1, "the result must have memory of its own");
+  if (call.failed() || count == 0) return;
+  call.enqueue(
+      [=](ThreadPool& pool) { cpu::transposeWeight(pool, const_cast<void*>(out.data), x, rows, columns); });
+}
+
+// countNonFiniteWeights(stream, out, x, count)
+void countNonFiniteWeights(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t count = call.integer(3);
+  int32_t* out = call.integers(1, 1);
+  const cpu::Weight x = call.weight(2, count);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::countNonFiniteWeights(pool, out, x, count); });
+}
+
 }  // namespace
 
 void exportShapeOps(Napi::Object exports) {
   exportOp<copyBlocks>(exports, "slice");
   exportOp<copyBlocks>(exports, "concat");
   exportOp<transpose>(exports, "transpose");
+  exportOp<transposeWeight>(exports, "transposeWeight");
+  exportOp<countNonFiniteWeights>(exports, "countNonFiniteWeights");
 }
 
 }  // namespace persimmon

@@ -77,6 +77,11 @@ void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight 
   ops().linear(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
 }
 
+void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+                   int64_t inFeatures, int64_t outFeatures) {
+  ops().linearByInput(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+}
+
 void layerNorm(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                int64_t width, float epsilon) {
   ops().layerNorm(pool, out, x, weight, bias, rows, width, epsilon);

@@ -9,6 +9,7 @@
 #define PERSIMMON_CPU_OPS(X) \
   X(embedding)               \
   X(linear)                  \
+  X(linearByInput)           \
   X(layerNorm)               \
   X(reluSquared)             \
   X(add)                     \

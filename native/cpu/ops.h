@@ -36,6 +36,13 @@ void embedding(ThreadPool& pool, float* out, Weight table, const int32_t* ids, i
 void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures);
 
+/**
+ * linear for a weight that is stored by input, [inFeatures, outFeatures], and finite: what belongs to an
+ * input that is zero in all of up to 16 rows is not read. The bits differ from those of linear in rounding.
+ */
+void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+                   int64_t inFeatures, int64_t outFeatures);
+
 /** Per row: (x - mean) / sqrt(variance + epsilon) * weight + bias, with the biased variance. `out` may be
  * `x`. */
 void layerNorm(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
@@ -215,6 +222,12 @@ void gather(ThreadPool& pool, float* out, const float* x, const int32_t* columns
 
 /** out[i, columns, rows] = x[i, rows, columns] with its axes exchanged, for every i of the batch. */
 void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int64_t rows, int64_t columns);
+
+/** out[columns, rows] = x[rows, columns] with its axes exchanged, of the type of x. */
+void transposeWeight(ThreadPool& pool, void* out, Weight x, int64_t rows, int64_t columns);
+
+/** *out = how many elements are infinite or NaN, at most 2^31 - 1. */
+void countNonFiniteWeights(ThreadPool& pool, int32_t* out, Weight x, int64_t count);
 
 /** Blocks of bytes at regular distances, from x to out. */
 void copyBlocks(ThreadPool& pool, uint8_t* out, int64_t outStride, const uint8_t* x, int64_t stride,

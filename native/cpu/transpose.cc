@@ -1,5 +1,7 @@
 // The last two axes exchanged, in tiles of which both sides stay in the first-level cache.
 #include <algorithm>
+#include <atomic>
+#include <limits>
 
 #include "cpu/ops.h"
 
@@ -9,16 +11,15 @@ namespace {
 
 constexpr int64_t kTile = 32;
 
-}  // namespace
-
-void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int64_t rows, int64_t columns) {
+template <class T>
+void transposeElements(ThreadPool& pool, T* out, const T* x, int64_t batch, int64_t rows, int64_t columns) {
   const int64_t bands = (rows + kTile - 1) / kTile;
   // A band of 32 rows is a piece of work when it has this many columns.
   const int64_t grain = columns >= 512 ? 1 : 512 / std::max<int64_t>(columns, 1);
   parallelChunks(pool, batch * bands, grain, [&](int64_t first, int64_t last) {
     for (int64_t band = first; band < last; ++band) {
-      const float* from = x + band / bands * rows * columns;
-      float* to = out + band / bands * rows * columns;
+      const T* from = x + band / bands * rows * columns;
+      T* to = out + band / bands * rows * columns;
       const int64_t begin = band % bands * kTile, end = std::min(begin + kTile, rows);
       for (int64_t left = 0; left < columns; left += kTile) {
         const int64_t right = std::min(left + kTile, columns);
@@ -28,6 +29,38 @@ void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int6
       }
     }
   });
+}
+
+}  // namespace
+
+void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int64_t rows, int64_t columns) {
+  transposeElements(pool, out, x, batch, rows, columns);
+}
+
+void transposeWeight(ThreadPool& pool, void* out, Weight x, int64_t rows, int64_t columns) {
+  if (x.dtype == DType::kBFloat16) {
+    transposeElements(pool, static_cast<uint16_t*>(out), static_cast<const uint16_t*>(x.data), 1, rows,
+                      columns);
+  } else {
+    transposeElements(pool, static_cast<uint32_t*>(out), static_cast<const uint32_t*>(x.data), 1, rows,
+                      columns);
+  }
+}
+
+void countNonFiniteWeights(ThreadPool& pool, int32_t* out, Weight x, int64_t count) {
+  std::atomic<int64_t> found{0};
+  parallelChunks(pool, count, 1 << 16, [&](int64_t begin, int64_t end) {
+    int64_t here = 0;
+    if (x.dtype == DType::kBFloat16) {
+      const auto* bits = static_cast<const uint16_t*>(x.data);
+      for (int64_t i = begin; i < end; ++i) here += (bits[i] & 0x7f80) == 0x7f80;
+    } else {
+      const auto* bits = static_cast<const uint32_t*>(x.data);
+      for (int64_t i = begin; i < end; ++i) here += (bits[i] & 0x7f800000) == 0x7f800000;
+    }
+    found += here;
+  });
+  *out = static_cast<int32_t>(std::min<int64_t>(found, std::numeric_limits<int32_t>::max()));
 }
 
 }  // namespace persimmon::cpu

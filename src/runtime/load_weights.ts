@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Checkpoint } from "../checkpoint/index.js";
 import { readTensor } from "../checkpoint/read_tensor.js";
 import { PersimmonError } from "../errors.js";
@@ -22,14 +23,27 @@ export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
 export type WeightDType = "float32" | "bfloat16";
 
 /**
+ * A weight in the order in which its product is fastest. The down projection of an MLP becomes column-major: its input is
+ * a squared ReLU, mostly zeros, whose columns need not be read. It takes the place of `tensor`, which is released.
+ */
+export function ordered(name: string, tensor: Tensor, skipZeros: boolean): Tensor {
+  if (!skipZeros || !name.endsWith(".mlp.dense_4h_to_h.weight")) return tensor;
+  const columnMajor = tensor.toColumnMajor().keep();
+  tensor.release();
+  return columnMajor;
+}
+
+/**
  * The weights of a checkpoint on a device. Weights whose stored type is the wanted one are used in place in the mapped
  * file; others are converted.
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
+ * @param skipZeros see `ordered`
  */
 export async function checkpointWeights(
   checkpoint: Checkpoint,
   device: Device,
   dtype: WeightDType | "auto",
+  skipZeros: boolean,
   onProgress?: (loaded: number, total: number) => void,
 ): Promise<Map<string, Tensor>> {
   const files = new Map<string, NativeBuffer>();
@@ -57,7 +71,9 @@ export async function checkpointWeights(
       device.stream.write(stored, 0, bytes);
     }
     const wanted = dtype === "auto" ? (tensor.dtype === "float16" ? "float32" : tensor.dtype) : dtype;
-    weights.set(tensor.name, converted(device, stored, tensor.shape, tensor.dtype, wanted));
+    const weight = converted(device, stored, tensor.shape, tensor.dtype, wanted);
+    weights.set(tensor.name, ordered(tensor.name, weight, skipZeros));
+    if (weights.get(tensor.name) !== weight) await nextTurn(); // reordering blocked JavaScript
     loaded += tensor.byteLength;
     onProgress?.(loaded, total);
   }

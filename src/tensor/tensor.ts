@@ -28,22 +28,31 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /**
- * A handle to an array on a device, row-major and contiguous. Ops return at once with the handle of their result; the
+ * A handle to an array on a device, contiguous, and row-major but for weights made by `toColumnMajor`. Ops return at once with the handle of their result; the
  * values exist when the device's stream has come so far, which `data()` waits for. Tensors are never changed by an op.
  */
 export class Tensor {
   readonly shape: readonly number[];
   readonly dtype: DType;
   readonly device: Device;
+  /** Whether elements of a column lie side by side in memory (Fortran's order). Values and shape are the same. */
+  readonly isColumnMajor: boolean;
   private readonly handle: NativeBuffer;
   private released = false;
 
   /** For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements. */
-  constructor(device: Device, handle: NativeBuffer, shape: readonly number[], dtype: DType) {
+  constructor(
+    device: Device,
+    handle: NativeBuffer,
+    shape: readonly number[],
+    dtype: DType,
+    isColumnMajor = false,
+  ) {
     this.device = device;
     this.handle = handle;
     this.shape = shape;
     this.dtype = dtype;
+    this.isColumnMajor = isColumnMajor;
     enter(this);
   }
 
@@ -80,8 +89,13 @@ export class Tensor {
     return tensor;
   }
 
-  /** The native memory, for ops. Throws `TENSOR_RELEASED` when it was given back. */
+  /** The values in row-major order, for ops. Throws `TENSOR_RELEASED` when the memory was given back. */
   get buffer(): NativeBuffer {
+    return this.isColumnMajor ? this.transposedMemory() : this.memory;
+  }
+
+  /** The native memory as it is, for ops that know both orders. Throws as `buffer`. */
+  get memory(): NativeBuffer {
     if (this.released) {
       throw new PersimmonError(
         "TENSOR_RELEASED",
@@ -136,6 +150,34 @@ export class Tensor {
     return new Tensor(this.device, handle, shape, this.dtype);
   }
 
+  /**
+   * The same matrix with the elements of a column side by side, as `ops.linear` wants it to skip zeros of its input. It
+   * takes as much memory again, which is given back with this tensor's. A weight with infinite or NaN elements stays as it
+   * is: there a zero is no longer without effect. Waits for the device.
+   * @throws PersimmonError SHAPE_MISMATCH unless it is a float32 or bfloat16 matrix
+   */
+  toColumnMajor(): Tensor {
+    if (this.shape.length !== 2 || (this.dtype !== "float32" && this.dtype !== "bfloat16")) {
+      throw new PersimmonError(
+        "SHAPE_MISMATCH",
+        `toColumnMajor takes a float32 or bfloat16 matrix, got ${this.dtype} [${this.shape.join(", ")}]`,
+      );
+    }
+    if (this.isColumnMajor) return this.view();
+    using nonFinite = Tensor.empty(this.device, [1], "int32");
+    native().countNonFiniteWeights(this.device.stream, nonFinite.memory, this.memory, this.size);
+    if (nonFinite.dataSync()[0] > 0) return this.view();
+    return new Tensor(this.device, this.transposedMemory(), this.shape, this.dtype, true);
+  }
+
+  /** The elements in the other order, in memory of their own. */
+  private transposedMemory(): NativeBuffer {
+    const [rows, columns] = this.isColumnMajor ? [this.shape[1], this.shape[0]] : this.shape;
+    const out = this.device.stream.allocate(this.byteLength, nativeDType[this.dtype]);
+    native().transposeWeight(this.device.stream, out, this.memory, rows, columns);
+    return out;
+  }
+
   /** For the runtime: overwrites the values in stream order, as many as the tensor has. */
   write(values: Float32Array | Int32Array): void {
     if (values.length !== this.size || (this.dtype === "int32") !== values instanceof Int32Array) {
@@ -143,6 +185,11 @@ export class Tensor {
         "SHAPE_MISMATCH",
         `cannot write ${values.length} values of a ${values.constructor.name} into a ${this.dtype} tensor of ${this.size}`,
       );
+    }
+    if (this.isColumnMajor) {
+      using rowMajor = Tensor.from(this.device, values, this.shape);
+      this.copyFrom(rowMajor);
+      return;
     }
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.device.stream.write(this.buffer, 0, bytes);
@@ -157,12 +204,17 @@ export class Tensor {
 
   /** For the runtime: takes over the values of a tensor of the same shape and type, in stream order. */
   copyFrom(other: Tensor): void {
+    if (this.isColumnMajor) {
+      native().transposeWeight(this.device.stream, this.memory, other.buffer, this.shape[0], this.shape[1]);
+      return;
+    }
     native().copyBytes(this.device.stream, this.buffer, 0, other.buffer, 0, this.byteLength);
   }
 
   /** Another handle to the same memory, which lives on when this one is released. */
   view(): Tensor {
-    return this.reshape(this.shape);
+    const handle = this.memory.view(0, this.byteLength, nativeDType[this.dtype]);
+    return new Tensor(this.device, handle, this.shape, this.dtype, this.isColumnMajor);
   }
 
   /** Takes the tensor out of its scope: it lives until it is disposed or collected. */

@@ -19,7 +19,7 @@ const layer = [
   "layerNorm",
   "linear",
   "reluSquared",
-  "linear",
+  "linearByInput",
   "add",
 ];
 const layers = Array.from({ length: tinyConfig.num_hidden_layers }, () => layer).flat();

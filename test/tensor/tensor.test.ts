@@ -152,4 +152,41 @@ describe("memory", () => {
     }
     expect(inUse()).toBe(before);
   });
+
+  describe("toColumnMajor", () => {
+    const columnMajor = () => Tensor.from(device, values, [2, 3]).toColumnMajor();
+
+    it("keeps shape and values, also through ops and views that want rows", async () => {
+      const tensor = columnMajor();
+      expect([tensor.shape, tensor.isColumnMajor]).toEqual([[2, 3], true]);
+      expect(await tensor.data()).toEqual(values);
+      expect(tensor.rows(1, 2).dataSync()).toEqual(Float32Array.of(4, 5, 6));
+      expect(tensor.reshape([6]).dataSync()).toEqual(values);
+      expect(tensor.copy().dataSync()).toEqual(values);
+      expect(tensor.view().isColumnMajor).toBe(true);
+      expect(tensor.view().dataSync()).toEqual(values);
+      expect(ops.transpose(tensor).dataSync()).toEqual(Float32Array.of(1, 4, 2, 5, 3, 6));
+      expect(ops.add(tensor, tensor).dataSync()).toEqual(values.map((value) => 2 * value));
+    });
+
+    it("is written in its own order", () => {
+      const tensor = columnMajor();
+      tensor.write(values.map((value) => -value));
+      expect(tensor.dataSync()).toEqual(values.map((value) => -value));
+      tensor.copyFrom(Tensor.from(device, values, [2, 3]));
+      expect(tensor.dataSync()).toEqual(values);
+    });
+
+    it("leaves a matrix as it is in which a zero could not be skipped", () => {
+      for (const special of [Infinity, -Infinity, Number.NaN]) {
+        const tensor = Tensor.from(device, Float32Array.of(1, 2, special, 4), [2, 2]);
+        expect(tensor.toColumnMajor().isColumnMajor).toBe(false);
+      }
+    });
+
+    it("takes matrices of floating-point numbers only", () => {
+      const wrong = [Tensor.from(device, values), Tensor.from(device, Int32Array.of(1, 2), [1, 2])];
+      for (const tensor of wrong) expect(codeOf(() => tensor.toColumnMajor())).toBe("SHAPE_MISMATCH");
+    });
+  });
 });

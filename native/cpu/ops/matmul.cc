@@ -8,48 +8,11 @@
 // 1 thread of a Zen 5 server core (EPYC), beside other work; a [rows, 4096] by [4096, 4096], AVX-512 (AVX2):
 //   1 row 1.7 ms, 40 GB/s (2.1 ms), 8 rows 4.0 (5.1), 16 rows 6.2 (8.2), 24 rows 8.1 (17);
 //   512 x 2048 x 2048: 208 GFLOP/s (107).
-#include "cpu/ops/matmul_tile.h"
+#include "cpu/ops/matmul_panel.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 namespace {
-
-constexpr int64_t kPanelColumns = kProductVectors * kLanes;
-// Rows that share a panel; with more, blocks of rows go to different threads.
-constexpr int64_t kPanelRows = 128;
-
-struct Product {
-  float* out;
-  const float* a;
-  const float* b;
-  int64_t inner, columns;
-};
-
-/** Columns [column, column + n) of `inner` rows of b, side by side; zeros after the last column. */
-void packColumns(float* panel, const float* b, int64_t bRow, int64_t inner, int64_t n) {
-  for (int64_t k = 0; k < inner; ++k) {
-    for (int v = 0; v < kProductVectors; ++v) {
-      const int64_t left = n - v * kLanes;
-      store(panel + k * kPanelColumns + v * kLanes,
-            left > 0 ? loadUpTo(b + k * bRow + v * kLanes, left) : zero());
-    }
-  }
-}
-
-/** The columns of one tile for rows [begin, end). */
-void productPanel(const Product& problem, float* panel, int64_t begin, int64_t end, int64_t column) {
-  const int64_t left = problem.columns - column, columns = left < kPanelColumns ? left : kPanelColumns;
-  int64_t k = 0;
-  // At least once: a product over nothing is zero.
-  do {
-    const int64_t rest = problem.inner - k, inner = rest < kInnerChunk ? rest : kInnerChunk;
-    packColumns(panel, problem.b + k * problem.columns + column, problem.columns, inner, columns);
-    const ProductChunk chunk = {problem.out + column, problem.columns, problem.a + k, problem.inner, panel,
-                                kPanelColumns,        inner,           columns,       k == 0};
-    productRows<kProductRows, kProductVectors>(chunk, begin, end);
-    k += inner;
-  } while (k < problem.inner);
-}
 
 // Columns that few rows take together: their sums fit in the first-level cache beside four rows of b.
 constexpr int64_t kStreamColumns = 1024;
@@ -75,7 +38,8 @@ PERSIMMON_INLINE void addRows(float* sums, const float* x, const float* b, int64
 }
 
 /** Columns [column, column + columns) of few rows; `sums` has room for kStreamColumns of each. */
-void productStream(const Product& problem, float* sums, int64_t rows, int64_t column, int64_t columns) {
+void productStream(const Product<float>& problem, float* sums, int64_t rows, int64_t column,
+                   int64_t columns) {
   int64_t begin = 0;
   do {
     const int64_t end = problem.inner - begin < kInnerChunk ? problem.inner : begin + kInnerChunk;
@@ -128,14 +92,15 @@ void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_
     int64_t index, next;
     while (queue.take(&index, &next)) {
       const int64_t pair = index / (blocks * panels), column = index % panels * blockColumns;
-      const Product problem = {out + pair * rows * columns, a + pair * rows * inner,
-                               b + pair * inner * columns, inner, columns};
+      const Product<float> problem = {out + pair * rows * columns, a + pair * rows * inner,
+                                      b + pair * inner * columns, inner, columns};
       if (isFew) {
         productStream(problem, scratch, rows, column,
                       columns - column < blockColumns ? columns - column : blockColumns);
       } else {
         const int64_t begin = index / panels % blocks * blockRows;
-        productPanel(problem, scratch, begin, rows - begin < blockRows ? rows : begin + blockRows, column);
+        productPanels(problem, scratch, begin, rows - begin < blockRows ? rows : begin + blockRows, column,
+                      1);
       }
     }
   };

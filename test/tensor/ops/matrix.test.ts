@@ -50,16 +50,22 @@ describe.each(instructionSets)("matrix ops on %s", (name) => {
         features,
         dtypes,
         fc.boolean(),
-        (seed, rows, inFeatures, outFeatures, dtype, hasBias) => {
+        fc.boolean(),
+        (seed, rows, inFeatures, outFeatures, dtype, hasBias, isColumnMajor) => {
           const random = new RandomValues(seed);
-          const x = random.normal(rows * inFeatures);
+          // Half of the numbers are zero, as after squared ReLU.
+          const x = random.normal(rows * inFeatures).map((value) => Math.max(value, 0));
           const w = weights(dtype, random.normal(outFeatures * inFeatures), [outFeatures, inFeatures]);
           const b = hasBias ? weights(dtype, random.normal(outFeatures), [outFeatures]) : undefined;
           const args = [inFeatures, outFeatures, rows] as const;
           const wanted = reference.linear(x, w.values, b?.values, ...args);
           const abs = (values: Float32Array) => values.map(Math.abs);
           const magnitude = reference.linear(abs(x), abs(w.values), b && abs(b.values), ...args);
-          const found = valuesOf(() => ops.linear(float32(x, [rows, inFeatures]), w.tensor, b?.tensor));
+          const found = valuesOf(() => {
+            const weight = isColumnMajor ? w.tensor.toColumnMajor() : w.tensor;
+            expect(weight.isColumnMajor).toBe(isColumnMajor);
+            return ops.linear(float32(x, [rows, inFeatures]), weight, b?.tensor);
+          });
           expectClose(found, wanted, 1e-6, (i) => magnitude[i]);
         },
       ),

@@ -1,0 +1,162 @@
+#include "check.h"
+
+using namespace check;
+using persimmon::cpu::countNonFiniteWeights;
+using persimmon::cpu::linearByInput;
+using persimmon::cpu::transposeWeight;
+
+namespace {
+
+std::vector<float> run(ThreadPool& pool, const std::vector<float>& x, Weight weight, Weight bias,
+                       int64_t rows, int64_t in, int64_t out) {
+  std::vector<float> result(static_cast<size_t>(rows * out), -77.0f);
+  linearByInput(pool, result.data(), x.data(), weight, bias, rows, in, out);
+  return result;
+}
+
+/** Normal numbers, of which the given share is zero. */
+std::vector<float> sparse(Random& random, int64_t count, int percent) {
+  std::vector<float> x = random.normals(static_cast<size_t>(count));
+  for (float& value : x) {
+    if (random.below(100) < percent) value = random.below(2) ? 0.0f : -0.0f;
+  }
+  return x;
+}
+
+void checkShape(int64_t rows, int64_t in, int64_t out, DType dtype, bool withBias, int percent) {
+  Random random(static_cast<uint64_t>(rows * 1000003 + in * 1009 + out + percent));
+  const StoredWeight weight(random, static_cast<size_t>(in * out), dtype);
+  const StoredWeight bias(random, static_cast<size_t>(out), dtype);
+  const std::vector<float> x = sparse(random, rows * in, percent);
+  std::vector<double> expected(static_cast<size_t>(rows * out));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t o = 0; o < out; ++o) {
+      double sum = withBias ? static_cast<double>(bias.values()[static_cast<size_t>(o)]) : 0;
+      for (int64_t k = 0; k < in; ++k) {
+        sum += static_cast<double>(x[static_cast<size_t>(r * in + k)]) *
+               weight.values()[static_cast<size_t>(k * out + o)];
+      }
+      expected[static_cast<size_t>(r * out + o)] = sum;
+    }
+  }
+  const std::string shape = std::to_string(rows) + "x" + std::to_string(in) + "x" + std::to_string(out);
+  forEachInstructionSet([&] {
+    std::vector<float> first;
+    for (int threads : {1, 2, 3}) {
+      ThreadPool pool(threads);
+      const std::vector<float> y =
+          run(pool, x, weight.weight(), withBias ? bias.weight() : kNone, rows, in, out);
+      if (threads > 1) {
+        CHECK_MESSAGE(sameBits(y, first), shape + " with threads " + std::to_string(threads));
+        continue;
+      }
+      first = y;
+      CHECK_MESSAGE(distance(y, expected) < 3e-6 * std::sqrt(static_cast<double>(in)) + 1e-6,
+                    shape + " is off by " + std::to_string(distance(y, expected)));
+      // Each row alone gives the bits that it has among the others, whose zeros are elsewhere.
+      for (int64_t r = 0; r < rows; r += rows > 8 ? 7 : 1) {
+        const std::vector<float> row(x.begin() + r * in, x.begin() + (r + 1) * in);
+        const std::vector<float> alone =
+            run(pool, row, weight.weight(), withBias ? bias.weight() : kNone, 1, in, out);
+        CHECK_MESSAGE(std::memcmp(alone.data(), y.data() + r * out, alone.size() * 4) == 0,
+                      shape + " row alone");
+      }
+    }
+  });
+}
+
+}  // namespace
+
+TEST(linearByInputMatchesANaiveLoopOverOddShapes) {
+  Random random(1);
+  const int64_t sizes[] = {1, 3, 16, 17, 64, 80, 100, 130};
+  const int percents[] = {0, 50, 90, 100};
+  for (int i = 0; i < (sanitized() ? 12 : 40); ++i) {
+    checkShape(1 + random.below(30), sizes[random.below(8)], sizes[random.below(8)],
+               i % 2 ? DType::kBFloat16 : DType::kFloat32, i % 3 != 0, percents[i % 4]);
+  }
+}
+
+TEST(linearByInputMatchesAcrossChunksPanelsAndPieces) {
+  // Longer than a chunk of the inputs, more rows than a block of rows, more outputs than a piece.
+  checkShape(131, 600, 270, DType::kBFloat16, true, 90);
+  if (sanitized()) return;
+  checkShape(1, 2061, 4500, DType::kBFloat16, true, 90);
+  checkShape(16, 1100, 1500, DType::kFloat32, false, 80);
+}
+
+TEST(linearByInputDoesNotReadWhatBelongsToZeros) {
+  Random random(2);
+  const int64_t in = 700, out = 90;
+  for (int64_t rows : {1, 3, 16}) {
+    std::vector<float> x = random.normals(static_cast<size_t>(rows * in));
+    const std::vector<float> finite = random.normals(static_cast<size_t>(in * out));
+    std::vector<float> weight = finite;
+    for (int64_t k = 0; k < in; ++k) {
+      if (random.below(10) == 0) continue;
+      for (int64_t r = 0; r < rows; ++r) x[static_cast<size_t>(r * in + k)] = r % 2 ? -0.0f : 0.0f;
+      std::fill_n(weight.begin() + k * out, out, std::nanf(""));
+    }
+    forEachPool([&](ThreadPool& pool) {
+      CHECK(sameBits(run(pool, x, {weight.data(), DType::kFloat32}, kNone, rows, in, out),
+                     run(pool, x, {finite.data(), DType::kFloat32}, kNone, rows, in, out)));
+    });
+  }
+}
+
+TEST(linearByInputReadsWhatBelongsToNaN) {
+  ThreadPool pool(1);
+  const std::vector<float> x = {0.0f, std::nanf(""), 1.0f}, weight = {1, 2, 3};
+  CHECK(std::isnan(run(pool, x, {weight.data(), DType::kFloat32}, kNone, 1, 3, 1)[0]));
+}
+
+TEST(linearByInputGivesTheSameBitsOnEveryInstructionSetWithFma) {
+  Random random(6);
+  const int64_t in = 1030, out = 153;
+  const StoredWeight weight(random, static_cast<size_t>(in * out), DType::kBFloat16);
+  const std::vector<float> x = sparse(random, 21 * in, 70);
+  ThreadPool pool(2);
+  std::vector<float> first;
+  forEachInstructionSet([&] {
+    if (std::strcmp(persimmon::cpu::instructionSet(), "portable") == 0) return;
+    const std::vector<float> y = run(pool, x, weight.weight(), kNone, 21, in, out);
+    if (first.empty()) first = y;
+    CHECK(sameBits(y, first));
+  });
+}
+
+TEST(transposeWeightKeepsEveryElement) {
+  Random random(3);
+  for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    const int64_t rows = 70, columns = 45;
+    const StoredWeight weight(random, static_cast<size_t>(rows * columns), dtype);
+    std::vector<float> memory(static_cast<size_t>(rows * columns));
+    ThreadPool pool(2);
+    transposeWeight(pool, memory.data(), weight.weight(), rows, columns);
+    const std::vector<float> ones(static_cast<size_t>(columns), 0.0f);
+    for (int64_t c = 0; c < columns; ++c) {
+      // One input at a time picks a row of the result.
+      std::vector<float> x = ones;
+      x[static_cast<size_t>(c)] = 1.0f;
+      const std::vector<float> y = run(pool, x, {memory.data(), dtype}, kNone, 1, columns, rows);
+      for (int64_t r = 0; r < rows; ++r)
+        CHECK(y[static_cast<size_t>(r)] == weight.values()[static_cast<size_t>(r * columns + c)]);
+    }
+  }
+}
+
+TEST(countNonFiniteWeightsCountsInfinitiesAndNaN) {
+  ThreadPool pool(2);
+  std::vector<float> x(200000, 1.0f);
+  int32_t found = -1;
+  countNonFiniteWeights(pool, &found, {x.data(), DType::kFloat32}, 200000);
+  CHECK(found == 0);
+  x[3] = HUGE_VALF;
+  x[199999] = -HUGE_VALF;
+  x[70000] = std::nanf("");
+  countNonFiniteWeights(pool, &found, {x.data(), DType::kFloat32}, 200000);
+  CHECK(found == 3);
+  const std::vector<uint16_t> half = {0x3f80, 0x7f80, 0xffc0, 0x7f7f};
+  countNonFiniteWeights(pool, &found, {half.data(), DType::kBFloat16}, 4);
+  CHECK(found == 2);
+}
