@@ -51,10 +51,11 @@ async function compare(zeros) {
   const text = ids(prompt, 0);
   const { zeroFraction } = await mlpSparsity(models.live, text);
   const measuredZeros = zeroFraction.reduce((sum, share) => sum + share, 0) / zeroFraction.length;
-  const elementBytes = options.dtype === "float32" ? 4 : 2;
-  const saved = layers * shape.hidden * shape.ffn * elementBytes * measuredZeros;
-  const bytes = { all: bytesRead(models.all, prompt + tokens / 2) };
-  bytes.live = bytes.all - saved;
+  const positions = prompt + tokens / 2;
+  const bytes = {
+    all: bytesRead(models.all, positions),
+    live: bytesRead(models.live, positions, zeroFraction),
+  };
   const seconds = { all: [], live: [] };
   const prefill = { all: [], live: [] };
   const share = { all: [], live: [] };

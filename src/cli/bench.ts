@@ -11,6 +11,8 @@ interface BenchFlags {
   generate: string;
   rounds: string;
   threads?: string;
+  zeros?: string;
+  skipZeros: boolean;
   json?: boolean;
 }
 
@@ -28,16 +30,20 @@ export function benchCommand(): Command {
     .option("--generate <tokens>", "tokens to generate in each round", "64")
     .option("--rounds <n>", "rounds; medians are over all of them", "3")
     .option("--threads <n>", "threads (default: all that the process may use)")
+    .option("--zeros <share>", "with --shape: the share of squared ReLUs that is zero (default: 0.5)")
+    .option("--no-skip-zeros", "read all weights of the down projections, also what belongs to zeros")
     .option("--json", "print the figures as JSON")
     .action(async (source: string | undefined, flags: BenchFlags) => {
       const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
       const dtype = flags.dtype as "auto" | "float32" | "bfloat16";
       const model =
         flags.shape === undefined
-          ? await loadModel(source, { dtype, threads })
+          ? await loadModel(source, { dtype, threads, skipZeros: flags.skipZeros })
           : randomModel(parseShape(flags.shape), {
               dtype: dtype === "auto" ? "bfloat16" : checkedDType(dtype),
               threads,
+              skipZeros: flags.skipZeros,
+              ...(flags.zeros !== undefined && { zeros: Number(flags.zeros) }),
             });
       const options = {
         prompt: whole("--prompt", flags.prompt),
@@ -50,6 +56,7 @@ export function benchCommand(): Command {
         dtype: model.dtype,
         threads: model.device.threads,
         instructionSet: model.device.instructionSet,
+        skipZeros: flags.skipZeros,
         ...options,
       };
       if (flags.json) {
@@ -63,6 +70,7 @@ export function benchCommand(): Command {
           `${setting.model}, ${setting.dtype}, ${setting.threads} threads, ${setting.instructionSet}; prompt ${options.prompt}, generate ${options.generate}, ${options.rounds} rounds; medians`,
           line("decode", result.decodeTokensPerSecond, "tokens/s"),
           line("prefill", result.prefillTokensPerSecond, "tokens/s"),
+          `${"zeros".padEnd(16)} ${(result.zeros * 100).toFixed(1)} % of the squared ReLUs${flags.skipZeros ? ", not read" : ""}`,
           `${"bytes per token".padEnd(16)} ${(result.bytesPerToken / 1e9).toFixed(3)} GB`,
           line("decode reads", result.decodeGBPerSecond, "GB/s"),
           line("machine reads", result.readBandwidthGBPerSecond, "GB/s"),

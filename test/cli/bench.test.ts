@@ -50,6 +50,16 @@ describe("persimmon bench", () => {
     }
   });
 
+  it("does not count the bytes that zeros save", () => {
+    const shape = { hidden: 128, layers: 2, heads: 2, ffn: 512, vocab: 256 };
+    const [skipping, plain] = [true, false].map((skipZeros) =>
+      randomModel(shape, { maxLength: 64, skipZeros }),
+    );
+    expect(bytesRead(skipping, 3)).toBe(bytesRead(plain, 3));
+    expect(bytesRead(plain, 3, [0.5, 0.9])).toBe(bytesRead(plain, 3));
+    expect(bytesRead(plain, 3) - bytesRead(skipping, 3, [0.5, 0.75])).toBe(1.25 * 128 * 512 * 2);
+  });
+
   it("refuses weights that do not fit before it allocates any", () => {
     expect(() => randomModel({ layers: 9000 })).toThrow(
       expect.objectContaining({ code: "OUT_OF_MEMORY", message: expect.stringMatching(/GB as bfloat16/) }),

@@ -1,4 +1,7 @@
 import type { LanguageModel } from "../../language_model.js";
+import { MLP } from "../../model/mlp.js";
+import { Linear } from "../../nn/linear.js";
+import { mlpSparsity } from "../../research/mlp_sparsity.js";
 import { BandwidthProbe } from "./bandwidth.js";
 
 export interface BenchOptions {
@@ -20,7 +23,10 @@ export interface Spread {
 export interface BenchResult {
   decodeTokensPerSecond: Spread;
   prefillTokensPerSecond: Spread;
-  /** Bytes of weights, keys and values that one decoded token reads, at the middle of the generation. */
+  /** Share of the squared ReLUs that is zero, over the prompt. */
+  zeros: number;
+  /** Bytes of weights, keys and values that one decoded token reads, at the middle of the generation; without what the zeros
+   * save where they are left out. */
   bytesPerToken: number;
   /** bytesPerToken · tokens/s. */
   decodeGBPerSecond: Spread;
@@ -43,7 +49,8 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
   const prefill: number[] = [];
   const bandwidth: number[] = [];
   const shares: number[] = [];
-  const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2);
+  const { zeroFraction } = await mlpSparsity(model, promptIds(model, options.prompt, 0), { progress: false });
+  const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2, zeroFraction);
   // One token more than counted, so that the first touch of all weights is not part of a measurement.
   await model.generate(promptIds(model, options.prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
   for (let round = 0; round < options.rounds; round++) {
@@ -72,6 +79,7 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
   return {
     decodeTokensPerSecond: spread(decode),
     prefillTokensPerSecond: spread(prefill),
+    zeros: zeroFraction.reduce((sum, share) => sum + share, 0) / zeroFraction.length,
     bytesPerToken,
     decodeGBPerSecond: spread(decode.map((rate) => (rate * bytesPerToken) / 1e9)),
     readBandwidthGBPerSecond: spread(bandwidth),
@@ -79,12 +87,24 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
   };
 }
 
-/** Weights but for the embedding, of which one row is read, and the keys and values of all positions so far. */
-export function bytesRead(model: LanguageModel, positions: number): number {
+/**
+ * Weights but for the embedding, of which one row is read, and the keys and values of all positions so far.
+ * @param zeroFraction zeros of each layer's squared ReLU, which down projections in column-major order do not read
+ */
+export function bytesRead(model: LanguageModel, positions: number, zeroFraction?: ArrayLike<number>): number {
   const { vocabSize, hiddenSize, tieWordEmbeddings } = model.config;
   const elementBytes = model.dtype === "float32" ? 4 : 2;
   const embedding = tieWordEmbeddings ? 0 : vocabSize * hiddenSize * elementBytes;
-  return model.weightBytes - embedding + hiddenSize * elementBytes + positions * model.kv.bytesPerToken;
+  let leftOut = 0;
+  if (zeroFraction !== undefined) {
+    for (const [layer, { mlp }] of model.layers.entries()) {
+      const down = mlp instanceof MLP ? mlp.dense4hToH : undefined;
+      const skips = down instanceof Linear && down.weight.isColumnMajor;
+      if (skips) leftOut += zeroFraction[layer] * down.weight.size * elementBytes;
+    }
+  }
+  const keysAndValues = positions * model.kv.bytesPerToken;
+  return model.weightBytes - embedding + hiddenSize * elementBytes + keysAndValues - leftOut;
 }
 
 /** Varied ids that any vocabulary has. */
