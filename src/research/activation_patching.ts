@@ -36,7 +36,7 @@ export async function activationPatching(
   const sites = matchSites(model.config, [site]);
   const clean = await pair.prepare(sites);
   const { positions } = pair;
-  const scores = new Float32Array(sites.length * positions.length);
+  const scores = new Float64Array(sites.length * positions.length);
   using bar = options.progress === false ? undefined : sweepBar(`Patching ${site}`, scores.length);
   // Position by position, so that each prefix is one token longer than the former.
   for (const [column, position] of positions.entries()) {
@@ -61,7 +61,7 @@ export async function headPatching(model: LanguageModel, options: PatchingOption
   const sites = matchSites(model.config, ["layers.*.attn.z"]);
   const clean = await pair.prepare(sites);
   const heads = Array.from({ length: model.config.numAttentionHeads }, (_, head) => head);
-  const scores = new Float32Array(sites.length * heads.length);
+  const scores = new Float64Array(sites.length * heads.length);
   using bar = options.progress === false ? undefined : sweepBar("Patching heads", scores.length);
   for (const [layer, site] of sites.entries()) {
     for (const head of heads) {
@@ -93,7 +93,7 @@ export async function neuronPatching(
   const clean = (await pair.prepare([site])).get(site) as Activation;
   const corrupted = (await pair.values("corrupted", [site])).activations.get(site) as Activation;
   const units = chosenUnits(options.units ?? { top: 32 }, clean, corrupted);
-  const scores = new Float32Array(units.length);
+  const scores = new Float64Array(units.length);
   using bar = options.progress === false ? undefined : sweepBar("Patching neurons", units.length);
   for (const [index, unit] of units.entries()) {
     scores[index] = await pair.patched(site, edits.replace(clean, { units: [unit] }), pair.start);

@@ -46,14 +46,15 @@ export class PatchingResult {
     site: string,
     rows: PatchingAxis,
     columns: PatchingAxis,
-    scores: Float32Array,
+    scores: Float64Array,
   ) {
     const shape: [number, number] = [rows.numbers.length, columns.numbers.length];
     this.site = site;
     this.rows = rows;
     this.columns = columns;
-    this.logitDifference = { data: scores, shape };
-    this.effect = { data: scores.map((score) => pair.effect(score)), shape };
+    this.logitDifference = { data: Float32Array.from(scores), shape };
+    // From the unrounded scores: where nothing changes, the effect is 0 and not 2e-8.
+    this.effect = { data: Float32Array.from(scores, (score) => pair.effect(score)), shape };
     this.clean = pair.clean;
     this.corrupted = pair.corrupted;
     this.answer = pair.answer;

@@ -27,7 +27,7 @@ export class MlpSparsity {
   readonly firing: { data: Uint32Array; shape: [layers: number, neurons: number] };
   /** How the values before squared ReLU are distributed, by layer. */
   readonly preActivations: LayerHistogram;
-  /** Weights that a token reads, and without the rows that its zeros make superfluous: what they would save. */
+  /** Weights that a token reads, and without the rows that its zeros make superfluous: what they save where they are left out. */
   readonly bytes: WeightBytes;
 
   constructor(parts: {

@@ -20,7 +20,7 @@ export interface WeightBytes {
   parts: WeightPart[];
   /** Bytes of all weights that one token reads. */
   dense: number;
-  /** The same without the rows that zeros would save. */
+  /** The same without the rows that belong to zeros. */
   skipping: number;
   /** The down-projections by layer. */
   down: { dense: Float64Array; skipping: Float64Array };
@@ -29,7 +29,7 @@ export interface WeightBytes {
 /**
  * Bytes of weights that decoding one token of one sequence reads: all of them once, but of the embedding one row. A zero
  * activation makes its row of the transposed down-projection (`hiddenSize` weights) superfluous: only products that are
- * zero are left out. This is arithmetic on shapes: what the zeros would save, not what a run saved. Keys and values of
+ * zero are left out. This is arithmetic on shapes: what the zeros save in decoding, not what a run measured. Keys and values of
  * the KV cache come on top.
  * @param zeroFraction share of zero activations, of all layers or of each
  * @param bytesPerWeight 2 for bfloat16, 4 for float32
