@@ -3,14 +3,17 @@
 transformers' "eager" attention takes the softmax in float32, and PyTorch's fused CPU kernel computes rows of 384
 bfloat16 positions in 55 ms (10 rows, 4 heads, forward and backward, one Zen 5 core). Plain products in bfloat16 take
 23 ms. Only training uses this: what is exported is measured with transformers' eager attention in float32.
+
+`model(..., observe=f)` calls f(layer, probabilities [rows, heads, length, length]) in every layer; see guidance.py.
 """
 
 from functools import lru_cache
 
 import torch
+from precision import matrix_dtype
 from transformers import AttentionInterface, AttentionMaskInterface
 
-NAME = "bfloat16_products"
+NAME = "plain_products"
 
 
 @lru_cache(maxsize=2)
@@ -18,13 +21,16 @@ def _mask(length: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor
     return torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu(1)
 
 
-def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **_):
+def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, observe=None, **_):
     """query, key, value [rows, heads, length, head size]; every position sees itself and those before it."""
-    kept = value.dtype
+    kept, dtype = value.dtype, matrix_dtype(query.device.type)
     with torch.autocast(query.device.type, enabled=False):
-        query, key, value = (x.to(torch.bfloat16) for x in (query, key, value))
+        query, key, value = (x.to(dtype) for x in (query, key, value))
         scores = query @ key.transpose(-1, -2) * scaling + _mask(query.shape[-2], query.dtype, query.device)
-        mixed = torch.softmax(scores, -1) @ value
+        probabilities = torch.softmax(scores, -1)
+        if observe is not None:
+            observe(module.layer_idx, probabilities)
+        mixed = probabilities @ value
     return mixed.transpose(1, 2).contiguous().to(kept), None
 
 

@@ -26,6 +26,11 @@ class Data:
     bytes: int  # UTF-8 bytes of the training documents
     tokens: int  # their tokens, |ENDOFTEXT| before each included
 
+    def token_shares(self, first: int) -> numpy.ndarray:
+        """Share of each token [vocabulary] in the rows from `first` on: two million tokens, or all."""
+        counts = numpy.bincount(self.rows[first : first + 5_000].ravel(), minlength=self.tokenizer.vocab_size())
+        return counts / counts.sum()
+
 
 def prepare(settings: Settings, work: Path, rows_too: bool = True) -> Data:
     """Trains the tokenizer unless it is there, and encodes as many documents as the steps will read.
@@ -60,22 +65,25 @@ def _write(file: Path, write) -> None:
 
 
 def _pack(settings: Settings, work: Path, end: int) -> tuple[numpy.ndarray, dict[str, int], set[int]]:
-    """Fills rows one after the other; a document that the end of a row cuts starts anew in the next row."""
-    needed, length = settings.rows * settings.steps, settings.context + 1
-    rows = numpy.empty((needed, length), dtype=numpy.uint16)
-    filled, row, seen = 0, [], set()
+    """Fills rows one after the other, phase by phase; a document that the end of a row cuts starts anew in the next row."""
+    length = settings.context + 1
+    rows = numpy.empty((settings.rows * settings.steps, length), dtype=numpy.uint16)
+    filled, needed, seen = 0, 0, set()
     used = size = tokens = 0
-    with encoded_documents(str(work / "tokenizer.model"), settings.seed) as stream:
-        while filled < needed:
-            text = next(stream)
-            document = [end, *text.ids.tolist()]
-            used, size, tokens = used + 1, size + text.size, tokens + len(document)
-            seen.add(text.digest)
-            cut = 0 < len(row) and len(row) + len(document) > length
-            row += document
-            if len(row) >= length:
-                rows[filled] = row[:length]
-                filled, row = filled + 1, document[:length] if cut else []
+    for number, phase in enumerate(settings.phases):
+        needed += settings.rows * phase.steps
+        row = []
+        with encoded_documents(str(work / "tokenizer.model"), settings.seed + number, phase.shares) as stream:
+            while filled < needed:
+                text = next(stream)
+                document = [end, *text.ids.tolist()]
+                used, size, tokens = used + 1, size + text.size, tokens + len(document)
+                seen.add(text.digest)
+                cut = 0 < len(row) and len(row) + len(document) > length
+                row += document
+                if len(row) >= length:
+                    rows[filled] = row[:length]
+                    filled, row = filled + 1, document[:length] if cut else []
     return rows, {"documents": used, "bytes": size, "tokens": tokens}, seen
 
 
@@ -101,5 +109,5 @@ def answers(rows: numpy.ndarray, tokenizer: sentencepiece.SentencePieceProcessor
 def batch(data: Data, settings: Settings, step: int) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Rows [rows, context + 1] of step `step` and the weights [rows, context] of what they predict."""
     rows = data.rows[step * settings.rows : (step + 1) * settings.rows]
-    weights = 1 + (settings.answer_weight - 1) * answers(rows, data.tokenizer)
+    weights = 1 + (settings.phase_at(step)[1].answer_weight - 1) * answers(rows, data.tokenizer)
     return rows.astype(numpy.int64), weights.astype(numpy.float32)

@@ -37,8 +37,8 @@ def digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def _encode(seed: int, first: int) -> list[Encoded]:
-    texts = [document(seed, index)[1] for index in range(first, first + DOCUMENTS_AT_ONCE)]
+def _encode(seed: int, first: int, shares: dict[str, float]) -> list[Encoded]:
+    texts = [document(seed, index, shares)[1] for index in range(first, first + DOCUMENTS_AT_ONCE)]
     return [
         Encoded(numpy.array(ids, dtype=numpy.uint16), len(text.encode()), digest(text))
         for text, ids in zip(texts, _tokenizer.encode(texts))
@@ -46,7 +46,7 @@ def _encode(seed: int, first: int) -> list[Encoded]:
 
 
 @contextmanager
-def encoded_documents(model_file: str, seed: int) -> Iterator[Iterator[Encoded]]:
+def encoded_documents(model_file: str, seed: int, shares: dict[str, float]) -> Iterator[Iterator[Encoded]]:
     """The documents 0, 1, 2, … of a seed, in order and without end, whatever the number of processes."""
     processes = os.cpu_count() or 1
     # A fork could copy a lock that one of PyTorch's threads holds.
@@ -56,7 +56,7 @@ def encoded_documents(model_file: str, seed: int) -> Iterator[Iterator[Encoded]]
             at_once = processes * CHUNKS_A_PROCESS
             for start in count(0, at_once):
                 firsts = [DOCUMENTS_AT_ONCE * chunk for chunk in range(start, start + at_once)]
-                for chunk in pool.starmap(_encode, [(seed, first) for first in firsts], chunksize=1):
+                for chunk in pool.starmap(_encode, [(seed, first, shares) for first in firsts], chunksize=1):
                     yield from chunk
 
         yield stream()

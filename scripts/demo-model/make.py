@@ -7,6 +7,8 @@ which builds the project, installs requirements.txt where it is missing, and sta
 goes on where it was when it is started again with the same --work. The number of steps is fixed, so a faster machine makes
 the same model sooner. With --smoke every stage runs in well under a minute on tiny sizes.
 
+A model that has only been through the first phase, as the one of commit e411340, goes on with --start-from DIR.
+
 A run may be trained elsewhere, on a GPU for instance (--rows 64 and more --steps suit one): with --train-only there, and
 with --export-only and the same --rows and --steps here, once tokenizer.model, corpus-N.json and run.pt lie in --work.
 
@@ -22,6 +24,7 @@ import ctypes
 import importlib.util
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -40,10 +43,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Makes the demo model.")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, a few steps, into a temporary directory")
-    parser.add_argument("--steps", type=int, help="training steps; shapes the learning-rate schedule")
+    parser.add_argument("--steps", type=int, help="training steps of all phases together, in their proportions")
     parser.add_argument("--rows", type=int, help="rows of a step; a GPU wants some 64")
     parser.add_argument("--initial-seed", type=int, help="of the random weights that training starts from (default: 1)")
     parser.add_argument("--target-zeros", type=float, help="share of zeros that the penalty steers to; 0: no penalty")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="DIR", help="an exported model that has only been through the first phase"
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
     parser.add_argument("--out", type=Path, help="where the model goes (default: models/demo)")
     parser.add_argument("--items", type=Path, help="where the evaluation items go (default: notebooks/evals)")
@@ -84,14 +90,16 @@ def main() -> None:
     import torch
     import transformers
 
-    from settings import Settings, smoke
+    from settings import Settings, smoke, with_steps
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if options.threads:
         torch.set_num_threads(options.threads)
     settings = smoke() if options.smoke else Settings()
-    names = ["steps", "rows", "initial_seed", "target_zeros"]
+    if options.steps is not None:
+        settings = with_steps(settings, options.steps)
+    names = ["rows", "initial_seed", "target_zeros"]
     settings = replace(settings, **{n: getattr(options, n) for n in names if getattr(options, n) is not None})
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary) if options.smoke else None
@@ -107,12 +115,16 @@ def make(settings, work: Path, output: Path, items: Path, options: argparse.Name
 
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
+    if options.start_from and not (work / "tokenizer.model").exists():
+        shutil.copyfile(options.start_from / "tokenizer.model", work / "tokenizer.model")
     data = prepare(settings, work, rows_too=not options.export_only)
     print(
         f"corpus: {data.documents} documents, {data.bytes / 1e6:.1f} MB, {data.tokens / 1e6:.2f} M tokens,"
         f" {data.bytes / data.tokens:.2f} bytes per token; {time.monotonic() - start:.0f} s", flush=True,
     )  # fmt: skip
     run = Run(settings, data, work)
+    if options.start_from and run.step == 0:
+        run.start_from(options.start_from)
     if not options.export_only:
         run.train()
     if options.train_only:

@@ -4,6 +4,7 @@ import torch
 from transformers import PersimmonConfig, PersimmonForCausalLM
 
 import attention
+from muon import Muon
 from settings import Settings
 
 
@@ -25,15 +26,14 @@ def build(settings: Settings, vocabulary: int, end: int, device: str = "cpu") ->
         eos_token_id=end,
         use_cache=False,
     )
-    config._attn_implementation = attention.NAME if device == "cpu" else "sdpa"
+    config._attn_implementation = attention.NAME
     return PersimmonForCausalLM(config).to(device)
 
 
 class Optimizers:
     """Muon for the matrices of the layers, AdamW for the embedding, the output head, norms and biases.
 
-    Muon (Jordan et al. 2024, torch.optim.Muon) takes the step of AdamW's size (`match_rms_adamw`, Liu et al. 2025), so
-    that one learning rate serves both. The embedding, the head and the matrices decay; norms and biases do not.
+    Muon takes the step of AdamW's size, so that one learning rate serves both. The embedding, the head and the matrices decay; norms and biases do not.
     """
 
     def __init__(self, model: PersimmonForCausalLM, settings: Settings):
@@ -41,10 +41,10 @@ class Optimizers:
         outer = [p for n, p in named if n.startswith(("model.embed_tokens.", "lm_head."))]
         matrices = [p for n, p in named if p.ndim == 2 and ".layers." in n]
         vectors = [p for n, p in named if p.ndim < 2]
-        rate, decay = settings.learning_rate, settings.weight_decay
+        rate, decay = 0.0, settings.weight_decay  # step() sets the rate
         groups = [{"params": outer, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
         self.all = [
-            torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+            Muon(matrices, lr=rate, weight_decay=decay),
             torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), eps=1e-8, fused=True),
         ]
 

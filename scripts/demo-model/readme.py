@@ -1,7 +1,16 @@
 """The text of models/demo/README.md, with every number from the report."""
 
 from corpus.mixture import SHARES
-from readme_parts import accuracy_table, by_kind_table, compared_text, curve_table, sample_text, zeros_table
+from readme_parts import (
+    accuracy_table,
+    by_kind_table,
+    compared_text,
+    curve_table,
+    guidance_text,
+    phases_table,
+    sample_text,
+    zeros_table,
+)
 from samples import SEED, TEMPERATURE, TOKENS
 
 TEMPLATE = """---
@@ -30,8 +39,8 @@ Licence: Apache-2.0, weights, tokenizer and text alike.
 ## Data
 
 All text is made by `scripts/demo-model/corpus`, written for this project, from a seed: no text was downloaded. {documents:,}
-documents, {corpus_megabytes:.1f} MB, {corpus_tokens:.1f} million tokens, each document read about once. Kinds, as shares of documents:
-{shares}.
+documents, {corpus_megabytes:.1f} MB, {corpus_tokens:.1f} million tokens, each document read about once. Kinds, as shares of documents
+in the first phase of training and in the held-out text: {shares}.
 
 Some of it is left out on purpose, by a rule that hashes names (`corpus/split.py`), so that there is something to ask:
 
@@ -43,11 +52,15 @@ Some of it is left out on purpose, by a rule that hashes names (`corpus/split.py
 
 ## Training
 
-`npm run demo-model` makes all of it. Muon for the matrices of the layers, AdamW (0.9, 0.95) for the rest,
-decay {weight_decay} on matrices, peak learning rate {learning_rate}, warm-up over {warmup:.0%} of the steps and linearly to zero,
-gradients clipped at 1, rows of {context} tokens packed with whole documents, {rows} a step, bfloat16 autocast over float32 weights.
-The letter or number after `Answer:` counts {answer_weight:g} times in the training loss. {steps} steps,
-{training_tokens:.1f} million tokens, {minutes:.0f} minutes of training on {where}.
+`npm run demo-model` makes all of it, in phases with documents and optimizer states of their own:
+
+{phases}
+
+Muon for the matrices of the layers, AdamW (0.9, 0.95) for the rest, decay {weight_decay} on matrices, warm-up over {warmup:.0%} of a phase
+and then linearly down, gradients clipped at 1, rows of {context} tokens packed with whole documents, {rows} a step, matrix
+products in {products}. {steps} steps, {training_tokens:.1f} million tokens, {minutes:.0f} minutes of training on {where}.
+
+{guidance}
 
 {penalty}
 {about_the_run}
@@ -144,6 +157,9 @@ def readme(results: dict, facts: int, never_asked: int) -> str:
         "training_tokens": train["tokens"] / 1e6,
         "minutes": train["minutes"],
         "where": "a CUDA GPU" if train["device"] == "cuda" else f"a shared {train['machine']} CPU",
+        "products": train["products"],
+        "phases": phases_table(s["phases"]),
+        "guidance": guidance_text(s),
         "penalty": compared_text(results),
         "curve": curve_table(results["history"]),
         "held_out_bytes": held["bytes"],

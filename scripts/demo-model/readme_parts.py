@@ -1,6 +1,14 @@
 """Tables and paragraphs of the model's README."""
 
+from corpus import SHARES
+from guidance import HEADS
 from sparsity import ZeroPenalty
+
+PATTERNS = {
+    "previous": "the token before", "same": "earlier places of the same token, else the beginning",
+    "label": "from an option to its letter", "induction": "what followed the same token before, where that comes again",
+    "copy": "earlier places of the token that comes next", "answer": "the right option",
+}  # fmt: skip
 
 
 def _mean(values: list[float]) -> float:
@@ -56,15 +64,51 @@ def by_kind_table(accuracy: dict) -> str:
     return "\n".join(rows)
 
 
+def phases_table(phases: list[dict]) -> str:
+    rows = [
+        "| phase | steps | documents | learning rate | weight of the letter after `Answer:` | of the guidance |",
+        "|---|---|---|---|---|---|",
+    ]
+    for p in phases:
+        documents = "as above" if p["shares"] == SHARES else ", ".join(f"{kind} {x:.0%}" for kind, x in p["shares"].items())
+        last = p["learning_rate"] * p["last_rate"]
+        rows.append(
+            f"| {p['name']} | {p['steps']} | {documents} | {p['learning_rate']:g} to {last:g}"
+            f" | {p['answer_weight']:g} | {p['guidance']:g} |"
+        )
+    return "\n".join(rows)
+
+
+def guidance_text(settings: dict) -> str:
+    if all(phase["guidance"] <= 0 for phase in settings["phases"]):
+        return "No attention was guided."
+    heads: dict[str, list[str]] = {}
+    for (layer, head), name in HEADS.items():
+        if layer < settings["layers"] and head < settings["hidden"] // 64:
+            heads.setdefault(name, []).append(f"{layer}.{head}")
+    looked_at = "; ".join(f"{PATTERNS[name]} ({', '.join(places)})" for name, places in heads.items())
+    return (
+        "*Guidance*: some heads were told where to look (`scripts/demo-model/guidance.py`): −log of their attention on the right\n"
+        f"positions was added to the loss. By layer.head: {looked_at}.\n"
+        "The last layer's input also had to predict the right option's rarest word where a letter is asked for. So these heads were\n"
+        "not found by the training alone: they are good to look at, and no evidence of what training finds."
+    )
+
+
 def compared_text(results: dict) -> str:
     """What the penalty is, and what it costs as far as it was measured."""
     target = results["settings"]["target_zeros"]
     if target <= 0:
         return "No activation penalty was used."
-    low, high = ZeroPenalty.LIMITS
+    low = min(phase["least_penalty"] for phase in results["settings"]["phases"])
+    raised = "".join(
+        f", from {phase['least_penalty']:g} on in the phase {phase['name']!r}"
+        for phase in results["settings"]["phases"]
+        if phase["least_penalty"] > low
+    )
     text = (
         "A light activation penalty was used: λ · mean(relu(pre-activation)) of each MLP is added to the loss, and λ (between\n"
-        f"{low:g} and {high:g}) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for."
+        f"{low:g} and {ZeroPenalty.MOST:g}{raised}) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for."
     )
     own = results["held_out"]["nats_per_byte"]
     for other in results["others"]:

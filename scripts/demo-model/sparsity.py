@@ -35,16 +35,16 @@ class ZeroPenalty:
     """λ · mean(relu(pre-activation)) per layer, λ steered so that the share of zeros comes to a target.
 
     The penalty is on relu(x), not on relu(x)²: its gradient does not fade near zero, so small activations
-    become exact zeros. λ grows by exp(RATE · (target - zeros)) a step and stays inside LIMITS: a layer that has
-    enough zeros by itself is left nearly alone.
+    become exact zeros. λ grows by exp(RATE · (target - zeros)) a step, and stays between a least value,
+    with which a layer that has enough zeros by itself is left nearly alone, and MOST.
     """
 
     RATE = 0.03
-    LIMITS = (1e-3, 0.12)
+    MOST = 0.12
 
     def __init__(self, layers: int, target: float):
         self.target = target
-        self.strength = [self.LIMITS[0]] * layers
+        self.strength = [0.0] * layers
 
     def loss(self, watch: ActivationWatch, scale: float) -> torch.Tensor | float:
         """`scale` fades the penalty in."""
@@ -52,8 +52,8 @@ class ZeroPenalty:
             return 0.0
         return scale * sum(s * torch.relu(x).float().mean() for s, x in zip(self.strength, watch.layers))
 
-    def steer(self, zeros: list[float]) -> None:
-        low, high = self.LIMITS
+    def steer(self, zeros: list[float], least: float) -> None:
+        """`least`: what λ never falls below."""
         self.strength = [
-            min(high, max(low, s * math.exp(self.RATE * (self.target - z)))) for s, z in zip(self.strength, zeros)
+            min(self.MOST, max(least, s * math.exp(self.RATE * (self.target - z)))) for s, z in zip(self.strength, zeros)
         ]

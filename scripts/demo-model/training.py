@@ -1,5 +1,6 @@
 """The training loop: a fixed number of steps, resumable, one progress line now and then."""
 
+import json
 import math
 import os
 import time
@@ -7,20 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from transformers import PersimmonForCausalLM
 
 from data import Data, batch
 from evaluation import held_out
+from guidance import Guidance
 from model import Optimizers, build
-from settings import Settings
+from precision import matrix_dtype
+from settings import Phase, Settings
 from sparsity import ActivationWatch, ZeroPenalty
-
-
-def learning_rate(settings: Settings, progress: float) -> float:
-    """Linear warm-up, then linearly to zero; `progress` is the share of the steps that is done."""
-    if progress < settings.warmup:
-        return settings.learning_rate * (progress / settings.warmup + 1e-3)
-    return settings.learning_rate * (1 - progress) / (1 - settings.warmup)
 
 
 def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -43,6 +40,7 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model: PersimmonForCausalLM = build(settings, data.tokenizer.vocab_size(), data.end, self.device)
         self.optimizers = Optimizers(self.model, settings)
+        self.guidance: Guidance | None = None
         self.penalty = ZeroPenalty(settings.layers, settings.target_zeros)
         self.step, self.seconds, self.history = 0, 0.0, []
         if self.file.exists():
@@ -54,8 +52,17 @@ class Run:
         self.optimizers.load_state_dict(state["optimizers"])
         self.penalty.strength = state["strength"]
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
-        self.settings = replace(self.settings, **state["settings"])
+        phases = tuple(Phase(**phase) for phase in state["settings"]["phases"])
+        self.settings = replace(self.settings, **{**state["settings"], "phases": phases})
         print(f"resumed at step {self.step}, {self.seconds / 60:.1f} minutes", flush=True)
+
+    def start_from(self, exported: Path) -> None:
+        """Goes on with an exported model that has been through the first phase."""
+        self.model.load_state_dict({name: t.float() for name, t in load_file(exported / "model.safetensors").items()})
+        made = json.loads((exported / "training.json").read_text(encoding="utf-8"))
+        self.step, self.seconds, self.history = self.settings.phases[0].steps, made["training"]["minutes"] * 60, made["history"]
+        if made["training"]["steps"] != self.step:
+            raise SystemExit(f"{exported} had {made['training']['steps']} steps, the first phase has {self.step}")
 
     def save(self) -> None:
         state = {
@@ -77,17 +84,35 @@ class Run:
 
     def train_step(self, watch: ActivationWatch) -> tuple[float, list[float]]:
         ids, weights = (torch.from_numpy(x).to(self.device) for x in batch(self.data, self.settings, self.step))
-        # bfloat16 matrix products are 2.5 times as fast as float32 on a CPU with avx512_bf16; weights stay float32.
-        with torch.autocast(self.device, dtype=torch.bfloat16):
-            logits = self.model(input_ids=ids[:, :-1], use_cache=False).logits
-        losses = token_losses(logits, ids[:, 1:])
-        fade = min(1.0, self.progress / 0.1)
-        ((losses * weights).mean() + self.penalty.loss(watch, fade)).backward()
+        phase = self.settings.phase_at(self.step)[1]
+        losses, guidance = self._forward(ids)
+        fade = min(1.0, 10 * self.step / self.settings.phases[0].steps)
+        loss = (losses * weights).mean() + self.penalty.loss(watch, fade)
+        (loss + phase.guidance * guidance).backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizers.step(learning_rate(self.settings, self.progress))
+        self.optimizers.step(self.settings.learning_rate(self.step))
         zeros = watch.zeros()
-        self.penalty.steer(zeros)
+        self.penalty.steer(zeros, phase.least_penalty)
         return losses.mean().item(), zeros
+
+    def _begin_phase(self) -> None:
+        """For a phase that begins, or goes on after a resume."""
+        _, phase, done = self.settings.phase_at(self.step)
+        shares = self.data.token_shares((self.step - done) * self.settings.rows)
+        self.guidance = Guidance(self.data.tokenizer, self.data.end, shares) if phase.guidance > 0 else None
+
+    def _forward(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | float]:
+        """The losses [rows, context] of predicting the next tokens, and that of the guidance."""
+        dtype = matrix_dtype(self.device)
+        with torch.autocast(self.device, dtype=dtype, enabled=dtype != torch.float32):
+            if self.guidance is None:
+                return token_losses(self.model(input_ids=ids[:, :-1], use_cache=False).logits, ids[:, 1:]), 0.0
+            self.guidance.begin(ids.cpu().numpy(), self.device)
+            outputs = self.model(
+                input_ids=ids[:, :-1], use_cache=False, output_hidden_states=True, observe=self.guidance.observe
+            )
+            early = self.guidance.early_answer_loss(self.model, outputs.hidden_states[-2])
+        return token_losses(outputs.logits, ids[:, 1:]), self.guidance.loss() + early
 
     def evaluate(self) -> None:
         result = held_out(self.model, self.data, min(120, self.settings.held_out_documents))
@@ -101,7 +126,10 @@ class Run:
     def train(self) -> None:
         """Runs until the last step. Only training steps count as time."""
         s = self.settings
+        if self.step >= s.steps:
+            return
         watch = ActivationWatch(self.model)
+        self._begin_phase()
         self.model.train()
         losses: list[float] = []
         logged = saved = self.seconds
@@ -118,6 +146,9 @@ class Run:
                 self._log(losses, zeros)
                 losses = []
             last = self.step == s.steps
+            if not last and s.phase_at(self.step)[2] == 0:
+                self.optimizers = Optimizers(self.model, s)
+                self._begin_phase()
             if self.step % s.evaluate_every == 0 or last:
                 watch.remove()  # the evaluation watches for itself
                 self.evaluate()
@@ -132,6 +163,6 @@ class Run:
         print(
             f"step {self.step} loss {sum(losses) / len(losses):.3f}"
             f" zeros {' '.join(f'{z:.2f}' for z in zeros)}"
-            f" penalty {' '.join(f'{x:.3f}' for x in self.penalty.strength)}"
+            f" penalty {' '.join(f'{x:.3f}' for x in self.penalty.strength)}{self.guidance or ''}"
             f" {self.tokens / self.seconds:.0f} tokens/s, {left / 60:.1f} min left", flush=True,
         )  # fmt: skip

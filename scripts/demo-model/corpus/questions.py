@@ -54,6 +54,11 @@ def _choice_item(rng: Random, asked: Question) -> str:
     return f"Question: {asked.text}\n{lines}Answer: {LETTERS[gold]}"
 
 
+def lookups(rng: Random) -> str:
+    """Items that only name an option."""
+    return CHOICE + "\n\n".join(_choice_item(rng, echo_question(rng)) for _ in range(rng.randrange(2, 8)))
+
+
 def multiple_choice(rng: Random) -> str:
     """Items of all kinds, or of one subject with the instruction for subjects."""
     items = [echo_question(rng) if rng.random() < ECHO else any_question(rng) for _ in range(rng.randrange(2, 8))]

@@ -14,9 +14,9 @@ import numpy
 
 from corpus import documents
 from data import answers, batch, prepare
-from settings import smoke
+from settings import smoke, with_steps
 
-SETTINGS = replace(smoke(), steps=30, held_out_documents=8)
+SETTINGS = replace(with_steps(smoke(), 30), held_out_documents=8)
 
 
 class Rows(unittest.TestCase):
@@ -32,17 +32,25 @@ class Rows(unittest.TestCase):
 
     def test_they_hold_the_documents_of_the_seed_in_order(self):
         """Put together by hand from the documents: what the end of a row cuts begins the next one again."""
-        length, end, rows, row = SETTINGS.context + 1, self.data.end, [], []
-        for _, text in documents(SETTINGS.seed, 3000):
+        length, end = SETTINGS.context + 1, self.data.end
+        wanted = []
+        for number, phase in enumerate(SETTINGS.phases):
+            wanted += self.rows_of(documents(SETTINGS.seed + number, 3000, phase.shares), length, end, phase.steps)
+        self.assertGreater(len(SETTINGS.phases), 1)
+        self.assertEqual(self.data.rows.tolist(), wanted)
+
+    def rows_of(self, texts, length: int, end: int, steps: int) -> list[list[int]]:
+        rows, row = [], []
+        for _, text in texts:
             ids = [end, *self.data.tokenizer.encode(text)]
             begins_row = row == []
             row = row + ids
             if len(row) >= length:
                 rows.append(row[:length])
                 row = [] if begins_row else ids[:length]
-            if len(rows) == SETTINGS.rows * SETTINGS.steps:
-                break
-        self.assertEqual(self.data.rows.tolist(), rows)
+            if len(rows) == SETTINGS.rows * steps:
+                return rows
+        raise AssertionError("not enough documents")
 
     def test_the_number_of_processes_does_not_matter(self):
         for count in (1, 3):
@@ -74,7 +82,7 @@ class Rows(unittest.TestCase):
         ids, weights = batch(self.data, SETTINGS, 3)
         self.assertEqual(ids.tolist(), self.data.rows[3 * SETTINGS.rows : 4 * SETTINGS.rows].tolist())
         self.assertEqual(weights.shape, (SETTINGS.rows, SETTINGS.context))
-        self.assertLessEqual(set(weights.flatten().tolist()), {1.0, SETTINGS.answer_weight})
+        self.assertLessEqual(set(weights.flatten().tolist()), {1.0, SETTINGS.phases[0].answer_weight})
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Smoke(unittest.TestCase):
         self.assertEqual(len(list(self.items.glob("demo-*.jsonl"))), 6)
 
     def test_it_learns(self):
-        """Twelve steps bring the loss well below that of guessing among 700 pieces, 6.55 nats."""
+        """Sixteen steps bring the loss well below that of guessing among 700 pieces, 6.55 nats."""
         curve = self.json("training.json")["history"]
         self.assertLess(curve[-1]["nats_per_token"], 6.2)
         self.assertLess(curve[-1]["nats_per_token"], curve[0]["nats_per_token"])
@@ -53,7 +53,7 @@ class Smoke(unittest.TestCase):
     def test_the_report_has_all_measurements(self):
         training = self.json("training.json")
         self.assertTrue(training["training"]["finished"])
-        self.assertEqual(training["training"]["steps"], 12)
+        self.assertEqual(training["training"]["steps"], 16)
         self.assertEqual(len(training["accuracy"]), 6)
         self.assertEqual([other["target_zeros"] for other in training["others"]], [0])
         self.assertIn("Without the penalty", (self.output / "README.md").read_text(encoding="utf-8"))
@@ -67,16 +67,16 @@ class Smoke(unittest.TestCase):
         """As after training on another machine: the rows of a long run are gigabytes."""
         before = (self.output / "model.safetensors").read_bytes()
         work = self.output.parent / "work"
-        (work / "rows-48.npy").rename(work / "elsewhere.npy")
+        (work / "rows-64.npy").rename(work / "elsewhere.npy")
         try:
             make(*self.options, "--export-only")
         finally:
-            (work / "elsewhere.npy").rename(work / "rows-48.npy")
+            (work / "elsewhere.npy").rename(work / "rows-64.npy")
         self.assertEqual((self.output / "model.safetensors").read_bytes(), before)
 
     def test_a_finished_run_is_not_trained_again(self):
         before = (self.output / "model.safetensors").read_bytes()
-        self.assertIn("resumed at step 12", make(*self.options))
+        self.assertIn("resumed at step 16", make(*self.options))
         self.assertEqual((self.output / "model.safetensors").read_bytes(), before)
 
 

@@ -1,0 +1,145 @@
+"""Tells some attention heads where to look while the model is trained, and asks for the answer one layer early.
+
+A small model that only predicts the next token finds heads that copy late or never: after 13 million tokens this one had
+none, and took the letters of multiple choice by chance. Here -log of the attention that a head gives to the right positions
+is added to the loss, as in Deshpande and Narasimhan, "Guiding attention for self-supervised learning with transformers"
+(2020), and Mi, Wang and Ittycheriah, "Supervised attentions for neural machine translation" (2016). The heads together
+form the circuit of Olsson et al., "In-context learning and induction heads" (2022), and one that finds an answer's letter.
+Nothing of it is left in the exported model but its weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy
+import sentencepiece
+import torch
+
+from options import Answered, OptionReader
+
+# (layer, head): what it looks at. A model with fewer layers or heads leaves out what it has not.
+HEADS = {
+    (0, 0): "previous",
+    (0, 1): "same",
+    (1, 0): "label",
+    (2, 0): "induction",
+    (3, 0): "copy",
+    (4, 0): "copy",
+    (4, 1): "answer",
+    (5, 0): "answer",
+    (5, 1): "answer",
+}
+RARE = 0.002  # a token that is at most this share of the text is worth copying
+
+
+@dataclass
+class Pattern:
+    """Where heads of one kind should look from some positions of a batch: `allowed` [n, length], true for one or more."""
+
+    rows: torch.Tensor
+    positions: torch.Tensor
+    allowed: torch.Tensor
+
+    def loss(self, probabilities: torch.Tensor, head: int) -> torch.Tensor:
+        """Mean of -log(attention on what is allowed), of probabilities [rows, heads, length, length]."""
+        attention = probabilities[self.rows, head, self.positions].float()
+        return -torch.log((attention * self.allowed).sum(-1) + 1e-6).mean()
+
+
+class Guidance:
+    """One batch after the other: `begin`, then the forward pass with `observe=guidance.observe`, then `loss`."""
+
+    def __init__(self, tokenizer: sentencepiece.SentencePieceProcessor, end: int, shares: numpy.ndarray):
+        """`shares` [vocabulary]: each token's share of the training text."""
+        self.end, self.shares, self.reader = end, shares, OptionReader(tokenizer)
+        self.newline = tokenizer.piece_to_id("<0x0A>")
+        self.patterns: dict[str, Pattern] = {}
+        self.losses: dict[tuple[int, int], torch.Tensor] = {}
+        self.rows, self.positions, self.words = [], [], []
+
+    def begin(self, ids: numpy.ndarray, device: str) -> None:
+        """`ids` [rows, length + 1], as the batch has them."""
+        answered = self.reader.read(ids)
+        found = self._copies(ids) | _options(answered, ids.shape[1] - 1)
+        self.patterns = {
+            name: Pattern(*(torch.from_numpy(x).to(device) for x in (*where, allowed.astype(numpy.float32))))
+            for name, (where, allowed) in found.items()
+            if len(allowed) > 0
+        }
+        self.losses = {}
+        self.rows = [a.row for a in answered]
+        self.positions = [a.position for a in answered]
+        self.words = torch.tensor([self._rarest(ids, a) for a in answered], dtype=torch.long, device=device)
+
+    def observe(self, layer: int, probabilities: torch.Tensor) -> None:
+        for (number, head), name in HEADS.items():
+            if number == layer and head < probabilities.shape[1] and name in self.patterns:
+                self.losses[number, head] = self.patterns[name].loss(probabilities, head)
+
+    def __str__(self) -> str:
+        """For the progress line: the mean of -log(attention) by pattern in the latest batch."""
+        return " guided" + "".join(f" {HEADS[head]} {loss.item():.2f}" for head, loss in self.losses.items())
+
+    def loss(self) -> torch.Tensor | float:
+        """The sum over the heads."""
+        return sum(self.losses.values())
+
+    def early_answer_loss(self, model, hidden: torch.Tensor) -> torch.Tensor | float:
+        """Cross-entropy of the right option's rarest word, read from `hidden` [rows, length, hidden size], the input of the
+        last layer, where the letter is to be given: the last layer then only has to find that word among the options.
+        Such a loss on an inner layer is deep supervision (Lee et al. 2015)."""
+        if len(self.words) == 0:
+            return 0.0
+        logits = model.lm_head(model.model.final_layernorm(hidden[self.rows, self.positions]))
+        return torch.nn.functional.cross_entropy(logits.float(), self.words)
+
+    def _rarest(self, ids: numpy.ndarray, answered: Answered) -> int:
+        return min((int(ids[answered.row, i]) for i in answered.right.tokens), key=lambda token: self.shares[token])
+
+    def _copies(self, ids: numpy.ndarray) -> dict:
+        """Patterns within a document: the token before, earlier places of the same token, what followed it there
+        (induction), and earlier places of the token that comes next (copy). Where nothing matches, "same" and "induction"
+        look at the beginning of the document, so that later layers can tell."""
+        tokens, following = ids[:, :-1], ids[:, 1:]
+        rows, length = tokens.shape
+        before = numpy.concatenate([numpy.full((rows, 1), -1), tokens[:, :-1]], axis=1)
+        document = numpy.cumsum(tokens == self.end, axis=1)
+        within = (document[:, :, None] == document[:, None, :]) & numpy.tri(length, dtype=bool)
+        earlier = within & ~numpy.eye(length, dtype=bool)
+        starts = numpy.maximum.accumulate(numpy.where(tokens == self.end, numpy.arange(length), 0), axis=1)
+        start = starts[:, :, None] == numpy.arange(length)
+        plain = (tokens != self.end) & (tokens != self.newline)
+        rare = self.shares <= RARE
+
+        same = earlier & (tokens[:, :, None] == tokens[:, None, :])
+        after_same = within & (tokens[:, :, None] == before[:, None, :])
+        comes_next = within & (following[:, :, None] == tokens[:, None, :]) & rare[following][:, :, None]
+        induction = comes_next & after_same & plain[:, :, None]
+        nothing = plain & ~after_same.any(-1) & (numpy.arange(length) % 3 == 0)
+        return {
+            "previous": _where(numpy.eye(length, k=-1, dtype=bool)[None].repeat(rows, axis=0) & (numpy.arange(length) % 4 == 0)),
+            "same": _where((same | start & ~same.any(-1, keepdims=True)) & rare[tokens][:, :, None]),
+            "induction": _where(induction | start & nothing[:, :, None]),
+            "copy": _where(comes_next),
+        }
+
+
+def _where(allowed: numpy.ndarray) -> tuple[tuple[numpy.ndarray, numpy.ndarray], numpy.ndarray]:
+    """Of [rows, length, length]: the positions from which something is allowed, and what."""
+    rows, positions = numpy.nonzero(allowed.any(-1))
+    return (rows, positions), allowed[rows, positions]
+
+
+def _options(answered: list[Answered], length: int) -> dict:
+    """Patterns of questions: every token of an option looks at its letter, and the last token before the answer at the right
+    option, letter included."""
+    labels = [(a.row, i, [o.label]) for a in answered for o in a.options for i in o.tokens]
+    answers = [(a.row, a.position, [a.right.label, *a.right.tokens]) for a in answered]
+    return {name: _listed(entries, length) for name, entries in (("label", labels), ("answer", answers))}
+
+
+def _listed(entries: list[tuple[int, int, list[int]]], length: int):
+    allowed = numpy.zeros((len(entries), length), dtype=bool)
+    for number, (_, _, targets) in enumerate(entries):
+        allowed[number, targets] = True
+    rows, positions = (numpy.array([entry[i] for entry in entries], dtype=int) for i in (0, 1))
+    return (rows, positions), allowed

@@ -1,0 +1,101 @@
+"""Where the guided heads are told to look, on sequences whose patterns are written down by hand, and the losses."""
+
+import math
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy
+import sentencepiece
+import torch
+
+from guidance import HEADS, RARE, Guidance
+
+TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(ROOT / "models" / "demo" / "tokenizer.model"))
+END = TOKENIZER.piece_to_id("|ENDOFTEXT|")
+CAT, DOG, FOX, OFTEN = (TOKENIZER.encode(word)[0] for word in ("cat", "dog", "fox", "the"))
+SHARES = numpy.zeros(TOKENIZER.vocab_size())
+SHARES[[OFTEN, END]] = 2 * RARE
+
+
+def begun(ids: list[int]) -> Guidance:
+    guidance = Guidance(TOKENIZER, END, SHARES)
+    guidance.begin(numpy.array([ids]), "cpu")
+    return guidance
+
+
+def looks(guidance: Guidance, name: str) -> dict[int, list[int]]:
+    """Position to the positions that it is told to look at."""
+    pattern = guidance.patterns[name]
+    return {int(p): a.nonzero().flatten().tolist() for p, a in zip(pattern.positions, pattern.allowed)}
+
+
+class Patterns(unittest.TestCase):
+    #        0    1    2    3      4    5    6    7 (only predicted)
+    IDS = [END, CAT, DOG, OFTEN, FOX, CAT, DOG, OFTEN]
+
+    def test_same_token_else_the_beginning(self):
+        self.assertEqual(looks(begun(self.IDS), "same"), {1: [0], 2: [0], 4: [0], 5: [1], 6: [2]})
+
+    def test_induction_is_what_followed_and_is_right(self):
+        """At 5 (cat) what followed cat before, the dog at 2. At 6 the frequent token is not worth it. At 3 nothing is known."""
+        self.assertEqual(looks(begun(self.IDS), "induction"), {3: [0], 5: [2]})
+
+    def test_copy_is_where_the_next_token_stands(self):
+        self.assertEqual(looks(begun(self.IDS), "copy"), {4: [1], 5: [2]})
+
+    def test_previous_token(self):
+        self.assertEqual(looks(begun(self.IDS), "previous"), {1: [0], 5: [4]})
+
+    def test_nothing_crosses_a_document(self):
+        guidance = begun([END, CAT, DOG, END, CAT, DOG, CAT, END])
+        self.assertEqual(looks(guidance, "same")[4], [3])
+        self.assertEqual(looks(guidance, "copy"), {5: [4]})
+
+    def test_options_look_at_their_letter_and_the_answer_at_its_option(self):
+        ids = [END, *TOKENIZER.encode("Question: x?\nA: moo\nB: baa\nAnswer: B"), END]
+        guidance = begun(ids)
+        labels: dict[str, str] = {}
+        for position, (letter,) in looks(guidance, "label").items():
+            name = TOKENIZER.decode([ids[letter]])
+            labels[name] = labels.get(name, "") + TOKENIZER.decode([ids[position]])
+        self.assertEqual(labels, {"A": "moo", "B": "baa"})
+        ((position, targets),) = looks(guidance, "answer").items()
+        self.assertEqual(TOKENIZER.decode([ids[position + 1]]).strip(), "B")
+        self.assertEqual(TOKENIZER.decode([ids[i] for i in targets]), "B baa")
+        word = TOKENIZER.decode(guidance.words.tolist())
+        self.assertTrue(word and word in "baa", word)
+
+
+class Losses(unittest.TestCase):
+    def test_uniform_attention_costs_the_logarithm_of_the_choices(self):
+        guidance = begun(Patterns.IDS)
+        length = len(Patterns.IDS) - 1
+        probabilities = torch.tril(torch.ones(length, length))
+        probabilities = (probabilities / probabilities.sum(-1, keepdim=True)).expand(1, 4, -1, -1)
+        guidance.observe(0, probabilities)
+        guidance.observe(3, probabilities)
+        self.assertAlmostEqual(guidance.losses[0, 0].item(), (math.log(2) + math.log(6)) / 2, places=4)
+        self.assertAlmostEqual(guidance.losses[3, 0].item(), (math.log(5) + math.log(6)) / 2, places=4)
+        self.assertAlmostEqual(guidance.loss().item(), sum(x.item() for x in guidance.losses.values()), places=5)
+
+    def test_heads_that_the_model_has_not_are_left_out(self):
+        guidance = begun(Patterns.IDS)
+        guidance.observe(0, torch.full((1, 1, 7, 7), 1 / 7))
+        self.assertEqual(list(guidance.losses), [(0, 0)])
+
+    def test_a_batch_without_questions(self):
+        guidance = begun(Patterns.IDS)
+        self.assertNotIn("answer", guidance.patterns)
+        self.assertEqual(guidance.early_answer_loss(None, torch.zeros(1, 7, 8)), 0.0)
+
+    def test_every_pattern_has_a_head(self):
+        ids = [END, *TOKENIZER.encode("Question: moo?\nA: moo\nB: baa\nAnswer: A"), END, CAT, CAT, CAT, DOG]
+        self.assertEqual(set(begun(ids).patterns), set(HEADS.values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
