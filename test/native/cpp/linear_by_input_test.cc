@@ -145,6 +145,20 @@ TEST(transposeWeightKeepsEveryElement) {
   }
 }
 
+TEST(transposeWeightReadsWeightsThatAreNotAligned) {
+  ThreadPool pool(1);
+  const std::vector<float> numbers = {1, 2, 3, HUGE_VALF};
+  std::vector<unsigned char> file(4 * sizeof(float) + 1);
+  std::memcpy(file.data() + 1, numbers.data(), 4 * sizeof(float));
+  const Weight weight = {file.data() + 1, DType::kFloat32};
+  std::vector<float> out(4);
+  transposeWeight(pool, out.data(), weight, 2, 2);
+  CHECK(out[0] == 1 && out[1] == 3 && out[2] == 2 && out[3] == HUGE_VALF);
+  int32_t found = 0;
+  countNonFiniteWeights(pool, &found, weight, 4);
+  CHECK(found == 1);
+}
+
 TEST(countNonFiniteWeightsCountsInfinitiesAndNaN) {
   ThreadPool pool(2);
   std::vector<float> x(200000, 1.0f);
