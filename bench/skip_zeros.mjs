@@ -49,8 +49,7 @@ async function compare(zeros) {
   const models = { all: make(false), live: make(true) };
   const probe = new BandwidthProbe(models.live.device);
   const text = ids(prompt, 0);
-  const { zeroFraction } = await mlpSparsity(models.live, text);
-  const measuredZeros = zeroFraction.reduce((sum, share) => sum + share, 0) / zeroFraction.length;
+  const { zeroFraction, meanZeroFraction } = await mlpSparsity(models.live, text);
   const positions = prompt + tokens / 2;
   const bytes = {
     all: bytesRead(models.all, positions),
@@ -84,7 +83,7 @@ async function compare(zeros) {
   probe.release();
   const rate = (name) => seconds[name].map((value) => 1 / value);
   return {
-    zeros: measuredZeros,
+    zeros: meanZeroFraction,
     tokensPerSecond: { all: spread(rate("all"), 1), live: spread(rate("live"), 1) },
     GBPerToken: { all: bytes.all / 1e9, live: bytes.live / 1e9 },
     GBPerSecond: Object.fromEntries(

@@ -115,6 +115,17 @@ type CopyBlocks = (
   blocks: number,
 ) => void;
 
+type LinearOp = (
+  stream: NativeStream,
+  out: Buffer,
+  x: Buffer,
+  weight: Buffer,
+  bias: Optional,
+  rows: number,
+  inFeatures: number,
+  outFeatures: number,
+) => void;
+
 export interface NativeAddon {
   Stream: new (threads: number) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
@@ -184,27 +195,9 @@ export interface NativeAddon {
     rows: number,
   ): void;
   /** out = x · weightᵀ + bias; x [rows, inFeatures], weight [outFeatures, inFeatures]. */
-  linear(
-    stream: NativeStream,
-    out: Buffer,
-    x: Buffer,
-    weight: Buffer,
-    bias: Optional,
-    rows: number,
-    inFeatures: number,
-    outFeatures: number,
-  ): void;
+  linear: LinearOp;
   /** As `linear`, for a finite weight [inFeatures, outFeatures]; zeros of x in up to 16 rows are skipped. */
-  linearByInput(
-    stream: NativeStream,
-    out: Buffer,
-    x: Buffer,
-    weight: Buffer,
-    bias: Optional,
-    rows: number,
-    inFeatures: number,
-    outFeatures: number,
-  ): void;
+  linearByInput: LinearOp;
   layerNorm(
     stream: NativeStream,
     out: Buffer,

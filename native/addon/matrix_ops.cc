@@ -29,21 +29,9 @@ void embedding(const Napi::CallbackInfo& info) {
   });
 }
 
-// linear(stream, out, x, weight, bias | null, rows, inFeatures, outFeatures)
+// linear(stream, out, x, weight, bias | null, rows, inFeatures, outFeatures), and likewise linearByInput
+template <decltype(cpu::linear) kernel>
 void linear(const Napi::CallbackInfo& info) {
-  OpCall call(info);
-  const int64_t rows = call.integer(5), inFeatures = call.integer(6), outFeatures = call.integer(7);
-  float* out = call.floats(1, OpCall::product({rows, outFeatures}));
-  const float* x = call.floats(2, OpCall::product({rows, inFeatures}));
-  const cpu::Weight weight = call.weight(3, OpCall::product({inFeatures, outFeatures}));
-  const cpu::Weight bias = call.weight(4, outFeatures);
-  if (call.failed()) return;
-  call.enqueue(
-      [=](ThreadPool& pool) { cpu::linear(pool, out, x, weight, bias, rows, inFeatures, outFeatures); });
-}
-
-// linearByInput(stream, out, x, weight, bias | null, rows, inFeatures, outFeatures)
-void linearByInput(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(5), inFeatures = call.integer(6), outFeatures = call.integer(7);
   float* out = call.floats(1, OpCall::product({rows, outFeatures}));
@@ -52,9 +40,7 @@ void linearByInput(const Napi::CallbackInfo& info) {
   const cpu::Weight bias = call.weight(4, outFeatures);
   call.require(inFeatures < (int64_t{1} << 31), 6, "at most 2^31 - 1 inputs");
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    cpu::linearByInput(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
-  });
+  call.enqueue([=](ThreadPool& pool) { kernel(pool, out, x, weight, bias, rows, inFeatures, outFeatures); });
 }
 
 // layerNorm(stream, out, x, weight, bias, rows, width, epsilon)
@@ -103,8 +89,8 @@ void matmul(const Napi::CallbackInfo& info) {
 
 void exportMatrixOps(Napi::Object exports) {
   exportOp<embedding>(exports, "embedding");
-  exportOp<linear>(exports, "linear");
-  exportOp<linearByInput>(exports, "linearByInput");
+  exportOp<linear<cpu::linear>>(exports, "linear");
+  exportOp<linear<cpu::linearByInput>>(exports, "linearByInput");
   exportOp<layerNorm>(exports, "layerNorm");
   exportOp<rmsNorm>(exports, "rmsNorm");
   exportOp<matmul>(exports, "matmul");

@@ -71,9 +71,10 @@ export async function checkpointWeights(
       device.stream.write(stored, 0, bytes);
     }
     const wanted = dtype === "auto" ? (tensor.dtype === "float16" ? "float32" : tensor.dtype) : dtype;
-    const weight = converted(device, stored, tensor.shape, tensor.dtype, wanted);
-    weights.set(tensor.name, ordered(tensor.name, weight, skipZeros));
-    if (weights.get(tensor.name) !== weight) await nextTurn(); // reordering blocked JavaScript
+    const asStored = converted(device, stored, tensor.shape, tensor.dtype, wanted);
+    const weight = ordered(tensor.name, asStored, skipZeros);
+    weights.set(tensor.name, weight);
+    if (weight !== asStored) await nextTurn(); // reordering blocked JavaScript
     loaded += tensor.byteLength;
     onProgress?.(loaded, total);
   }

@@ -28,8 +28,9 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /**
- * A handle to an array on a device, contiguous, and row-major but for weights made by `toColumnMajor`. Ops return at once with the handle of their result; the
- * values exist when the device's stream has come so far, which `data()` waits for. Tensors are never changed by an op.
+ * A handle to an array on a device, contiguous, and row-major but for weights made by `toColumnMajor`. Ops return at once
+ * with the handle of their result; the values exist when the device's stream has come so far, which `data()` waits for.
+ * Tensors are never changed by an op.
  */
 export class Tensor {
   readonly shape: readonly number[];

@@ -49,8 +49,8 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
   const prefill: number[] = [];
   const bandwidth: number[] = [];
   const shares: number[] = [];
-  const { zeroFraction } = await mlpSparsity(model, promptIds(model, options.prompt, 0), { progress: false });
-  const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2, zeroFraction);
+  const zeros = await mlpSparsity(model, promptIds(model, options.prompt, 0), { progress: false });
+  const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2, zeros.zeroFraction);
   // One token more than counted, so that the first touch of all weights is not part of a measurement.
   await model.generate(promptIds(model, options.prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
   for (let round = 0; round < options.rounds; round++) {
@@ -79,7 +79,7 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
   return {
     decodeTokensPerSecond: spread(decode),
     prefillTokensPerSecond: spread(prefill),
-    zeros: zeroFraction.reduce((sum, share) => sum + share, 0) / zeroFraction.length,
+    zeros: zeros.meanZeroFraction,
     bytesPerToken,
     decodeGBPerSecond: spread(decode.map((rate) => (rate * bytesPerToken) / 1e9)),
     readBandwidthGBPerSecond: spread(bandwidth),
