@@ -1,4 +1,4 @@
-#include "check.h"
+#include "linear_case.h"
 
 using namespace check;
 using persimmon::cpu::linear;
@@ -7,54 +7,12 @@ namespace {
 
 std::vector<float> run(ThreadPool& pool, const std::vector<float>& x, Weight weight, Weight bias,
                        int64_t rows, int64_t in, int64_t out) {
-  std::vector<float> result(static_cast<size_t>(rows * out), -77.0f);
-  linear(pool, result.data(), x.data(), weight, bias, rows, in, out);
-  return result;
+  return runLinear(linear, pool, x, weight, bias, rows, in, out);
 }
 
 void checkShape(int64_t rows, int64_t in, int64_t out, DType dtype, bool withBias) {
-  Random random(static_cast<uint64_t>(rows * 1000003 + in * 1009 + out));
-  const StoredWeight weight(random, static_cast<size_t>(in * out), dtype);
-  const StoredWeight bias(random, static_cast<size_t>(out), dtype);
-  const std::vector<float> x = random.normals(static_cast<size_t>(rows * in));
-  std::vector<double> expected(static_cast<size_t>(rows * out));
-  double largest = 1;
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t o = 0; o < out; ++o) {
-      double sum = 0;
-      for (int64_t k = 0; k < in; ++k) {
-        sum += static_cast<double>(x[static_cast<size_t>(r * in + k)]) *
-               weight.values()[static_cast<size_t>(o * in + k)];
-      }
-      expected[static_cast<size_t>(r * out + o)] =
-          sum + (withBias ? bias.values()[static_cast<size_t>(o)] : 0.0f);
-      largest = std::max(largest, std::fabs(sum));
-    }
-  }
-  const std::string shape = std::to_string(rows) + "x" + std::to_string(in) + "x" + std::to_string(out);
-  forEachInstructionSet([&] {
-    std::vector<float> first;
-    for (int threads : {1, 2, 3}) {
-      ThreadPool pool(threads);
-      const std::vector<float> y =
-          run(pool, x, weight.weight(), withBias ? bias.weight() : kNone, rows, in, out);
-      if (threads > 1) {
-        CHECK_MESSAGE(sameBits(y, first), shape + " with threads " + std::to_string(threads));
-        continue;
-      }
-      first = y;
-      CHECK_MESSAGE(distance(y, expected) < 3e-6 * std::sqrt(static_cast<double>(in)) + 1e-6,
-                    shape + " is off by " + std::to_string(distance(y, expected)));
-      // Each row alone gives the bits that it has among the others.
-      for (int64_t r = 0; r < rows; r += rows > 8 ? 7 : 1) {
-        const std::vector<float> row(x.begin() + r * in, x.begin() + (r + 1) * in);
-        const std::vector<float> alone =
-            run(pool, row, weight.weight(), withBias ? bias.weight() : kNone, 1, in, out);
-        CHECK_MESSAGE(std::memcmp(alone.data(), y.data() + r * out, alone.size() * 4) == 0,
-                      shape + " row alone");
-      }
-    }
-  });
+  const auto index = [](int64_t o, int64_t k, int64_t, int64_t ins) { return o * ins + k; };
+  checkLinear(linear, index, rows, in, out, dtype, withBias, 0);
 }
 
 }  // namespace

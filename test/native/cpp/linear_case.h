@@ -1,0 +1,23 @@
+// linear and linearByInput, which differ in the order of the weight, against a naive loop.
+#pragma once
+
+#include "check.h"
+
+namespace check {
+
+using LinearKernel = decltype(persimmon::cpu::linear);
+
+/** Where element [o, k] of a weight with `out` outputs and `in` inputs lies. */
+using WeightIndex = int64_t (*)(int64_t o, int64_t k, int64_t out, int64_t in);
+
+std::vector<float> runLinear(LinearKernel kernel, ThreadPool& pool, const std::vector<float>& x,
+                             Weight weight, Weight bias, int64_t rows, int64_t in, int64_t out);
+
+/** Normal numbers, of which about `percent` of a hundred are zero, of either sign. */
+std::vector<float> sparseNormals(Random& random, int64_t count, int percent);
+
+/** Close to the naive loop, the same bits for every number of threads and for each row alone. */
+void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t in, int64_t out, DType dtype,
+                 bool withBias, int percentZeros);
+
+}  // namespace check
