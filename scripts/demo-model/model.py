@@ -33,7 +33,8 @@ def build(settings: Settings, vocabulary: int, end: int, device: str = "cpu") ->
 class Optimizers:
     """Muon for the matrices of the layers, AdamW for the embedding, the output head, norms and biases.
 
-    Muon takes the step of AdamW's size, so that one learning rate serves both. The embedding, the head and the matrices decay; norms and biases do not.
+    Muon takes the step of AdamW's size, so that one learning rate serves both. The embedding, the head and the matrices
+    decay; norms and biases do not.
     """
 
     def __init__(self, model: PersimmonForCausalLM, settings: Settings):

@@ -58,11 +58,12 @@ class Run:
 
     def start_from(self, exported: Path) -> None:
         """Goes on with an exported model that has been through the first phase."""
-        self.model.load_state_dict({name: t.float() for name, t in load_file(exported / "model.safetensors").items()})
         made = json.loads((exported / "training.json").read_text(encoding="utf-8"))
-        self.step, self.seconds, self.history = self.settings.phases[0].steps, made["training"]["minutes"] * 60, made["history"]
-        if made["training"]["steps"] != self.step:
-            raise SystemExit(f"{exported} had {made['training']['steps']} steps, the first phase has {self.step}")
+        steps = self.settings.phases[0].steps
+        if made["training"]["steps"] != steps:
+            raise SystemExit(f"{exported} had {made['training']['steps']} steps, the first phase has {steps}")
+        self.model.load_state_dict({name: t.float() for name, t in load_file(exported / "model.safetensors").items()})
+        self.step, self.seconds, self.history = steps, made["training"]["minutes"] * 60, made["history"]
 
     def save(self) -> None:
         state = {
