@@ -1,4 +1,5 @@
 /** Persimmon Lab: the model, its parts and its tools, for notebooks and for plain Node. */
+export { type ConvertOptions, convertCheckpoint } from "./convert.js";
 export * from "./display/index.js";
 export { PersimmonError } from "./errors.js";
 export { type ChatTurn, chatPrompt, chatStop } from "./generation/chat.js";

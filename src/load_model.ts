@@ -6,14 +6,16 @@ import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
 import { buildModules, checkpointWeights, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
-import { bytesPerElement } from "./tensor/dtype.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 
 export interface LoadOptions {
   /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
   device?: "auto" | "cpu" | "cuda";
-  /** How weights are held; "auto" keeps what is stored. Activations and sums are float32 in any case. */
-  dtype?: "auto" | WeightDType | "int8" | "int4";
+  /**
+   * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices of products to whole numbers with a scale
+   * for each row; embedding, norms and biases stay. Activations and sums are float32 in any case.
+   */
+  dtype?: "auto" | WeightDType | "int4";
   /** Threads of the CPU; default: as many as the process may use. */
   threads?: number;
   /** The longest context; default: the model's own. */
@@ -69,19 +71,15 @@ export async function loadModel(
     return tensor;
   };
   const modules = buildModules(config, device, weight, maxLength);
-  const matrix = weight("model.embed_tokens.weight");
   return new LanguageModel({
     config,
     modules,
     tokenizer: await tokenizerIn(directory),
     device,
-    dtype: matrix.dtype,
+    dtype: weight("model.layers.0.self_attn.query_key_value.weight").dtype,
     eosTokenIds: checkpoint.generationConfig.eosTokenIds,
     maxLength,
-    weightBytes: [...weights.values()].reduce(
-      (sum, tensor) => sum + tensor.size * bytesPerElement[tensor.dtype],
-      0,
-    ),
+    weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
   });
 }
@@ -112,10 +110,10 @@ async function tokenizerIn(directory: string): Promise<Tokenizer | undefined> {
 }
 
 function checkedDType(dtype: string): WeightDType | "auto" {
-  if (dtype === "auto" || dtype === "float32" || dtype === "bfloat16") return dtype;
+  if (dtype === "auto" || dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `dtype must be "auto", "float32" or "bfloat16" in this version, got ${JSON.stringify(dtype)}`,
+    `dtype must be "auto", "float32", "bfloat16" or "int8" in this version, got ${JSON.stringify(dtype)}`,
   );
 }
 

@@ -8,7 +8,7 @@ import { PersimmonError } from "./errors.js";
 import { packageRoot } from "./package_root.js";
 
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
-export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3 } as const;
+export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3, int8: 4 } as const;
 
 /** A range of native memory with an element type. */
 export interface NativeBuffer {
@@ -120,6 +120,8 @@ type LinearOp = (
   out: Buffer,
   x: Buffer,
   weight: Buffer,
+  /** [outFeatures], of an int8 weight */
+  scales: Optional,
   bias: Optional,
   rows: number,
   inFeatures: number,
@@ -319,6 +321,24 @@ export interface NativeAddon {
     ids: Buffer,
     rows: number,
     width: number,
+  ): void;
+  /** out int8 [rows, columns] and scales [rows] from a finite float32 or bfloat16 weight x. */
+  quantizeRows(
+    stream: NativeStream,
+    out: Buffer,
+    scales: Buffer,
+    x: Buffer,
+    rows: number,
+    columns: number,
+  ): void;
+  /** out float32 = x · scales, row by row. */
+  dequantizeRows(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    scales: Buffer,
+    rows: number,
+    columns: number,
   ): void;
   /** Copies bytes inside native memory. */
   copyBytes(

@@ -1,10 +1,11 @@
 import { freemem } from "node:os";
+import { isQuantizable } from "./checkpoint/index.js";
 import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { checkedSkipZeros } from "./load_model.js";
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
 import { native, nativeDType } from "./native.js";
-import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules, ordered, quantized, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { bytesPerElement } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
@@ -50,8 +51,8 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     },
     "the shape asked for",
   );
-  const weightBytes = [...expectedTensors(config).values()].reduce(
-    (sum, tensorShape) => sum + elementCount(tensorShape) * bytesPerElement[dtype],
+  const weightBytes = [...expectedTensors(config)].reduce(
+    (sum, [name, tensorShape]) => sum + bytesAs(dtype, name, tensorShape),
     0,
   );
   if (weightBytes > freemem()) {
@@ -68,8 +69,11 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const device = Device.cpu(options.threads);
   const maxLength = options.maxLength ?? config.maxPositionEmbeddings;
   let seed = options.seed ?? 1;
-  const weight = (name: string, tensorShape: readonly number[]) =>
-    ordered(name, randomWeight(device, name, tensorShape, dtype, mean(name, zeros), seed++), skipZeros);
+  const made = dtype === "int8" ? "bfloat16" : dtype;
+  const weight = (name: string, tensorShape: readonly number[]) => {
+    const tensor = randomWeight(device, name, tensorShape, made, mean(name, zeros), seed++);
+    return ordered(name, dtype === "int8" ? quantized(name, tensor) : tensor, skipZeros);
+  };
   return new LanguageModel({
     config,
     modules: buildModules(config, device, weight, maxLength),
@@ -83,11 +87,17 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   });
 }
 
+/** Bytes of a weight in a model of this type; int8 leaves those in bfloat16 that are no matrices of products. */
+function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): number {
+  if (dtype !== "int8") return elementCount(shape) * bytesPerElement[dtype];
+  return isQuantizable(name, shape) ? elementCount(shape) + 4 * shape[0] : 2 * elementCount(shape);
+}
+
 function randomWeight(
   device: Device,
   name: string,
   shape: readonly number[],
-  dtype: WeightDType,
+  dtype: "float32" | "bfloat16",
   mean: number,
   seed: number,
 ): Tensor {

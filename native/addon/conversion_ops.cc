@@ -10,8 +10,11 @@ namespace persimmon {
 namespace {
 
 int64_t elementBytes(cpu::DType dtype) {
+  if (dtype == cpu::DType::kInt8) return 1;
   return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kInt32 ? 4 : 2;
 }
+
+bool isFloat(cpu::DType dtype) { return dtype != cpu::DType::kInt32 && dtype != cpu::DType::kInt8; }
 
 // convert(stream, out, x, count): between the dtypes of the two buffers; float32 and bfloat16 out, also
 // float16 in
@@ -23,8 +26,7 @@ void convert(const Napi::CallbackInfo& info) {
   if (call.failed()) return;
   const cpu::DType to = out->dtype(), from = x->dtype();
   if (count < 0 || count * elementBytes(to) > static_cast<int64_t>(out->bytes()) ||
-      count * elementBytes(from) > static_cast<int64_t>(x->bytes()) || to == cpu::DType::kInt32 ||
-      from == cpu::DType::kInt32) {
+      count * elementBytes(from) > static_cast<int64_t>(x->bytes()) || !isFloat(to) || !isFloat(from)) {
     throwCoded(info.Env(), "NATIVE_BOUNDS", "convert needs float buffers that hold `count` elements");
     return;
   }
@@ -49,6 +51,30 @@ void convert(const Napi::CallbackInfo& info) {
       }
     }
   });
+}
+
+// quantizeRows(stream, out int8, scales, x, rows, columns)
+void quantizeRows(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(4), columns = call.integer(5);
+  const int64_t count = OpCall::product({rows, columns});
+  int8_t* out = call.bytes(1, count);
+  float* scales = call.floats(2, rows);
+  const cpu::Weight x = call.weight(3, count);
+  if (call.failed() || count == 0) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::quantizeRows(pool, out, scales, x, rows, columns); });
+}
+
+// dequantizeRows(stream, out, x int8, scales, rows, columns)
+void dequantizeRows(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(4), columns = call.integer(5);
+  const int64_t count = OpCall::product({rows, columns});
+  float* out = call.floats(1, count);
+  const int8_t* x = call.bytes(2, count);
+  const float* scales = call.floats(3, rows);
+  if (call.failed() || count == 0) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::dequantizeRows(pool, out, x, scales, rows, columns); });
 }
 
 // copyBytes(stream, out, outOffset, x, offset, bytes)
@@ -117,6 +143,8 @@ void readBandwidth(const Napi::CallbackInfo& info) {
 
 void exportConversionOps(Napi::Object exports) {
   exportOp<convert>(exports, "convert");
+  exportOp<quantizeRows>(exports, "quantizeRows");
+  exportOp<dequantizeRows>(exports, "dequantizeRows");
   exportOp<copyBytes>(exports, "copyBytes");
   exportOp<fillNormal>(exports, "fillNormal");
   exportOp<readBandwidth>(exports, "readBandwidth");

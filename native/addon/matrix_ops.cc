@@ -29,16 +29,17 @@ void embedding(const Napi::CallbackInfo& info) {
   });
 }
 
-// linear(stream, out, x, weight, bias | null, rows, inFeatures, outFeatures), and likewise linearByInput
+// linear(stream, out, x, weight, scales | null, bias | null, rows, inFeatures, outFeatures), and likewise
+// linearByInput; scales [outFeatures] belong to an int8 weight
 template <decltype(cpu::linear) kernel>
 void linear(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const int64_t rows = call.integer(5), inFeatures = call.integer(6), outFeatures = call.integer(7);
+  const int64_t rows = call.integer(6), inFeatures = call.integer(7), outFeatures = call.integer(8);
   float* out = call.floats(1, OpCall::product({rows, outFeatures}));
   const float* x = call.floats(2, OpCall::product({rows, inFeatures}));
-  const cpu::Weight weight = call.weight(3, OpCall::product({inFeatures, outFeatures}));
-  const cpu::Weight bias = call.weight(4, outFeatures);
-  call.require(inFeatures < (int64_t{1} << 31), 6, "at most 2^31 - 1 inputs");
+  const cpu::Weight weight = call.matrix(3, 4, outFeatures, inFeatures);
+  const cpu::Weight bias = call.weight(5, outFeatures);
+  call.require(inFeatures < (int64_t{1} << 31), 7, "at most 2^31 - 1 inputs");
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) { kernel(pool, out, x, weight, bias, rows, inFeatures, outFeatures); });
 }

@@ -69,6 +69,9 @@ class OpCall {
   float* floats(int index, int64_t count) {
     return static_cast<float*>(bytes(index, count, sizeof(float), cpu::DType::kFloat32));
   }
+  int8_t* bytes(int index, int64_t count) {
+    return static_cast<int8_t*>(bytes(index, count, 1, cpu::DType::kInt8));
+  }
   int32_t* integers(int index, int64_t count) {
     return static_cast<int32_t*>(bytes(index, count, sizeof(int32_t), cpu::DType::kInt32));
   }
@@ -88,18 +91,34 @@ class OpCall {
 
   // A weight of float32 or bfloat16 elements; absent weights have no data.
   cpu::Weight weight(int index, int64_t count) {
+    const cpu::Weight found = anyWeight(index, count);
+    if (found.dtype == cpu::DType::kInt8) return refuse(index, "a weight must be float32 or bfloat16");
+    return found;
+  }
+
+  // Also int8, without its scales.
+  cpu::Weight anyWeight(int index, int64_t count) {
     if (absent(index)) return {nullptr, cpu::DType::kFloat32};
     Buffer* buffer = failed_ ? nullptr : Buffer::from(info_[index]);
     if (buffer == nullptr) return refuse();
-    const bool half = buffer->dtype() == cpu::DType::kBFloat16;
-    if (!half && buffer->dtype() != cpu::DType::kFloat32) {
+    const cpu::DType dtype = buffer->dtype();
+    if (dtype != cpu::DType::kFloat32 && dtype != cpu::DType::kBFloat16 && dtype != cpu::DType::kInt8) {
       return refuse(index, "a weight must be float32 or bfloat16");
     }
-    if (!holds(*buffer, count, half ? 2 : 4))
+    if (!holds(*buffer, count, dtype == cpu::DType::kFloat32 ? 4 : dtype == cpu::DType::kBFloat16 ? 2 : 1))
       return refuse(index, "the buffer is smaller than the sizes say");
     if (!isHere(*buffer, index)) return refuse();
     keepForReplay(*buffer);
     return {buffer->data(), buffer->dtype()};
+  }
+
+  // The weight of a product with `rows` outputs: also int8, with scales at `scalesIndex`.
+  cpu::Weight matrix(int index, int scalesIndex, int64_t rows, int64_t columns) {
+    const int64_t count = product({rows, columns});
+    const bool scaled = !absent(scalesIndex);
+    if (!scaled) return weight(index, count);
+    const void* integers = bytes(index, count);
+    return {integers, cpu::DType::kInt8, floats(scalesIndex, rows)};
   }
 
   // Puts the op on the stream, and into the plan that is being recorded, if one is.

@@ -54,7 +54,7 @@ void transposeWeight(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(3), columns = call.integer(4);
   const int64_t count = OpCall::product({rows, columns});
-  const cpu::Weight out = call.weight(1, count), x = call.weight(2, count);
+  const cpu::Weight out = call.anyWeight(1, count), x = call.anyWeight(2, count);
   call.require(out.dtype == x.dtype, 1, "the result must have the type of the weight");
   call.require(out.data != x.data || count <= 1, 1, "the result must have memory of its own");
   if (call.failed() || count == 0) return;

@@ -1,9 +1,9 @@
 // CPU operations of Persimmon. This header is the whole interface; dispatch.cc chooses among the instruction
 // sets.
 //
-// Activations are float32, weights float32 or bfloat16, accumulation float32. Callers check every shape, id
-// and position before they call: nothing here does. Pointers may be unaligned (weights lie in memory-mapped
-// files).
+// Activations are float32, weights float32 or bfloat16, those of products also int8, accumulation float32.
+// Callers check every shape, id and position before they call: nothing here does. Pointers may be unaligned
+// (weights lie in memory-mapped files).
 //
 // Determinism. Each output element is a sum in an order fixed by the reduction length alone: the number of
 // rows, of threads and the neighbours in the batch never change a bit. So one token decodes to the bits it
@@ -20,12 +20,17 @@
 
 namespace persimmon::cpu {
 
-enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 = 3 };
+enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 = 3, kInt8 = 4 };
 
-/** A weight where it lies. `data == nullptr` means absent (a bias, a norm). */
+/**
+ * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear and
+ * linearByInput may be int8: an element is then its integer times the scale of its output. Scales are
+ * aligned.
+ */
 struct Weight {
   const void* data;
   DType dtype;
+  const float* scales = nullptr;
 };
 
 /** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden]. */
@@ -225,6 +230,16 @@ void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int6
 
 /** out[columns, rows] = x[rows, columns] with its axes exchanged, of the type of x. */
 void transposeWeight(ThreadPool& pool, void* out, Weight x, int64_t rows, int64_t columns);
+
+/**
+ * Per row of a finite float32 or bfloat16 weight: scales[row] = the largest |x| / 127, out = x / scales[row]
+ * rounded to the nearest whole number, to even between two. A row of zeros has the scale 0.
+ */
+void quantizeRows(ThreadPool& pool, int8_t* out, float* scales, Weight x, int64_t rows, int64_t columns);
+
+/** out[row, i] = x[row, i] * scales[row]. */
+void dequantizeRows(ThreadPool& pool, float* out, const int8_t* x, const float* scales, int64_t rows,
+                    int64_t columns);
 
 /** *out = how many elements are infinite or NaN, at most 2^31 - 1. */
 void countNonFiniteWeights(ThreadPool& pool, int32_t* out, Weight x, int64_t count);

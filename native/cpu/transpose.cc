@@ -52,6 +52,8 @@ void transpose(ThreadPool& pool, float* out, const float* x, int64_t batch, int6
 void transposeWeight(ThreadPool& pool, void* out, Weight x, int64_t rows, int64_t columns) {
   if (x.dtype == DType::kBFloat16) {
     transposeElements(pool, static_cast<uint16_t*>(out), x.data, 1, rows, columns);
+  } else if (x.dtype == DType::kInt8) {
+    transposeElements(pool, static_cast<uint8_t*>(out), x.data, 1, rows, columns);
   } else {
     transposeElements(pool, static_cast<uint32_t*>(out), x.data, 1, rows, columns);
   }

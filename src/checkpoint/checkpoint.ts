@@ -4,7 +4,9 @@ import type { StoredTensor } from "./stored_tensor.js";
 
 /** A weight of the model, in a format that it computes with. */
 export interface CheckpointTensor extends StoredTensor {
-  dtype: CheckpointDType;
+  dtype: CheckpointDType | "int8";
+  /** Of an int8 matrix: float32 [rows, 1]; a number is its integer times the scale of its row. */
+  scale?: StoredTensor;
 }
 
 /** A model on disk whose every declaration has been checked; no weight has been read yet. */

@@ -25,7 +25,7 @@ export function benchCommand(): Command {
       "--shape <sizes>",
       "random weights of this shape instead, such as hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768",
     )
-    .option("--dtype <dtype>", "how weights are held: auto, float32, bfloat16", "auto")
+    .option("--dtype <dtype>", "how weights are held: auto, float32, bfloat16, int8", "auto")
     .option("--prompt <tokens>", "tokens of the prompt", "16")
     .option("--generate <tokens>", "tokens to generate in each round", "64")
     .option("--rounds <n>", "rounds; medians are over all of them", "3")
@@ -35,7 +35,7 @@ export function benchCommand(): Command {
     .option("--json", "print the figures as JSON")
     .action(async (source: string | undefined, flags: BenchFlags) => {
       const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
-      const dtype = flags.dtype as "auto" | "float32" | "bfloat16";
+      const dtype = flags.dtype as "auto" | "float32" | "bfloat16" | "int8";
       const model =
         flags.shape === undefined
           ? await loadModel(source, { dtype, threads, skipZeros: flags.skipZeros })
@@ -104,7 +104,7 @@ function whole(name: string, text: string): number {
   throw new PersimmonError("OPTION_INVALID", `${name} must be a whole number from 1, got "${text}"`);
 }
 
-function checkedDType(dtype: string): "float32" | "bfloat16" {
-  if (dtype === "float32" || dtype === "bfloat16") return dtype;
-  throw new PersimmonError("DTYPE_UNSUPPORTED", `--dtype must be float32 or bfloat16, got "${dtype}"`);
+function checkedDType(dtype: string): "float32" | "bfloat16" | "int8" {
+  if (dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
+  throw new PersimmonError("DTYPE_UNSUPPORTED", `--dtype must be float32, bfloat16 or int8, got "${dtype}"`);
 }

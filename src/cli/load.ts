@@ -5,18 +5,26 @@ import { loadOptions, type ModelOptions } from "./options.js";
 export async function loadFromOptions(options: ModelOptions): Promise<LanguageModel> {
   // Here and not at the top: `persimmon --help` needs no addon.
   const { loadModel } = await import("../index.js");
-  const live = process.stderr.isTTY === true;
-  let shown = "";
+  const progress = new ProgressLine();
   try {
-    return await loadModel(options.model, {
-      ...loadOptions(options),
-      onProgress: ({ stage, loaded, total }) => {
-        const text = `${stage} ${Math.floor((100 * loaded) / Math.max(1, total))} %`;
-        if (live && text !== shown) process.stderr.write(`\r\x1b[K${text}`);
-        shown = text;
-      },
-    });
+    return await loadModel(options.model, { ...loadOptions(options), onProgress: progress.show });
   } finally {
-    if (live) process.stderr.write("\r\x1b[K");
+    progress.end();
+  }
+}
+
+/** A line on the terminal that says how far loading or converting is; nothing where there is no terminal. */
+export class ProgressLine {
+  private readonly live = process.stderr.isTTY === true;
+  private shown = "";
+
+  readonly show = ({ stage, loaded, total }: { stage: string; loaded: number; total: number }) => {
+    const text = `${stage} ${Math.floor((100 * loaded) / Math.max(1, total))} %`;
+    if (this.live && text !== this.shown) process.stderr.write(`\r\x1b[K${text}`);
+    this.shown = text;
+  };
+
+  end(): void {
+    if (this.live) process.stderr.write("\r\x1b[K");
   }
 }

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { packageRoot } from "../package_root.js";
 import { benchCommand } from "./bench.js";
 import { chatCommand } from "./chat.js";
+import { convertCommand } from "./convert.js";
 import { generateCommand } from "./generate.js";
 import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
@@ -24,7 +25,7 @@ export function createProgram(): Command {
   program.addCommand(unavailableCommand("eval", "run a generative evaluation"));
   program.addCommand(benchCommand());
   program.addCommand(unavailableCommand("pull", "download a model from the hub"));
-  program.addCommand(unavailableCommand("convert", "convert or quantise a checkpoint"));
+  program.addCommand(convertCommand());
   program.addCommand(infoCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.option("--debug", "print the stack of an error");

@@ -1,5 +1,5 @@
 import { childrenOf } from "../nn/path.js";
-import { bytesPerElement, type DType } from "../tensor/dtype.js";
+import type { DType } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** A tensor that a module holds as its own property: its weights. */
@@ -38,13 +38,13 @@ export function moduleNode(module: object, name = "", above: readonly object[] =
       shape: tensor.shape,
       dtype: tensor.dtype,
       count: tensor.size,
-      bytes: byteLength(tensor),
+      bytes: tensor.byteLength,
     })),
     children: childrenOf(module)
       .filter(([, child]) => !inside.includes(child))
       .map(([key, child]) => moduleNode(child, key, inside)),
     count: [...tensors].reduce((sum, tensor) => sum + tensor.size, 0),
-    bytes: [...tensors].reduce((sum, tensor) => sum + byteLength(tensor), 0),
+    bytes: [...tensors].reduce((sum, tensor) => sum + tensor.byteLength, 0),
   };
 }
 
@@ -53,8 +53,4 @@ function collect(module: object, tensors: Set<Tensor>, above: readonly object[])
   for (const [, child] of childrenOf(module)) {
     if (!above.includes(child)) collect(child, tensors, [...above, module]);
   }
-}
-
-function byteLength(tensor: Tensor): number {
-  return tensor.size * bytesPerElement[tensor.dtype];
 }

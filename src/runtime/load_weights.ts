@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Checkpoint } from "../checkpoint/index.js";
+import { type Checkpoint, type CheckpointTensor, isQuantizable } from "../checkpoint/index.js";
 import { readTensor } from "../checkpoint/read_tensor.js";
+import type { StoredTensor } from "../checkpoint/stored_tensor.js";
 import { PersimmonError } from "../errors.js";
 import { Attention } from "../model/attention.js";
 import type { PersimmonConfig } from "../model/config.js";
@@ -14,13 +15,13 @@ import { LayerNorm } from "../nn/layer_norm.js";
 import { Linear } from "../nn/linear.js";
 import type { Device } from "../tensor/device.js";
 import { bytesPerElement, type DType } from "../tensor/dtype.js";
-import { elementCount, Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 
 /** Gives the tensor of a name in the checkpoint. */
 export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
 
-/** How weights are held in memory. */
-export type WeightDType = "float32" | "bfloat16";
+/** How weights are held in memory: all of them, or of int8 the matrices of products, while the others stay as stored. */
+export type WeightDType = "float32" | "bfloat16" | "int8";
 
 /**
  * A weight in the order in which its product is fastest. The down projection of an MLP becomes column-major: its input is
@@ -28,15 +29,31 @@ export type WeightDType = "float32" | "bfloat16";
  */
 export function ordered(name: string, tensor: Tensor, skipZeros: boolean): Tensor {
   if (!skipZeros || !name.endsWith(".mlp.dense_4h_to_h.weight")) return tensor;
-  const columnMajor = tensor.toColumnMajor().keep();
+  return replaced(tensor, tensor.toColumnMajor());
+}
+
+/** A matrix of a product as int8, in place of `tensor`, which is released; every other weight as it is. */
+export function quantized(name: string, tensor: Tensor): Tensor {
+  if (tensor.dtype === "int8" || !isQuantizable(name, tensor.shape)) return tensor;
+  try {
+    return replaced(tensor, tensor.toInt8());
+  } catch (error) {
+    if (error instanceof PersimmonError) throw new PersimmonError(error.code, `${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function replaced(tensor: Tensor, by: Tensor): Tensor {
+  by.keep();
   tensor.release();
-  return columnMajor;
+  return by;
 }
 
 /**
  * The weights of a checkpoint on a device. Weights whose stored type is the wanted one are used in place in the mapped
  * file; others are converted.
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
+ * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8
  * @param skipZeros see `ordered`
  */
 export async function checkpointWeights(
@@ -46,54 +63,80 @@ export async function checkpointWeights(
   skipZeros: boolean,
   onProgress?: (loaded: number, total: number) => void,
 ): Promise<Map<string, Tensor>> {
-  const files = new Map<string, NativeBuffer>();
   const weights = new Map<string, Tensor>();
+  const files = new Map<string, NativeBuffer>();
   const total = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
   let loaded = 0;
   for (const tensor of checkpoint.tensors.values()) {
-    let file = files.get(tensor.file);
-    if (file === undefined) {
-      file = device.stream.mapFile(tensor.file);
-      files.set(tensor.file, file);
-    }
-    if (tensor.byteOffset + tensor.byteLength > file.byteLength) {
-      throw new PersimmonError(
-        "CHECKPOINT_TRUNCATED",
-        `${tensor.file} became shorter while it was being loaded: ${tensor.name} ends at byte ${tensor.byteOffset + tensor.byteLength}, the file at ${file.byteLength}`,
-      );
-    }
-    let stored: NativeBuffer;
-    if (tensor.strides === undefined) {
-      stored = file.view(tensor.byteOffset, tensor.byteLength, nativeDType[tensor.dtype]);
-    } else {
-      const bytes = await readTensor(tensor);
-      stored = device.stream.allocate(bytes.byteLength, nativeDType[tensor.dtype]);
-      device.stream.write(stored, 0, bytes);
-    }
-    const wanted = dtype === "auto" ? (tensor.dtype === "float16" ? "float32" : tensor.dtype) : dtype;
-    const asStored = converted(device, stored, tensor.shape, tensor.dtype, wanted);
-    const weight = ordered(tensor.name, asStored, skipZeros);
-    weights.set(tensor.name, weight);
-    if (weight !== asStored) await nextTurn(); // reordering blocked JavaScript
+    const weight = await loadWeight(tensor, device, dtype, files);
+    weights.set(tensor.name, ordered(tensor.name, weight, skipZeros));
+    await nextTurn(); // converting and reordering block JavaScript
     loaded += tensor.byteLength;
     onProgress?.(loaded, total);
   }
   return weights;
 }
 
-function converted(
+/**
+ * A weight of a checkpoint in the type that it is to be held in.
+ * @param files those that are mapped already, by path
+ */
+export async function loadWeight(
+  tensor: CheckpointTensor,
   device: Device,
-  stored: NativeBuffer,
-  shape: readonly number[],
-  from: DType,
-  to: DType,
-): Tensor {
-  if (from === to) return new Tensor(device, stored, shape, to).keep();
-  const count = elementCount(shape);
-  const out = device.stream.reserve(count * bytesPerElement[to], nativeDType[to]);
-  native().convert(device.stream, out, stored, count);
-  stored.release();
-  return new Tensor(device, out, shape, to).keep();
+  dtype: WeightDType | "auto",
+  files = new Map<string, NativeBuffer>(),
+): Promise<Tensor> {
+  const bytesOf = (stored: StoredTensor) => {
+    const file = files.get(stored.file) ?? device.stream.mapFile(stored.file);
+    files.set(stored.file, file);
+    return bytesIn(file, device, stored);
+  };
+  const elements = await bytesOf(tensor);
+  const scales = tensor.scale && aligned(device, await bytesOf(tensor.scale));
+  return held(
+    tensor.name,
+    new Tensor(device, elements, tensor.shape, tensor.dtype, false, scales).keep(),
+    dtype,
+  );
+}
+
+/** The same numbers in memory of their own: in a file they may lie at any byte. */
+function aligned(device: Device, stored: NativeBuffer): NativeBuffer {
+  const out = device.stream.allocate(stored.byteLength, nativeDType.float32);
+  native().copyBytes(device.stream, out, 0, stored, 0, stored.byteLength);
+  return out;
+}
+
+/** The bytes of a stored tensor: a part of the mapped file where they lie densely. */
+async function bytesIn(file: NativeBuffer, device: Device, tensor: StoredTensor): Promise<NativeBuffer> {
+  if (tensor.byteOffset + tensor.byteLength > file.byteLength) {
+    throw new PersimmonError(
+      "CHECKPOINT_TRUNCATED",
+      `${tensor.file} became shorter while it was being loaded: ${tensor.name} ends at byte ${tensor.byteOffset + tensor.byteLength}, the file at ${file.byteLength}`,
+    );
+  }
+  const dtype = nativeDType[tensor.dtype as DType];
+  if (tensor.strides === undefined) return file.view(tensor.byteOffset, tensor.byteLength, dtype);
+  const bytes = await readTensor(tensor);
+  const stored = device.stream.allocate(bytes.byteLength, dtype);
+  device.stream.write(stored, 0, bytes);
+  return stored;
+}
+
+/** A weight in the type that it is to be held in, in place of `stored`. */
+function held(name: string, stored: Tensor, dtype: WeightDType | "auto"): Tensor {
+  const plain = stored.dtype === "float16" ? "float32" : stored.dtype;
+  const wanted = dtype === "auto" || dtype === "int8" ? plain : dtype;
+  const weight = wanted === stored.dtype ? stored : replaced(stored, converted(stored, wanted));
+  return dtype === "int8" ? quantized(name, weight) : weight;
+}
+
+function converted(stored: Tensor, to: DType): Tensor {
+  const { device, shape, size } = stored;
+  const out = device.stream.reserve(size * bytesPerElement[to], nativeDType[to]);
+  native().convert(device.stream, out, stored.buffer, size);
+  return new Tensor(device, out, shape, to);
 }
 
 /** Builds the modules of a Persimmon, asking `weight` for every tensor of the checkpoint by name and shape. */

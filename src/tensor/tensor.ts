@@ -39,21 +39,24 @@ export class Tensor {
   /** Whether elements of a column lie side by side in memory (Fortran's order). Values and shape are the same. */
   readonly isColumnMajor: boolean;
   private readonly handle: NativeBuffer;
+  private readonly scaleHandle: NativeBuffer | undefined;
   private released = false;
 
-  /** For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements. */
+  /** For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements; int8 has a scale for each row. */
   constructor(
     device: Device,
     handle: NativeBuffer,
     shape: readonly number[],
     dtype: DType,
     isColumnMajor = false,
+    scales?: NativeBuffer,
   ) {
     this.device = device;
     this.handle = handle;
     this.shape = shape;
     this.dtype = dtype;
     this.isColumnMajor = isColumnMajor;
+    this.scaleHandle = scales;
     enter(this);
   }
 
@@ -90,12 +93,34 @@ export class Tensor {
     return tensor;
   }
 
-  /** The values in row-major order, for ops. Throws `TENSOR_RELEASED` when the memory was given back. */
+  /**
+   * The values in row-major order, for ops; those of an int8 tensor in float32. Throws `TENSOR_RELEASED` when the memory was
+   * given back.
+   */
   get buffer(): NativeBuffer {
-    return this.isColumnMajor ? this.transposedMemory() : this.memory;
+    const rowMajor = this.isColumnMajor ? this.transposedMemory() : this.memory;
+    return this.scaleHandle === undefined ? rowMajor : this.dequantized(rowMajor, this.scaleHandle);
   }
 
-  /** The native memory as it is, for ops that know both orders. Throws as `buffer`. */
+  /** The type of what `buffer` holds. */
+  private get valueDType(): DType {
+    return this.dtype === "int8" ? "float32" : this.dtype;
+  }
+
+  /** The float32 scales of an int8 tensor, one for each row. Throws as `buffer`. */
+  get scales(): NativeBuffer | undefined {
+    return this.memory && this.scaleHandle;
+  }
+
+  /** The bytes of `memory` and of `scales`, once computed: what a checkpoint stores. */
+  async stored(): Promise<{ elements: Uint8Array; scales: Uint8Array | undefined }> {
+    const read = async (buffer: NativeBuffer) =>
+      new Uint8Array(await this.device.stream.read(buffer, 0, buffer.byteLength));
+    const { memory, scales } = this;
+    return { elements: await read(memory), scales: scales && (await read(scales)) };
+  }
+
+  /** The native memory as it is, for ops that know both orders and int8. Throws as `buffer`. */
   get memory(): NativeBuffer {
     if (this.released) {
       throw new PersimmonError(
@@ -113,19 +138,19 @@ export class Tensor {
   /** The values, once computed. bfloat16 is widened; int32 values are exact up to 2^24. */
   async data(): Promise<Float32Array> {
     hostRead?.();
-    return toFloat32(await this.device.stream.read(this.buffer, 0, this.byteLength), this.dtype);
+    return toFloat32(await this.device.stream.read(this.buffer, 0, this.valueBytes), this.valueDType);
   }
 
   /** The values of an int32 tensor, once computed. */
   async integers(): Promise<Int32Array> {
     hostRead?.();
-    return new Int32Array(await this.device.stream.read(this.buffer, 0, this.byteLength));
+    return new Int32Array(await this.device.stream.read(this.buffer, 0, this.valueBytes));
   }
 
   /** As `data()`, but blocks JavaScript until the stream has come so far. */
   dataSync(): Float32Array {
     hostRead?.();
-    return toFloat32(this.device.stream.readSync(this.buffer, 0, this.byteLength), this.dtype);
+    return toFloat32(this.device.stream.readSync(this.buffer, 0, this.valueBytes), this.valueDType);
   }
 
   /** Rows `start` to `end` (exclusive) of the first axis, over the same memory. */
@@ -137,9 +162,10 @@ export class Tensor {
         `rows ${start} to ${end} of a tensor with ${count} rows`,
       );
     }
-    const rowBytes = elementCount(rest) * bytesPerElement[this.dtype];
-    const handle = this.buffer.view(start * rowBytes, (end - start) * rowBytes, nativeDType[this.dtype]);
-    return new Tensor(this.device, handle, [end - start, ...rest], this.dtype);
+    const dtype = this.valueDType;
+    const rowBytes = elementCount(rest) * bytesPerElement[dtype];
+    const handle = this.buffer.view(start * rowBytes, (end - start) * rowBytes, nativeDType[dtype]);
+    return new Tensor(this.device, handle, [end - start, ...rest], dtype);
   }
 
   /** The same values under another shape with as many elements. */
@@ -147,40 +173,81 @@ export class Tensor {
     if (elementCount(shape) !== this.size) {
       throw new PersimmonError("SHAPE_MISMATCH", `cannot view shape [${this.shape}] as [${shape}]`);
     }
-    const handle = this.buffer.view(0, this.byteLength, nativeDType[this.dtype]);
-    return new Tensor(this.device, handle, shape, this.dtype);
+    const handle = this.buffer.view(0, this.valueBytes, nativeDType[this.valueDType]);
+    return new Tensor(this.device, handle, shape, this.valueDType);
+  }
+
+  /**
+   * The same matrix as int8 with a scale for each row, a quarter of the bytes of float32: for the weights of `ops.linear`.
+   * A number is off by half a scale at most, and the scale is the largest of its row / 127. Every other op gets the values
+   * in float32, made anew at each use. Waits for the device.
+   * @throws PersimmonError SHAPE_MISMATCH unless it is a row-major float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
+   */
+  toInt8(): Tensor {
+    if (this.dtype === "int8") return this.view();
+    this.expectMatrix("toInt8");
+    const [rows, columns] = this.shape;
+    const stream = this.device.stream;
+    const count = this.countNonFinite();
+    if (count > 0) {
+      throw new PersimmonError(
+        "WEIGHT_NOT_FINITE",
+        `${count} elements of a weight of shape [${this.shape.join(", ")}] are infinite or NaN, which int8 cannot hold: load it as float32 or bfloat16`,
+      );
+    }
+    const out = stream.reserve(this.size, nativeDType.int8);
+    const scales = stream.allocate(rows * 4, nativeDType.float32);
+    native().quantizeRows(stream, out, scales, this.buffer, rows, columns);
+    return new Tensor(this.device, out, this.shape, "int8", false, scales);
   }
 
   /**
    * The same matrix with the elements of a column side by side, as `ops.linear` wants it to skip zeros of its input. It
    * takes as much memory again, which is given back with this tensor's. A weight with infinite or NaN elements stays as it
    * is: there a zero is no longer without effect. Waits for the device.
-   * @throws PersimmonError SHAPE_MISMATCH unless it is a float32 or bfloat16 matrix
+   * @throws PersimmonError SHAPE_MISMATCH unless it is a float32, bfloat16 or int8 matrix
    */
   toColumnMajor(): Tensor {
-    if (this.shape.length !== 2 || (this.dtype !== "float32" && this.dtype !== "bfloat16")) {
-      throw new PersimmonError(
-        "SHAPE_MISMATCH",
-        `toColumnMajor takes a float32 or bfloat16 matrix, got ${this.dtype} [${this.shape.join(", ")}]`,
-      );
-    }
-    if (this.isColumnMajor) return this.view();
+    if (this.dtype !== "int8") this.expectMatrix("toColumnMajor");
+    if (this.isColumnMajor || (this.dtype !== "int8" && this.countNonFinite() > 0)) return this.view();
+    const scales = this.scaleHandle?.view(0, this.scaleHandle.byteLength, nativeDType.float32);
+    return new Tensor(this.device, this.transposedMemory(), this.shape, this.dtype, true, scales);
+  }
+
+  private expectMatrix(method: string): void {
+    if (this.shape.length === 2 && (this.dtype === "float32" || this.dtype === "bfloat16")) return;
+    throw new PersimmonError(
+      "SHAPE_MISMATCH",
+      `${method} takes a float32 or bfloat16 matrix, got ${this.dtype} [${this.shape.join(", ")}]`,
+    );
+  }
+
+  /** How many elements of a float32 or bfloat16 tensor are infinite or NaN. */
+  private countNonFinite(): number {
     using nonFinite = Tensor.empty(this.device, [1], "int32");
     native().countNonFiniteWeights(this.device.stream, nonFinite.memory, this.memory, this.size);
-    if (nonFinite.dataSync()[0] > 0) return this.view();
-    return new Tensor(this.device, this.transposedMemory(), this.shape, this.dtype, true);
+    return nonFinite.dataSync()[0];
+  }
+
+  /** The values of row-major int8 elements in float32. */
+  private dequantized(elements: NativeBuffer, scales: NativeBuffer): NativeBuffer {
+    const [rows, columns] = this.shape;
+    const out = this.device.stream.allocate(this.valueBytes, nativeDType.float32);
+    native().dequantizeRows(this.device.stream, out, elements, scales, rows, columns);
+    return out;
   }
 
   /** The elements in the other order, in memory of their own. */
   private transposedMemory(): NativeBuffer {
     const [rows, columns] = this.isColumnMajor ? [this.shape[1], this.shape[0]] : this.shape;
-    const out = this.device.stream.allocate(this.byteLength, nativeDType[this.dtype]);
+    const out = this.device.stream.allocate(this.size * bytesPerElement[this.dtype], nativeDType[this.dtype]);
     native().transposeWeight(this.device.stream, out, this.memory, rows, columns);
     return out;
   }
 
   /** For the runtime: overwrites the values in stream order, as many as the tensor has. */
   write(values: Float32Array | Int32Array): void {
+    this.expectWritable();
     if (values.length !== this.size || (this.dtype === "int32") !== values instanceof Int32Array) {
       throw new PersimmonError(
         "SHAPE_MISMATCH",
@@ -196,26 +263,36 @@ export class Tensor {
     this.device.stream.write(this.buffer, 0, bytes);
   }
 
-  /** Another tensor with the same values in memory of its own. */
+  private expectWritable(): void {
+    if (this.dtype !== "int8") return;
+    throw new PersimmonError(
+      "DTYPE_UNSUPPORTED",
+      "an int8 tensor cannot be overwritten: change a copy() of it, which is float32, and put that in its place",
+    );
+  }
+
+  /** Another tensor with the same values in memory of its own; that of an int8 tensor is float32. */
   copy(): Tensor {
-    const copy = Tensor.empty(this.device, this.shape, this.dtype);
+    const copy = Tensor.empty(this.device, this.shape, this.valueDType);
     copy.copyFrom(this);
     return copy;
   }
 
   /** For the runtime: takes over the values of a tensor of the same shape and type, in stream order. */
   copyFrom(other: Tensor): void {
+    this.expectWritable();
     if (this.isColumnMajor) {
       native().transposeWeight(this.device.stream, this.memory, other.buffer, this.shape[0], this.shape[1]);
       return;
     }
-    native().copyBytes(this.device.stream, this.buffer, 0, other.buffer, 0, this.byteLength);
+    native().copyBytes(this.device.stream, this.buffer, 0, other.buffer, 0, this.valueBytes);
   }
 
   /** Another handle to the same memory, which lives on when this one is released. */
   view(): Tensor {
-    const handle = this.memory.view(0, this.byteLength, nativeDType[this.dtype]);
-    return new Tensor(this.device, handle, this.shape, this.dtype, this.isColumnMajor);
+    const handle = this.memory.view(0, this.memory.byteLength, nativeDType[this.dtype]);
+    const scales = this.scaleHandle?.view(0, this.scaleHandle.byteLength, nativeDType.float32);
+    return new Tensor(this.device, handle, this.shape, this.dtype, this.isColumnMajor, scales);
   }
 
   /** Takes the tensor out of its scope: it lives until it is disposed or collected. */
@@ -229,6 +306,7 @@ export class Tensor {
     if (this.released) return;
     this.released = true;
     this.handle.release();
+    this.scaleHandle?.release();
   }
 
   [Symbol.dispose](): void {
@@ -246,8 +324,14 @@ export class Tensor {
     return `Tensor [${this.shape.join(", ")}] ${this.dtype}${this.released ? ", released" : ""}`;
   }
 
-  private get byteLength(): number {
-    return this.size * bytesPerElement[this.dtype];
+  /** Bytes of the memory that it takes: the elements, and the scales of int8. */
+  get byteLength(): number {
+    return this.size * bytesPerElement[this.dtype] + (this.scaleHandle?.byteLength ?? 0);
+  }
+
+  /** Bytes of what `buffer` holds. */
+  private get valueBytes(): number {
+    return this.size * bytesPerElement[this.valueDType];
   }
 }
 
@@ -260,6 +344,7 @@ function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {
     case "int32":
       return Float32Array.from(new Int32Array(bytes));
     case "float16":
-      throw new PersimmonError("DTYPE_UNSUPPORTED", "float16 tensors are converted when they are loaded");
+    case "int8":
+      throw new PersimmonError("DTYPE_UNSUPPORTED", `${dtype} tensors are converted before they are read`);
   }
 }

@@ -16,7 +16,7 @@ describe("persimmon bench", () => {
     const parameters = elements.reduce((sum, count) => sum + count, 0);
     const model = {
       config,
-      dtype: "bfloat16",
+      embedTokens: { weight: { byteLength: 2 * config.vocabSize * config.hiddenSize } },
       weightBytes: 2 * parameters,
       kv: { bytesPerToken: 2 * 576 * 1024 },
     } as unknown as LanguageModel;

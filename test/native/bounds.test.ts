@@ -23,6 +23,8 @@ function integers(...values: number[]): NativeBuffer {
   return buffer;
 }
 
+const bytes = (count: number) => stream.allocate(count, nativeDType.int8);
+
 /** Sizes of one token of one head in one page. */
 const sizes = {
   tokens: 1,
@@ -56,9 +58,25 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["a negative count", () => addon.add(stream, one, one, one, -1)],
     ["a count that is no number", () => addon.add(stream, one, one, one, "x" as never)],
     ["a count that is a symbol", () => addon.add(stream, one, one, one, Symbol("x") as never)],
+    ["int8 without scales", () => addon.linear(stream, one, one, bytes(4), null, null, 1, 1, 1)],
+    ["scales of a weight that is not int8", () => addon.linear(stream, one, one, one, one, null, 1, 1, 1)],
+    [
+      "an int8 weight past its bytes",
+      () => addon.linear(stream, one, floats(1, 1, 1, 1, 1), bytes(4), one, null, 1, 5, 1),
+    ],
+    ["scales past their buffer", () => addon.linear(stream, floats(1, 1), one, bytes(4), one, null, 1, 1, 2)],
+    ["an int8 bias", () => addon.linear(stream, one, one, one, null, bytes(4), 1, 1, 1)],
+    [
+      "rounding past the result",
+      () => addon.quantizeRows(stream, bytes(4), one, floats(1, 1, 1, 1, 1), 1, 5),
+    ],
+    ["rounding past the scales", () => addon.quantizeRows(stream, bytes(4), one, floats(1, 1), 2, 1)],
+    ["rounding int8", () => addon.quantizeRows(stream, bytes(4), one, bytes(4), 1, 4)],
+    ["widening past the result", () => addon.dequantizeRows(stream, one, bytes(4), one, 1, 2)],
+    ["converting int8", () => addon.convert(stream, one, bytes(4), 1)],
     ["sizes whose product overflows to 0", () => addon.softmax(stream, one, one, big, big)],
-    ["sizes whose product overflows", () => addon.linear(stream, one, one, one, null, big, big, big)],
-    ["negative sizes with a good product", () => addon.linear(stream, one, one, one, null, -1, -1, -1)],
+    ["sizes whose product overflows", () => addon.linear(stream, one, one, one, null, null, big, big, big)],
+    ["negative sizes with a good product", () => addon.linear(stream, one, one, one, null, null, -1, -1, -1)],
     ["heads and dimensions below 0", () => addon.splitHeads(stream, one, one, one, one, 1, -1, -1)],
     [
       "an odd number of rotated dimensions",
@@ -148,7 +166,7 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     addon.layerNorm(stream, none, none, none, none, 3, 0, 1e-5);
     addon.splitHeads(stream, none, none, none, none, 3, 4, 0);
     addon.rotary(stream, none, none, none, none, integers(0), 1, 2, 0, 0, 5);
-    addon.linear(stream, none, one, none, null, 1, 1, 0);
+    addon.linear(stream, none, one, none, null, null, 1, 1, 0);
     addon.gelu(stream, none, none, 0);
     addon.addBroadcast(stream, none, none, one, 3, 0, 0, 1);
     addon.rmsNorm(stream, none, none, none, 3, 0, 1e-5);

@@ -153,6 +153,67 @@ describe("memory", () => {
     expect(inUse()).toBe(before);
   });
 
+  describe("toInt8", () => {
+    // Rows whose scales are 1 and 1/64: all numbers but the last of each can be held exactly.
+    const numbers = Float32Array.of(127, -3, 5.4, 127 / 64, -1 / 64, 0.505 / 64);
+    const rounded = Float32Array.of(127, -3, 5, 127 / 64, -1 / 64, 1 / 64);
+    const int8 = () => Tensor.from(device, numbers, [2, 3]).toInt8();
+
+    it("rounds to a 127th of the largest number of the row", async () => {
+      const tensor = int8();
+      expect([tensor.dtype, tensor.shape, tensor.byteLength]).toEqual(["int8", [2, 3], 6 + 8]);
+      expect(await tensor.data()).toEqual(rounded);
+      const { elements, scales } = await tensor.stored();
+      expect(new Int8Array(elements.buffer)).toEqual(Int8Array.of(127, -3, 5, 127, -1, 1));
+      expect(new Float32Array(scales!.buffer)).toEqual(Float32Array.of(1, 1 / 64));
+    });
+
+    it("keeps its values in views, in columns, and in ops that want float32", () => {
+      for (const tensor of [int8(), int8().view(), int8().toColumnMajor(), int8().toColumnMajor().view()]) {
+        expect(tensor.dtype).toBe("int8");
+        expect(tensor.dataSync()).toEqual(rounded);
+        expect(tensor.toInt8().dataSync()).toEqual(rounded);
+        expect(tensor.rows(1, 2).dataSync()).toEqual(rounded.slice(3));
+        expect(tensor.reshape([6]).dataSync()).toEqual(rounded);
+        expect(tensor.copy().dtype).toBe("float32");
+        expect(tensor.copy().dataSync()).toEqual(rounded);
+        const x = Tensor.from(device, Float32Array.of(1, 0, 2), [1, 3]);
+        expect(ops.linear(x, tensor).dataSync()).toEqual(Float32Array.of(137, 129 / 64));
+      }
+    });
+
+    it("gives its memory back, and a view keeps it", () => {
+      const tensor = int8();
+      const view = tensor.view();
+      tensor.release();
+      expect(codeOf(() => tensor.scales)).toBe("TENSOR_RELEASED");
+      Tensor.from(device, new Float32Array(6));
+      expect(view.dataSync()).toEqual(rounded);
+    });
+
+    it.each<[string, string, () => unknown]>([
+      ["a vector", "SHAPE_MISMATCH", () => Tensor.from(device, values).toInt8()],
+      ["whole numbers", "SHAPE_MISMATCH", () => Tensor.from(device, Int32Array.of(1, 2), [1, 2]).toInt8()],
+      [
+        "an infinite number",
+        "WEIGHT_NOT_FINITE",
+        () => Tensor.from(device, Float32Array.of(1, 1 / 0), [1, 2]).toInt8(),
+      ],
+      [
+        "NaN",
+        "WEIGHT_NOT_FINITE",
+        () => Tensor.from(device, Float32Array.of(1, Number.NaN), [1, 2]).toInt8(),
+      ],
+      ["writing", "DTYPE_UNSUPPORTED", () => int8().write(values)],
+      ["taking over values", "DTYPE_UNSUPPORTED", () => int8().copyFrom(int8())],
+      [
+        "a table of rows",
+        "DTYPE_MISMATCH",
+        () => ops.embedding(int8(), Tensor.from(device, Int32Array.of(1))),
+      ],
+    ])("refuses %s", (_, code, f) => expect(codeOf(f)).toBe(code));
+  });
+
   describe("toColumnMajor", () => {
     const columnMajor = () => Tensor.from(device, values, [2, 3]).toColumnMajor();
 

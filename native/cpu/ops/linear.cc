@@ -1,6 +1,6 @@
 // Matrix products with weights as they are stored, [outFeatures, inFeatures].
 //
-// Bytes: the weights once per 128 rows (2 or 4 each); rows and results are small beside them.
+// Bytes: the weights once per 128 rows (1, 2 or 4 each); rows and results are small beside them.
 // native_bench on 2 threads of a 2-core Zen 5 server (EPYC), bfloat16; pure read 50 GB/s in the same process,
 // and 495 GFLOP/s the peak of its float32 multiply-adds:
 //   1 row    4096 x 4096 48 GB/s (97 %), 4096 x 12288 45 (90 %), 4096 x 16384 46 (90 %), 16384 x 4096 47 (93
@@ -21,7 +21,7 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 namespace {
 
 template <class T>
-void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight, Weight bias, int64_t rows,
+void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight, Finish finish, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
   const int64_t panels = panelsOf(rows), vectors = (inFeatures + kLanes - 1) / kLanes;
   pool.reserveScratch(static_cast<size_t>(panels * vectors * kTileRows * kLanes) * sizeof(float),
@@ -30,7 +30,7 @@ void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight
   parallelChunks(pool, panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) packRows(packed, x, panel, rows, inFeatures);
   });
-  const BlockedLinear problem = {out, packed, bias, rows, inFeatures, outFeatures};
+  const BlockedLinear problem = {out, packed, finish, rows, inFeatures, outFeatures};
   const int64_t chunkOutputs = kChunkPanels * kTileOutputs;
   const int64_t chunks = (outFeatures + chunkOutputs - 1) / chunkOutputs;
   ChunkQueue queue(chunks, 1);
@@ -50,14 +50,16 @@ void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight
 
 void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures) {
+  const Finish finish = {weight.scales, bias};
   withWeight(weight, [&](auto* w) {
     if (rows <= kDirectRows) {
-      linearDirect(pool, {out, x, bias, inFeatures, outFeatures}, rows, w);
+      linearDirect(pool, {out, x, finish, inFeatures, outFeatures}, rows, w);
       return;
     }
     for (int64_t row = 0; row < rows; row += kBlockRows) {
       const int64_t n = rows - row < kBlockRows ? rows - row : kBlockRows;
-      linearBlocked(pool, out + row * outFeatures, x + row * inFeatures, w, bias, n, inFeatures, outFeatures);
+      linearBlocked(pool, out + row * outFeatures, x + row * inFeatures, w, finish, n, inFeatures,
+                    outFeatures);
     }
   });
 }

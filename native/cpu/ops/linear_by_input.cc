@@ -40,6 +40,7 @@ struct ByInput {
   float* out;
   const float* x;
   const T* weight;
+  const float* scales;
   Weight bias;
   int64_t rows, inFeatures, outFeatures;
   LiveInputs live;
@@ -136,14 +137,20 @@ void streamOutputs(const ByInput<T>& problem, float* sums, int64_t room, int64_t
   }
 }
 
+/** Scales the sums and adds the bias. */
 template <class T>
-void addBias(const ByInput<T>& problem, int64_t begin, int64_t end, int64_t column, int64_t columns) {
-  if (problem.bias.data == nullptr) return;
+void finish(const ByInput<T>& problem, int64_t begin, int64_t end, int64_t column, int64_t columns) {
+  const float* scales = problem.scales;
+  const bool biased = problem.bias.data != nullptr;
+  if (scales == nullptr && !biased) return;
   for (int64_t row = begin; row < end; ++row) {
     float* out = problem.out + row * problem.outFeatures + column;
     for (int64_t n = 0; n < columns; n += kLanes) {
       const int64_t left = columns - n;
-      storeUpTo(out + n, loadUpTo(out + n, left) + loadWeight(problem.bias, column + n, left), left);
+      Vec sum = loadUpTo(out + n, left);
+      if (scales != nullptr) sum = sum * loadUpTo(scales + column + n, left);
+      if (biased) sum = sum + loadWeight(problem.bias, column + n, left);
+      storeUpTo(out + n, sum, left);
     }
   }
 }
@@ -182,7 +189,7 @@ void fewRows(ThreadPool& pool, ByInput<T> problem) {
   eachPiece(pool, (problem.outFeatures + room - 1) / room, alone, [&](float* sums, int64_t piece) {
     const int64_t column = piece * room, columns = std::min(room, problem.outFeatures - column);
     streamOutputs(problem, sums, room, column, columns);
-    addBias(problem, 0, problem.rows, column, columns);
+    finish(problem, 0, problem.rows, column, columns);
   });
 }
 
@@ -198,7 +205,7 @@ void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
     const int64_t begin = index / pieces * kPanelRows, end = std::min(begin + kPanelRows, problem.rows);
     const int64_t column = index % pieces * columns;
     productPanels(product, packed, begin, end, column, kPanelsAtOnce);
-    addBias(problem, begin, end, column, std::min(columns, problem.outFeatures - column));
+    finish(problem, begin, end, column, std::min(columns, problem.outFeatures - column));
   });
 }
 
@@ -209,7 +216,7 @@ void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, 
   if (rows == 0 || outFeatures == 0) return;
   withWeight(weight, [&](auto* w) {
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(w)>>;
-    const ByInput<T> problem = {out, x, w, bias, rows, inFeatures, outFeatures, {}};
+    const ByInput<T> problem = {out, x, w, weight.scales, bias, rows, inFeatures, outFeatures, {}};
     if (rows <= kFewRows) {
       fewRows(pool, problem);
     } else {

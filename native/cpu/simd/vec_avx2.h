@@ -48,6 +48,16 @@ PERSIMMON_INLINE Vec loadPartial(const BFloat16* p, int n) {
   return load(lanes);
 }
 
+PERSIMMON_INLINE __m256 toFloats(const int8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+PERSIMMON_INLINE Vec load(const int8_t* p) { return {toFloats(p), toFloats(p + 8)}; }
+PERSIMMON_INLINE Vec loadPartial(const int8_t* p, int n) {
+  int8_t lanes[16] = {};
+  __builtin_memcpy(lanes, p, static_cast<size_t>(n));
+  return load(lanes);
+}
+
 PERSIMMON_INLINE Vec operator+(Vec a, Vec b) {
   return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
 }

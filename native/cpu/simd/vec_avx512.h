@@ -33,6 +33,16 @@ PERSIMMON_INLINE Vec loadPartial(const BFloat16* p, int n) {
   return widen(_mm256_maskz_loadu_epi16(firstLanes(n), p));
 }
 
+PERSIMMON_INLINE Vec toFloats(__m128i integers) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(integers))};
+}
+PERSIMMON_INLINE Vec load(const int8_t* p) {
+  return toFloats(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+PERSIMMON_INLINE Vec loadPartial(const int8_t* p, int n) {
+  return toFloats(_mm_maskz_loadu_epi8(firstLanes(n), p));
+}
+
 PERSIMMON_INLINE Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
 PERSIMMON_INLINE Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
 PERSIMMON_INLINE Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }

@@ -15,6 +15,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weights are little-end
 typedef float Float4 __attribute__((vector_size(16)));
 typedef int32_t Int4 __attribute__((vector_size(16)));
 typedef uint32_t UInt4 __attribute__((vector_size(16)));
+typedef int8_t Byte4 __attribute__((vector_size(4)));
 typedef uint16_t UShort8 __attribute__((vector_size(16)));
 
 struct BFloat16 {
@@ -67,6 +68,19 @@ PERSIMMON_INLINE Vec load(const BFloat16* p) {
 PERSIMMON_INLINE Vec loadPartial(const BFloat16* p, int n) {
   BFloat16 lanes[16] = {};
   __builtin_memcpy(lanes, p, static_cast<size_t>(n) * sizeof(BFloat16));
+  return load(lanes);
+}
+
+PERSIMMON_INLINE Vec load(const int8_t* p) {
+  return map([&](int i) {
+    Byte4 bytes;
+    __builtin_memcpy(&bytes, p + 4 * i, sizeof bytes);
+    return __builtin_convertvector(bytes, Float4);
+  });
+}
+PERSIMMON_INLINE Vec loadPartial(const int8_t* p, int n) {
+  int8_t lanes[16] = {};
+  __builtin_memcpy(lanes, p, static_cast<size_t>(n));
   return load(lanes);
 }
 

@@ -1,7 +1,9 @@
 import type { LanguageModel } from "../../language_model.js";
 import { MLP } from "../../model/mlp.js";
+import type { Embedding } from "../../nn/embedding.js";
 import { Linear } from "../../nn/linear.js";
 import { mlpSparsity } from "../../research/mlp_sparsity.js";
+import { bytesPerElement } from "../../tensor/dtype.js";
 import { BandwidthProbe } from "./bandwidth.js";
 
 export interface BenchOptions {
@@ -92,19 +94,19 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
  * @param zeroFraction zeros of each layer's squared ReLU, which down projections in column-major order do not read
  */
 export function bytesRead(model: LanguageModel, positions: number, zeroFraction?: ArrayLike<number>): number {
-  const { vocabSize, hiddenSize, tieWordEmbeddings } = model.config;
-  const elementBytes = model.dtype === "float32" ? 4 : 2;
-  const embedding = tieWordEmbeddings ? 0 : vocabSize * hiddenSize * elementBytes;
+  const { vocabSize, tieWordEmbeddings } = model.config;
+  const { weight: table } = model.embedTokens as Embedding;
+  const embedding = tieWordEmbeddings ? 0 : table.byteLength;
   let leftOut = 0;
   if (zeroFraction !== undefined) {
     for (const [layer, { mlp }] of model.layers.entries()) {
       const down = mlp instanceof MLP ? mlp.dense4hToH : undefined;
       const skips = down instanceof Linear && down.weight.isColumnMajor;
-      if (skips) leftOut += zeroFraction[layer] * down.weight.size * elementBytes;
+      if (skips) leftOut += zeroFraction[layer] * down.weight.size * bytesPerElement[down.weight.dtype];
     }
   }
   const keysAndValues = positions * model.kv.bytesPerToken;
-  return model.weightBytes - embedding + hiddenSize * elementBytes + keysAndValues - leftOut;
+  return model.weightBytes - embedding + table.byteLength / vocabSize + keysAndValues - leftOut;
 }
 
 /** Varied ids that any vocabulary has. */

@@ -74,3 +74,6 @@ function describe(value: unknown): string {
 
 /** Element types that weights are stored in. */
 export const weightDTypes: readonly DType[] = ["float32", "bfloat16"];
+
+/** Element types that the matrices of products are held in. */
+export const matrixDTypes: readonly DType[] = [...weightDTypes, "int8"];

@@ -1,7 +1,7 @@
 import { PersimmonError } from "../../errors.js";
 import { native } from "../../native.js";
 import { Tensor } from "../tensor.js";
-import { expectFloat32, expectNumber, expectTensor, weightDTypes } from "./check.js";
+import { expectFloat32, expectNumber, expectTensor, matrixDTypes, weightDTypes } from "./check.js";
 import { rowsAndWidth } from "./rows.js";
 
 /**
@@ -25,21 +25,29 @@ export function embedding(table: Tensor, ids: Tensor): Tensor {
  * the other rows nor on the number of threads. With a column-major weight (`weight.toColumnMajor()`) what belongs to zeros
  * of x is not read, up to 16 rows; the results differ from those of a row-major one in rounding only.
  * @param x [rows, inFeatures]
- * @param weight [outFeatures, inFeatures], float32 or bfloat16 (widened exactly)
+ * @param weight [outFeatures, inFeatures], float32, bfloat16 (widened exactly) or int8 (`weight.toInt8()`)
  * @param bias [outFeatures]
  * @returns [rows, outFeatures]
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  expectTensor("linear", "weight", weight, [undefined, undefined], weightDTypes);
+  expectTensor("linear", "weight", weight, [undefined, undefined], matrixDTypes);
   const [outFeatures, inFeatures] = weight.shape;
   expectTensor("linear", "x", x, [undefined, inFeatures]);
   if (bias !== undefined) expectTensor("linear", "bias", bias, [outFeatures], weightDTypes);
   const [rows] = x.shape;
   const out = Tensor.empty(x.device, [rows, outFeatures]);
-  const biasBuffer = bias === undefined ? null : bias.buffer;
-  const stream = x.device.stream;
   const kernel = weight.isColumnMajor ? native().linearByInput : native().linear;
-  kernel(stream, out.buffer, x.buffer, weight.memory, biasBuffer, rows, inFeatures, outFeatures);
+  kernel(
+    x.device.stream,
+    out.buffer,
+    x.buffer,
+    weight.memory,
+    weight.scales ?? null,
+    bias?.buffer ?? null,
+    rows,
+    inFeatures,
+    outFeatures,
+  );
   return out;
 }
 

@@ -17,6 +17,8 @@ void checkShape(int64_t rows, int64_t in, int64_t out, DType dtype, bool withBia
   checkLinear(linearByInput, index, rows, in, out, dtype, withBias, percent);
 }
 
+constexpr DType kTypes[] = {DType::kFloat32, DType::kBFloat16, DType::kInt8};
+
 }  // namespace
 
 TEST(linearByInputMatchesANaiveLoopOverOddShapes) {
@@ -24,8 +26,8 @@ TEST(linearByInputMatchesANaiveLoopOverOddShapes) {
   const int64_t sizes[] = {1, 3, 16, 17, 64, 80, 100, 130};
   const int percents[] = {0, 50, 90, 100};
   for (int i = 0; i < (sanitized() ? 12 : 40); ++i) {
-    checkShape(1 + random.below(30), sizes[random.below(8)], sizes[random.below(8)],
-               i % 2 ? DType::kBFloat16 : DType::kFloat32, i % 3 != 0, percents[i % 4]);
+    checkShape(1 + random.below(30), sizes[random.below(8)], sizes[random.below(8)], kTypes[i % 3],
+               i % 3 != 0, percents[i % 4]);
   }
 }
 
@@ -34,6 +36,8 @@ TEST(linearByInputMatchesAcrossChunksPanelsAndPieces) {
   checkShape(131, 600, 270, DType::kBFloat16, true, 90);
   if (sanitized()) return;
   checkShape(1, 2061, 4500, DType::kBFloat16, true, 90);
+  checkShape(131, 600, 270, DType::kInt8, true, 90);
+  checkShape(1, 2061, 4500, DType::kInt8, true, 90);
   checkShape(16, 1100, 1500, DType::kFloat32, false, 80);
 }
 

@@ -15,25 +15,30 @@ void checkShape(int64_t rows, int64_t in, int64_t out, DType dtype, bool withBia
   checkLinear(linear, index, rows, in, out, dtype, withBias, 0);
 }
 
+constexpr DType kTypes[] = {DType::kFloat32, DType::kBFloat16, DType::kInt8, DType::kBFloat16};
+
 }  // namespace
 
 TEST(linearMatchesANaiveLoopOverOddShapes) {
   Random random(1);
   const int64_t sizes[] = {1, 3, 16, 17, 64, 80, 100, 130};
   for (int i = 0; i < (sanitized() ? 12 : 40); ++i) {
-    checkShape(1 + random.below(70), sizes[random.below(8)], sizes[random.below(8)],
-               i % 2 ? DType::kBFloat16 : DType::kFloat32, i % 3 != 0);
+    checkShape(1 + random.below(70), sizes[random.below(8)], sizes[random.below(8)], kTypes[i % 4],
+               i % 3 != 0);
   }
 }
 
 TEST(linearMatchesForEveryCountOfRows) {
-  for (int64_t rows = 1; rows <= 20; ++rows) checkShape(rows, 67, 29, DType::kBFloat16, true);
+  for (DType dtype : {DType::kBFloat16, DType::kInt8}) {
+    for (int64_t rows = 1; rows <= 20; ++rows) checkShape(rows, 67, 29, dtype, true);
+  }
 }
 
 TEST(linearMatchesAcrossBlocks) {
   // Longer than a block of the reduction, more rows than a block of rows, more outputs than a chunk.
   checkShape(131, 1100, 70, DType::kBFloat16, true);
   if (sanitized()) return;
+  checkShape(131, 1100, 70, DType::kInt8, true);
   checkShape(300, 2061, 141, DType::kFloat32, true);
   checkShape(5, 5000, 300, DType::kBFloat16, false);
 }

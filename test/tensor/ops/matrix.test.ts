@@ -29,6 +29,19 @@ function weights(dtype: "float32" | "bfloat16", values: Float32Array, shape: rea
     : { tensor: bfloat16(values, shape), values: reference.roundToBFloat16(values) };
 }
 
+/** As `weights`, also as int8: whole numbers of 1/127 of the largest of each row. */
+function matrix(dtype: "float32" | "bfloat16" | "int8", values: Float32Array, shape: readonly number[]) {
+  if (dtype !== "int8") return weights(dtype, values, shape);
+  const [, columns] = shape;
+  const rounded = values.map((value, i) => {
+    const start = i - (i % columns);
+    const row = values.subarray(start, start + columns).map(Math.abs);
+    const scale = Math.fround(row.reduce((a, b) => Math.max(a, b)) / 127);
+    return Math.round(value / scale) * scale;
+  });
+  return { tensor: float32(values, shape).toInt8(), values: rounded };
+}
+
 it("bfloat16 rounds to nearest even", () => {
   const values = new RandomValues(1).normal(4099, 100);
   values.set([1 + 2 ** -8, 1 + 3 * 2 ** -8, 0, -0, 3.4e38, 1e-40, Infinity, -Infinity]);
@@ -48,15 +61,16 @@ describe.each(instructionSets)("matrix ops on %s", (name) => {
         rowCounts,
         features,
         features,
-        dtypes,
+        fc.constantFrom("float32" as const, "bfloat16" as const, "int8" as const),
         fc.boolean(),
         fc.boolean(),
         (seed, rows, inFeatures, outFeatures, dtype, hasBias, isColumnMajor) => {
           const random = new RandomValues(seed);
           // Half of the numbers are zero, as after squared ReLU.
           const x = random.normal(rows * inFeatures).map((value) => Math.max(value, 0));
-          const w = weights(dtype, random.normal(outFeatures * inFeatures), [outFeatures, inFeatures]);
-          const b = hasBias ? weights(dtype, random.normal(outFeatures), [outFeatures]) : undefined;
+          const w = matrix(dtype, random.normal(outFeatures * inFeatures), [outFeatures, inFeatures]);
+          const biasType = dtype === "int8" ? "float32" : dtype;
+          const b = hasBias ? weights(biasType, random.normal(outFeatures), [outFeatures]) : undefined;
           const args = [inFeatures, outFeatures, rows] as const;
           const wanted = reference.linear(x, w.values, b?.values, ...args);
           const abs = (values: Float32Array) => values.map(Math.abs);

@@ -1,0 +1,127 @@
+// Models timed beside each other: in every round each decodes in its turn, in an order that alternates, between probes of the
+// read bandwidth, because a shared machine changes from second to second. Gains are medians of the rounds' ratios.
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { BandwidthProbe } from "../dist/src/cli/bench/bandwidth.js";
+import { bytesRead } from "../dist/src/cli/bench/measure.js";
+import { mlpSparsity } from "../dist/src/index.js";
+
+/** Hidden 4096, 64 heads, ffn 16384, vocabulary 32,768: the layers of the 8B, few enough to be made in seconds. */
+export const sliceShape = { hidden: 4096, layers: 4, heads: 64, ffn: 16384, vocab: 32768 };
+
+/** Options that every such script has. */
+export const sharedOptions = {
+  rounds: { type: "string", default: "9" },
+  tokens: { type: "string", default: "12" },
+  prompt: { type: "string", default: "128" },
+  threads: { type: "string", default: String(availableParallelism()) },
+  layers: { type: "string", default: "4" },
+  json: { type: "boolean", default: false },
+};
+
+/** Those options as numbers. */
+export function numbers(options) {
+  const names = ["rounds", "tokens", "prompt", "threads", "layers"];
+  return Object.fromEntries(names.map((name) => [name, Number(options[name])]));
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** "median (least–most)" */
+export function spread(values, digits = 2) {
+  return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
+}
+
+/** Varied ids that the slice's vocabulary has. */
+function ids(count, round) {
+  return Array.from({ length: count }, (_, i) => (i * 7919 + round * 104729 + 17) % sliceShape.vocab);
+}
+
+async function timed(run) {
+  const start = performance.now();
+  const result = await run();
+  return { result, seconds: (performance.now() - start) / 1000 };
+}
+
+/**
+ * @param models by name; gains are over the first
+ * @returns by name: strings of the figures, and `zeros`, the share of zeros of each model's squared ReLUs
+ */
+export async function sideBySide(models, { rounds, tokens, prompt }) {
+  const names = Object.keys(models);
+  const probe = new BandwidthProbe(models[names[0]].device);
+  const figures = {};
+  for (const name of names) {
+    const { zeroFraction, meanZeroFraction } = await mlpSparsity(models[name], ids(prompt, 0), {
+      progress: false,
+    });
+    const bytes = bytesRead(models[name], prompt + tokens / 2, zeroFraction);
+    figures[name] = { zeros: meanZeroFraction, bytes, decode: [], prefill: [], share: [] };
+  }
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+      const model = models[name];
+      const filled = await timed(() => model.prefill(ids(prompt, round)));
+      await model.generate([1], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
+      const before = await probe.measure();
+      const decoded = await timed(
+        () => model.generate([2], { kv: filled.result, maxNewTokens: tokens, stopAtEos: false }).done,
+      );
+      const after = await probe.measure();
+      filled.result.release();
+      if (round === 0) continue; // the first touch of all weights
+      const { bytes, decode, prefill, share } = figures[name];
+      decode.push(tokens / decoded.seconds);
+      prefill.push(prompt / filled.seconds);
+      share.push((bytes * decode.at(-1)) / 1e9 / ((before + after) / 2));
+    }
+  }
+  probe.release();
+  const gains = (name, key) => figures[name][key].map((rate, round) => rate / figures[names[0]][key][round]);
+  return Object.fromEntries(
+    names.map((name) => {
+      const { zeros, bytes, decode, prefill, share } = figures[name];
+      const row = {
+        zeros,
+        tokensPerSecond: spread(decode, 1),
+        GBPerToken: bytes / 1e9,
+        GBPerSecond: spread(
+          decode.map((rate) => (rate * bytes) / 1e9),
+          1,
+        ),
+        percentOfBandwidth: spread(
+          share.map((value) => 100 * value),
+          0,
+        ),
+        gain: spread(gains(name, "decode")),
+        prefillTokensPerSecond: spread(prefill, 0),
+        prefillGain: spread(gains(name, "prefill")),
+      };
+      return [name, row];
+    }),
+  );
+}
+
+/** Prints results of several settings, `{ setting, rows: sideBySide(…) }`, as a table or as JSON. */
+export function print(results, options, what) {
+  if (options.json) {
+    console.log(JSON.stringify(results, null, 2));
+    return;
+  }
+  const { layers, prompt, rounds, tokens, threads } = options;
+  console.log(
+    `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)}; ${layers} layers, context ${prompt}, ${rounds} rounds of ${tokens} tokens`,
+  );
+  console.log(`| ${what} | | tokens/s | GB/token | GB/s | % of bandwidth | gain | prefill tokens/s | gain |`);
+  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+  for (const { setting, rows } of results) {
+    for (const [name, r] of Object.entries(rows)) {
+      console.log(
+        `| ${setting} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBPerSecond} | ${r.percentOfBandwidth} | ${r.gain} | ${r.prefillTokensPerSecond} | ${r.prefillGain} |`,
+      );
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { Command, Option } from "commander";
+import type { ConvertOptions } from "../convert.js";
+import { ProgressLine } from "./load.js";
+import { parseNumber } from "./options.js";
+
+interface Options {
+  to: ConvertOptions["to"];
+  threads?: number;
+}
+
+/** `persimmon convert`: the same model with its weights in another type. Ctrl-C ends it and leaves nothing behind. */
+export function convertCommand(): Command {
+  return new Command("convert")
+    .description(
+      "write a checkpoint with its weights as int8 (half the bytes of bfloat16), bfloat16 or float32",
+    )
+    .argument("<model>", "folder or hub name of a model")
+    .argument("<folder>", "where the new checkpoint goes; must not exist")
+    .addOption(
+      new Option("--to <dtype>", "type of the weights; int8 rounds the matrices of products, row by row")
+        .choices(["int8", "bfloat16", "float32"])
+        .makeOptionMandatory(),
+    )
+    .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
+    .addHelpText(
+      "after",
+      "\nThe new folder is loaded like any other. An int8 one has the names of compressed-tensors (int-quantized).",
+    )
+    .action(async (source: string, folder: string, options: Options) => {
+      const { convertCheckpoint } = await import("../convert.js");
+      const interrupt = new AbortController();
+      const onInterrupt = () => interrupt.abort();
+      process.once("SIGINT", onInterrupt);
+      const progress = new ProgressLine();
+      try {
+        const bytes = await convertCheckpoint(source, folder, {
+          to: options.to,
+          threads: options.threads,
+          onProgress: progress.show,
+          signal: interrupt.signal,
+        });
+        progress.end();
+        process.stdout.write(`${folder}: ${(bytes / 1e6).toFixed(1)} MB of weights as ${options.to}\n`);
+      } finally {
+        progress.end();
+        process.off("SIGINT", onInterrupt);
+      }
+    });
+}
