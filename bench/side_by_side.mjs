@@ -66,14 +66,17 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
       const model = models[name];
       const filled = await timed(() => model.prefill(ids(prompt, round)));
       await model.generate([1], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
+      const traffic = await model.device.weightTraffic();
       const before = await probe.measure();
       const decoded = await timed(
         () => model.generate([2], { kv: filled.result, maxNewTokens: tokens, stopAtEos: false }).done,
       );
       const after = await probe.measure();
+      const { skipped } = await model.device.weightTraffic();
       filled.result.release();
       if (round === 0) continue; // the first touch of all weights
       const { bytes, decode, prefill, share } = figures[name];
+      figures[name].leftOut = (skipped - traffic.skipped) / tokens;
       decode.push(tokens / decoded.seconds);
       prefill.push(prompt / filled.seconds);
       share.push((bytes * decode.at(-1)) / 1e9 / ((before + after) / 2));
@@ -83,11 +86,12 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
   const gains = (name, key) => figures[name][key].map((rate, round) => rate / figures[names[0]][key][round]);
   return Object.fromEntries(
     names.map((name) => {
-      const { zeros, bytes, decode, prefill, share } = figures[name];
+      const { zeros, bytes, leftOut, decode, prefill, share } = figures[name];
       const row = {
         zeros,
         tokensPerSecond: spread(decode, 1),
         GBPerToken: bytes / 1e9,
+        GBLeftOutPerToken: leftOut / 1e9,
         GBPerSecond: spread(
           decode.map((rate) => (rate * bytes) / 1e9),
           1,
@@ -115,12 +119,14 @@ export function print(results, options, what) {
   console.log(
     `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)}; ${layers} layers, context ${prompt}, ${rounds} rounds of ${tokens} tokens`,
   );
-  console.log(`| ${what} | | tokens/s | GB/token | GB/s | % of bandwidth | gain | prefill tokens/s | gain |`);
-  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+  console.log(
+    `| ${what} | | tokens/s | GB/token | left out | GB/s | % of bandwidth | gain | prefill tokens/s | gain |`,
+  );
+  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
   for (const { setting, rows } of results) {
     for (const [name, r] of Object.entries(rows)) {
       console.log(
-        `| ${setting} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBPerSecond} | ${r.percentOfBandwidth} | ${r.gain} | ${r.prefillTokensPerSecond} | ${r.prefillGain} |`,
+        `| ${setting} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBLeftOutPerToken.toFixed(3)} | ${r.GBPerSecond} | ${r.percentOfBandwidth} | ${r.gain} | ${r.prefillTokensPerSecond} | ${r.prefillGain} |`,
       );
     }
   }

@@ -340,6 +340,8 @@ export interface NativeAddon {
     rows: number,
     columns: number,
   ): void;
+  /** out, 16 bytes of int32: two 64-bit integers, the bytes of weights that products have read and left out so far. */
+  weightTraffic(stream: NativeStream, out: Buffer): void;
   /** Copies bytes inside native memory. */
   copyBytes(
     stream: NativeStream,

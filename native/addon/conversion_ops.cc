@@ -139,6 +139,18 @@ void readBandwidth(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool& pool) { *out = static_cast<float>(cpu::readBandwidth(pool, data, bytes)); });
 }
 
+// weightTraffic(stream, out): two 64-bit integers, the bytes of weights that products have read and left out
+// so far
+void weightTraffic(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  int32_t* out = call.integers(1, 4);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    const int64_t counts[2] = {pool.weightTraffic().read, pool.weightTraffic().skipped};
+    std::memcpy(out, counts, sizeof counts);
+  });
+}
+
 }  // namespace
 
 void exportConversionOps(Napi::Object exports) {
@@ -147,6 +159,7 @@ void exportConversionOps(Napi::Object exports) {
   exportOp<dequantizeRows>(exports, "dequantizeRows");
   exportOp<copyBytes>(exports, "copyBytes");
   exportOp<fillNormal>(exports, "fillNormal");
+  exportOp<weightTraffic>(exports, "weightTraffic");
   exportOp<readBandwidth>(exports, "readBandwidth");
 }
 

@@ -8,6 +8,14 @@
 
 namespace persimmon {
 
+/** Bytes of weights since the beginning, for the caller of parallel(). */
+struct WeightTraffic {
+  /** What matrix products had to read at least once. */
+  int64_t read = 0;
+  /** What they left out because it belongs to zeros. */
+  int64_t skipped = 0;
+};
+
 /**
  * `size()` threads, of which the caller of parallel() is one. Between calls the others spin for about 50
  * microseconds (a decode step has a call every 10 to 100) and then sleep. One caller at a time: the stream's
@@ -22,6 +30,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return size_; }
+  WeightTraffic& weightTraffic() { return weightTraffic_; }
 
   /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. What
    * f throws is thrown here, the first if several threads fail. */
@@ -48,6 +57,7 @@ class ThreadPool {
   struct State;
   std::unique_ptr<State> state_;
   const int size_;
+  WeightTraffic weightTraffic_;
 };
 
 /**

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { PersimmonError } from "../errors.js";
-import { type MemoryStatistics, type NativeStream, native } from "../native.js";
+import { type MemoryStatistics, type NativeStream, native, nativeDType } from "../native.js";
 
 /** Where tensors live and ops run: one native stream with its threads. */
 export class Device {
@@ -39,6 +39,18 @@ export class Device {
   /** Bytes of tensors in use and cached; weights that are mapped from files and KV caches are not among them. */
   memory(): MemoryStatistics {
     return this.stream.statistics();
+  }
+
+  /**
+   * Bytes of weights that matrix products have read so far, each once for up to 128 rows, and bytes that they left out
+   * because they belong to zeros of squared ReLU. What a text costs is the difference of two calls.
+   */
+  async weightTraffic(): Promise<{ read: number; skipped: number }> {
+    const counts = this.stream.allocate(16, nativeDType.int32);
+    native().weightTraffic(this.stream, counts);
+    const [read, skipped] = new BigInt64Array(await this.stream.read(counts, 0, 16));
+    counts.release();
+    return { read: Number(read), skipped: Number(skipped) };
   }
 
   /** How Node prints it. */

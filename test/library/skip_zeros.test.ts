@@ -40,6 +40,30 @@ describe("skipZeros", () => {
     }
   });
 
+  it("is counted: a token reads what is not zero, and all of it without", async () => {
+    const weights = (model: LanguageModel) => down(model).weight.byteLength * shape.layers;
+    const traffic = async (skipZeros: boolean) => {
+      const model = randomModel(shape, { skipZeros, zeros: 0.9, maxLength: 64, threads: 2 });
+      const before = await model.device.weightTraffic();
+      await model.generate(ids, { maxNewTokens: 11, stopAtEos: false }).done; // the first token is the prompt's
+      const after = await model.device.weightTraffic();
+      const table = model.embedTokens.weight.byteLength;
+      const vectors = 4 * shape.layers * (4 * shape.hidden + 3 * shape.hidden + shape.ffn + 2 * shape.hidden);
+      return {
+        model,
+        read: after.read - before.read,
+        skipped: after.skipped - before.skipped,
+        products: model.weightBytes - table - vectors,
+      };
+    };
+    const [plain, skipping] = [await traffic(false), await traffic(true)];
+    expect(plain.skipped).toBe(0);
+    expect(plain.read / 11 / plain.products).toBeCloseTo(1, 1);
+    expect(skipping.read + skipping.skipped).toBe(plain.read);
+    expect(skipping.skipped / (11 * weights(skipping.model))).toBeGreaterThan(0.8);
+    expect(skipping.skipped / (11 * weights(skipping.model))).toBeLessThan(0.95);
+  });
+
   it("a down projection with the weight in rows can be put in its place", async () => {
     const model = randomModel(shape, { maxLength: 64 });
     const before = (await model.logits(ids)).data;

@@ -73,6 +73,7 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["rounding past the scales", () => addon.quantizeRows(stream, bytes(4), one, floats(1, 1), 2, 1)],
     ["rounding int8", () => addon.quantizeRows(stream, bytes(4), one, bytes(4), 1, 4)],
     ["widening past the result", () => addon.dequantizeRows(stream, one, bytes(4), one, 1, 2)],
+    ["counts past their buffer", () => addon.weightTraffic(stream, integers(0, 0, 0))],
     ["converting int8", () => addon.convert(stream, one, bytes(4), 1)],
     ["sizes whose product overflows to 0", () => addon.softmax(stream, one, one, big, big)],
     ["sizes whose product overflows", () => addon.linear(stream, one, one, one, null, null, big, big, big)],

@@ -52,6 +52,8 @@ void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight 
             int64_t inFeatures, int64_t outFeatures) {
   const Finish finish = {weight.scales, bias};
   withWeight(weight, [&](auto* w) {
+    const int64_t bytes = inFeatures * outFeatures * static_cast<int64_t>(sizeof *w);
+    pool.weightTraffic().read += bytes * ((rows + kBlockRows - 1) / kBlockRows);
     if (rows <= kDirectRows) {
       linearDirect(pool, {out, x, finish, inFeatures, outFeatures}, rows, w);
       return;

@@ -186,6 +186,9 @@ void fewRows(ThreadPool& pool, ByInput<T> problem) {
   problem.live.starts = static_cast<int64_t*>(pool.sharedScratch());
   problem.live.inputs = reinterpret_cast<int32_t*>(problem.live.starts + chunks + 1);
   findLive(problem.live, problem.x, problem.rows, problem.inFeatures);
+  const int64_t live = problem.live.starts[chunks] * problem.outFeatures * static_cast<int64_t>(sizeof(T));
+  pool.weightTraffic().read += live;
+  pool.weightTraffic().skipped += bytes - live;
   eachPiece(pool, (problem.outFeatures + room - 1) / room, alone, [&](float* sums, int64_t piece) {
     const int64_t column = piece * room, columns = std::min(room, problem.outFeatures - column);
     streamOutputs(problem, sums, room, column, columns);
@@ -199,6 +202,8 @@ void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
   const int64_t blocks = (problem.rows + kPanelRows - 1) / kPanelRows;
   const int64_t pieces = (problem.outFeatures + columns - 1) / columns;
   pool.reserveScratch(0, static_cast<size_t>(kInnerChunk * columns) * sizeof(float));
+  pool.weightTraffic().read +=
+      blocks * problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
   const Product<T> product = {problem.out, problem.x, problem.weight, problem.inFeatures,
                               problem.outFeatures};
   eachPiece(pool, blocks * pieces, false, [&](float* packed, int64_t index) {
