@@ -71,7 +71,7 @@ export function benchCommand(): Command {
           line("decode", result.decodeTokensPerSecond, "tokens/s"),
           line("prefill", result.prefillTokensPerSecond, "tokens/s"),
           `${"zeros".padEnd(16)} ${(result.zeros * 100).toFixed(1)} % of the squared ReLUs${flags.skipZeros ? ", not read" : ""}`,
-          `${"bytes per token".padEnd(16)} ${(result.bytesPerToken / 1e9).toFixed(3)} GB`,
+          `${"bytes per token".padEnd(16)} ${(result.bytesPerToken / 1e9).toFixed(3)} GB, and ${(result.leftOutPerToken / 1e9).toFixed(3)} GB left out`,
           line("decode reads", result.decodeGBPerSecond, "GB/s"),
           line("machine reads", result.readBandwidthGBPerSecond, "GB/s"),
           line("share", result.shareOfBandwidth, "%", 100),

@@ -44,6 +44,8 @@ describe("persimmon bench", () => {
   it("measures a model of random weights", async () => {
     const model = randomModel({ hidden: 128, layers: 2, heads: 2, ffn: 512, vocab: 256 }, { maxLength: 64 });
     const result = await measure(model, { prompt: 5, generate: 10, rounds: 2 });
+    // About half of both down projections.
+    expect(result.leftOutPerToken / (2 * 128 * 512 * 2)).toBeCloseTo(0.5, 1);
     for (const figure of Object.values(result)) {
       const values = typeof figure === "number" ? [figure] : Object.values(figure);
       for (const value of values as number[]) expect(value).toBeGreaterThan(0);

@@ -30,6 +30,8 @@ export interface BenchResult {
   /** Bytes of weights, keys and values that one decoded token reads, at the middle of the generation; without what the zeros
    * save where they are left out. */
   bytesPerToken: number;
+  /** Bytes of weights that a decoded token leaves out because they belong to zeros, counted while it was decoded. */
+  leftOutPerToken: number;
   /** bytesPerToken · tokens/s. */
   decodeGBPerSecond: Spread;
   /** Read bandwidth of the same threads, probed before and after each stretch of tokens. */
@@ -55,12 +57,14 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
   const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2, zeros.zeroFraction);
   // One token more than counted, so that the first touch of all weights is not part of a measurement.
   await model.generate(promptIds(model, options.prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
+  let leftOut = 0;
   for (let round = 0; round < options.rounds; round++) {
     const ids = promptIds(model, options.prompt, round + 1);
     const started = performance.now();
     const kv = await model.prefill(ids);
     prefill.push(ids.length / ((performance.now() - started) / 1000));
     let next = ids[0];
+    const counted = await model.device.weightTraffic();
     let before = await probe.measure();
     for (let made = 0; made < options.generate; made += stretch) {
       const count = Math.min(stretch, options.generate - made);
@@ -75,6 +79,7 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
       shares.push((rate * bytesPerToken) / 1e9 / ((before + after) / 2));
       before = after;
     }
+    leftOut += (await model.device.weightTraffic()).skipped - counted.skipped;
     kv.release();
   }
   probe.release();
@@ -83,6 +88,7 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
     prefillTokensPerSecond: spread(prefill),
     zeros: zeros.meanZeroFraction,
     bytesPerToken,
+    leftOutPerToken: leftOut / (options.rounds * options.generate),
     decodeGBPerSecond: spread(decode.map((rate) => (rate * bytesPerToken) / 1e9)),
     readBandwidthGBPerSecond: spread(bandwidth),
     shareOfBandwidth: spread(shares),
