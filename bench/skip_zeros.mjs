@@ -23,7 +23,7 @@ for (const zeros of options.zeros.split(",").map(Number)) {
       { dtype: options.dtype, threads, zeros, skipZeros, maxLength: 2048 },
     );
   const rows = await sideBySide({ "all read": make(false), "zeros left out": make(true) }, counts);
-  results.push({ setting: `${(100 * rows["all read"].zeros).toFixed(1)} %`, rows });
+  results.push({ setting: `${(100 * rows["all read"].zeros).toFixed(1)} %, ${options.dtype}`, rows });
   globalThis.gc?.();
 }
 print(results, options, "zeros");

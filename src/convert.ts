@@ -1,10 +1,11 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, lstat, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
+  type Checkpoint,
   type CheckpointTensor,
   isQuantizable,
   openCheckpoint,
-  QUANTIZATION_CONFIG,
+  quantizationConfig,
   resolveCheckpoint,
   scaleName,
   type TensorToWrite,
@@ -35,101 +36,137 @@ const COMPANIONS = [
 
 /**
  * Writes a checkpoint with its weights in another type: config.json, one model.safetensors, and the tokenizer. Only one
- * weight is in memory at a time. The new folder appears when it is complete; what is written before lies beside it in a
- * folder that ends in `.partial`, and is removed when the conversion fails.
+ * weight is in memory at a time. The new folder appears when it is complete; until then it has a longer name, which is
+ * removed when the conversion fails and stays only when the process is killed.
  *
- * Of int8, `X.weight` is int8 and `X.weight_scale` float32 [rows, 1]; embedding, norms and biases keep their type. An int8
- * checkpoint can be converted back, to the rounded numbers.
+ * Of int8, `X.weight` is int8 and `X.weight_scale` float32 [rows, 1]; embedding, norms and biases keep their type (float16
+ * becomes float32). An int8 checkpoint can be converted back, to the rounded numbers.
  * @param source a folder with config.json and weights, or a name on the Hugging Face hub
- * @param directory a folder that does not exist yet
+ * @param directory a folder that does not exist yet, in one that does
  * @returns bytes of the weights
- * @throws PersimmonError CHECKPOINT_EXISTS, CHECKPOINT_UNWRITABLE, WEIGHT_NOT_FINITE, INTERRUPTED, and what opening a checkpoint throws
+ * @throws PersimmonError CHECKPOINT_EXISTS, CHECKPOINT_UNWRITABLE, WEIGHT_NOT_FINITE, INTERRUPTED, OPTION_UNKNOWN,
+ *   DTYPE_UNSUPPORTED, THREADS_INVALID, and what opening a checkpoint throws
  */
 export async function convertCheckpoint(
   source: string,
   directory: string,
   options: ConvertOptions,
 ): Promise<number> {
-  const { to } = options;
-  if (to !== "float32" && to !== "bfloat16" && to !== "int8") {
-    throw new PersimmonError(
-      "DTYPE_UNSUPPORTED",
-      `a checkpoint is converted to "float32", "bfloat16" or "int8" in this version, got ${JSON.stringify(to)}`,
-    );
-  }
-  const from = await resolveCheckpoint(source, {
-    onProgress: ({ bytes, totalBytes }) =>
-      options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
-  });
-  const checkpoint = await openCheckpoint(from);
+  checkArguments(source, directory, options);
+  const { to, signal } = options;
+  const device = Device.cpu(options.threads);
   const target = resolve(directory);
-  const partial = `${target}.partial`;
-  await makeEmpty(target, partial);
+  await checkAbsent(target);
   try {
-    const tensors = [...checkpoint.tensors.values()];
-    const progress = progressOf(tensors, options);
-    const written = new Converter(Device.cpu(options.threads), to, progress).plan(tensors);
-    await writeSafetensors(join(partial, "model.safetensors"), written, { format: "pt" });
-    await writeConfig(from, partial, to);
-    const present = new Set(await readdir(from));
+    const from = await resolveCheckpoint(source, {
+      onProgress: ({ bytes, totalBytes }) =>
+        options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
+      ...(signal !== undefined && { signal }),
+    });
+    return await convert(await openCheckpoint(from), target, new Converter(device, to, options));
+  } catch (error) {
+    throw signal?.aborted ? interrupted(error) : error;
+  }
+}
+
+async function convert(checkpoint: Checkpoint, target: string, converter: Converter): Promise<number> {
+  const { directory: from } = checkpoint;
+  const config = converter.config(JSON.parse(await readFile(join(from, "config.json"), "utf8")), checkpoint);
+  const present = new Set(await readdir(from));
+  const partial = await mkdtemp(`${target}.partial-`).catch((error) => {
+    throw unwritable(error, target);
+  });
+  try {
+    const tensors = converter.plan([...checkpoint.tensors.values()]);
+    await writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt" });
+    await writeFile(join(partial, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
     for (const name of COMPANIONS)
       if (present.has(name)) await copyFile(join(from, name), join(partial, name));
+    await chmod(partial, 0o777 & ~process.umask()); // mkdtemp makes it private
     await rename(partial, target);
-    return written.reduce((sum, { bytes }) => sum + bytes, 0);
+    return tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
-    throw systemError(error, target);
+    throw unwritable(error, target);
   }
 }
 
-async function makeEmpty(target: string, partial: string): Promise<void> {
-  const exists = await readdir(target).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== "ENOENT",
-  );
-  if (exists) {
+function checkArguments(source: unknown, directory: unknown, options: ConvertOptions): void {
+  if (
+    typeof source !== "string" ||
+    typeof directory !== "string" ||
+    typeof options !== "object" ||
+    !options
+  ) {
     throw new PersimmonError(
-      "CHECKPOINT_EXISTS",
-      `${target} exists already: give a folder that does not, or remove it`,
+      "ARGUMENT_INVALID",
+      'convertCheckpoint takes a folder or hub name, a new folder and options, such as { to: "int8" }',
     );
   }
-  try {
-    await rm(partial, { recursive: true, force: true }); // of a conversion that was killed
-    await mkdir(partial, { recursive: true });
-  } catch (error) {
-    throw systemError(error, target);
+  const known = ["to", "threads", "onProgress", "signal"] satisfies (keyof ConvertOptions)[];
+  for (const name of Object.keys(options)) {
+    if ((known as string[]).includes(name)) continue;
+    throw new PersimmonError(
+      "OPTION_UNKNOWN",
+      `convertCheckpoint has no option "${name}"; it has ${known.join(", ")}`,
+    );
   }
+  const { to } = options;
+  if (to === "float32" || to === "bfloat16" || to === "int8") return;
+  throw new PersimmonError(
+    "DTYPE_UNSUPPORTED",
+    `a checkpoint is converted to "float32", "bfloat16" or "int8" in this version, got ${JSON.stringify(to)}`,
+  );
 }
 
-function systemError(error: unknown, target: string): unknown {
+async function checkAbsent(target: string): Promise<void> {
+  const found = await lstat(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw unwritable(error, target);
+  });
+  if (found === undefined) return;
+  throw new PersimmonError(
+    "CHECKPOINT_EXISTS",
+    `${target} exists already: give a folder that does not, or remove it`,
+  );
+}
+
+function unwritable(error: unknown, target: string): unknown {
   if (!(error instanceof Error && "syscall" in error)) return error;
   return new PersimmonError("CHECKPOINT_UNWRITABLE", `${target}: cannot be written: ${error.message}`, {
     cause: error,
   });
 }
 
-/** Says how far it is whenever a tensor is done, and ends the conversion there when that is wanted. */
-function progressOf(tensors: CheckpointTensor[], { onProgress, signal }: ConvertOptions) {
-  const total = tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0);
-  let loaded = 0;
-  return (done: number) => {
-    if (signal?.aborted) throw new PersimmonError("INTERRUPTED", "the conversion was interrupted");
-    loaded += done;
-    onProgress?.({ stage: "weights", loaded, total });
-  };
+function interrupted(cause: unknown): PersimmonError {
+  return new PersimmonError("INTERRUPTED", "the conversion was interrupted; nothing is left of it", {
+    cause,
+  });
 }
 
 type Planned = TensorToWrite & { bytes: number };
 
 class Converter {
+  private total = 0;
+  private loaded = 0;
+
   constructor(
     private readonly device: Device,
     private readonly to: WeightDType,
-    private readonly progress: (done: number) => void,
+    private readonly options: ConvertOptions,
   ) {}
 
   plan(tensors: CheckpointTensor[]): Planned[] {
+    this.total = tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0);
     return tensors.flatMap((tensor) => this.parts(tensor));
+  }
+
+  /** The config of the source, with what the weights are now. */
+  config(source: Record<string, unknown>, checkpoint: Checkpoint): Record<string, unknown> {
+    const { quantization_config: _, dtype: __, ...config } = source;
+    const norm = dtypeAfter(checkpoint.tensors.get("model.final_layernorm.weight")!, this.to);
+    config.torch_dtype = norm;
+    if (this.to === "int8") config.quantization_config = quantizationConfig(checkpoint.config);
+    return config;
   }
 
   /** What becomes of a weight: itself in another type, and the scales of an int8 one. */
@@ -139,17 +176,15 @@ class Converter {
     const count = shape.reduce((product, size) => product * size, 1);
     const elements = async () => {
       const { elements } = await this.read(tensor);
-      this.progress(byteLength);
+      this.loaded += byteLength;
+      this.options.onProgress?.({ stage: "weights", loaded: this.loaded, total: this.total });
       return elements;
     };
     const width = { float32: 4, bfloat16: 2, int8: 1 }[dtype];
     const weight: Planned = { name, dtype, shape, data: elements, bytes: width * count };
     if (dtype !== "int8") return [weight];
     // The file has wide elements first, so the scales are wanted before the weights: those are rounded twice.
-    const data = async () => {
-      this.progress(0);
-      return (await this.read(tensor)).scales!;
-    };
+    const data = async () => (await this.read(tensor)).scales!;
     return [
       { name: scaleName(name), dtype: "float32", shape: [shape[0], 1], data, bytes: 4 * shape[0] },
       weight,
@@ -157,6 +192,7 @@ class Converter {
   }
 
   private async read(tensor: CheckpointTensor) {
+    if (this.options.signal?.aborted) throw interrupted(undefined);
     using weight = await loadWeight(tensor, this.device, this.to);
     return await weight.stored();
   }
@@ -166,16 +202,4 @@ function dtypeAfter(tensor: CheckpointTensor, to: WeightDType): WeightDType {
   if (to !== "int8") return to;
   if (tensor.dtype === "int8" || isQuantizable(tensor.name, tensor.shape)) return "int8";
   return tensor.dtype === "bfloat16" ? "bfloat16" : "float32";
-}
-
-/** The config of the source, with what the weights are now. */
-async function writeConfig(from: string, to: string, dtype: WeightDType): Promise<void> {
-  const config = JSON.parse(await readFile(join(from, "config.json"), "utf8"));
-  delete config.quantization_config;
-  if (dtype === "int8") config.quantization_config = QUANTIZATION_CONFIG;
-  else {
-    delete config.dtype;
-    config.torch_dtype = dtype;
-  }
-  await writeFile(join(to, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }

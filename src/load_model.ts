@@ -109,7 +109,8 @@ async function tokenizerIn(directory: string): Promise<Tokenizer | undefined> {
   return loadTokenizer(directory);
 }
 
-function checkedDType(dtype: string): WeightDType | "auto" {
+/** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that weights can be held in, or "auto" */
+export function checkedDType(dtype: string): WeightDType | "auto" {
   if (dtype === "auto" || dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",

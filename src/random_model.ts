@@ -2,7 +2,7 @@ import { freemem } from "node:os";
 import { isQuantizable } from "./checkpoint/index.js";
 import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
-import { checkedSkipZeros } from "./load_model.js";
+import { checkedDType, checkedSkipZeros } from "./load_model.js";
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
 import { native, nativeDType } from "./native.js";
 import { buildModules, ordered, quantized, type WeightDType } from "./runtime/load_weights.js";
@@ -38,7 +38,9 @@ export interface RandomModelOptions {
  * @throws PersimmonError OPTION_INVALID; OUT_OF_MEMORY before anything is allocated, when the weights do not fit
  */
 export function randomModel(shape: RandomShape, options: RandomModelOptions = {}): LanguageModel {
-  const dtype = options.dtype ?? "bfloat16";
+  const dtype = checkedDType(options.dtype ?? "bfloat16");
+  if (dtype === "auto")
+    throw new PersimmonError("DTYPE_UNSUPPORTED", "random weights have no type of their own");
   const config = parseConfig(
     {
       hidden_size: shape.hidden ?? 4096,

@@ -77,17 +77,46 @@ describe("convertCheckpoint", () => {
       convertCheckpoint(source, target, { to: "int8", onProgress, signal: stop.signal }),
     );
     expect([error.code, readdirSync(parent)]).toEqual(["INTERRUPTED", []]);
-    mkdirSync(`${target}.partial`); // as if it had been killed
-    writeFileSync(join(`${target}.partial`, "rest"), "");
     await convertCheckpoint(source, target, { to: "int8" });
     expect(readdirSync(parent)).toEqual(["new"]);
-    expect(existsSync(join(target, "rest"))).toBe(false);
+  });
+
+  it("does not begin when it was interrupted before", async () => {
+    const parent = directory();
+    const signal = AbortSignal.abort();
+    const source = await writeModel(directory());
+    const error = await errorOf(convertCheckpoint(source, join(parent, "new"), { to: "int8", signal }));
+    expect([error.code, readdirSync(parent)]).toEqual(["INTERRUPTED", []]);
+  });
+
+  it("removes nothing that it did not make, whatever the source is called", async () => {
+    const parent = directory();
+    const source = join(parent, "new.partial");
+    mkdirSync(source);
+    await writeModel(source);
+    await convertCheckpoint(source, join(parent, "new"), { to: "int8" });
+    expect(readdirSync(parent).sort()).toEqual(["new", "new.partial"]);
+    expect((await openCheckpoint(source)).tensors.get(down)?.dtype).toBe("float32");
+  });
+
+  it("widens an int8 checkpoint without keeping what it made on the way", async () => {
+    const parent = directory();
+    await convertCheckpoint(
+      await tinyCheckpoint({ hidden_size: 128, intermediate_size: 512 }),
+      join(parent, "int8"),
+      { to: "int8" },
+    );
+    const { device } = await loadModel(join(parent, "int8"), { dtype: "bfloat16", skipZeros: false });
+    const before = device.memory().bytesInUse;
+    const model = await loadModel(join(parent, "int8"), { dtype: "bfloat16", skipZeros: false });
+    await model.logits([1, 2]);
+    expect(device.memory().bytesInUse - before).toBeLessThan(300_000); // 1.6 MB, were they kept;
   });
 
   it("touches nothing that is there", async () => {
     const source = await writeModel(directory());
     const target = directory();
-    for (const place of [target, join(source, "config.json")]) {
+    for (const place of [target, source, join(source, "config.json")]) {
       expect((await errorOf(convertCheckpoint(source, place, { to: "int8" }))).code).toBe(
         "CHECKPOINT_EXISTS",
       );
@@ -97,8 +126,10 @@ describe("convertCheckpoint", () => {
 
   it("says where it cannot write, which weight it cannot round, and which types there are", async () => {
     const source = await writeModel(directory());
-    const inFile = join(source, "config.json", "new");
-    expect((await errorOf(convertCheckpoint(source, inFile, { to: "int8" }))).code).toMatch(/^CHECKPOINT_/);
+    for (const place of [join(source, "config.json", "new"), join(source, "no", "new")]) {
+      const { code } = await errorOf(convertCheckpoint(source, place, { to: "int8" }));
+      expect([code, existsSync(join(source, "no"))]).toEqual(["CHECKPOINT_UNWRITABLE", false]);
+    }
     if (process.getuid?.() !== 0) {
       const locked = directory();
       chmodSync(locked, 0o500);
@@ -114,6 +145,13 @@ describe("convertCheckpoint", () => {
     expect(error.message).toContain(down);
     const wrong = convertCheckpoint(source, join(parent, "new"), { to: "int4" as never });
     expect((await errorOf(wrong)).code).toBe("DTYPE_UNSUPPORTED");
+    const threads = convertCheckpoint(source, join(parent, "new"), { to: "int8", threads: 0 });
+    expect((await errorOf(threads)).code).toBe("THREADS_INVALID");
+    const unknown = convertCheckpoint(source, join(parent, "new"), { to: "int8", dtype: "x" } as never);
+    expect((await errorOf(unknown)).code).toBe("OPTION_UNKNOWN");
+    const nothing = convertCheckpoint(source, undefined as never, undefined as never);
+    expect((await errorOf(nothing)).code).toBe("ARGUMENT_INVALID");
+    expect(readdirSync(parent)).toEqual([]);
   });
 });
 

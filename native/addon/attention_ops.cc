@@ -91,8 +91,10 @@ void fusedAttention(const Napi::CallbackInfo& info) {
   const int64_t tables = OpCall::product({maxPositions, shape.rotaryDims / 2});
   float* z = call.floats(1, at.elements);
   const float* qkv = call.floats(2, OpCall::product({3, at.elements}));
-  const cpu::Weight qWeight = call.weight(3, shape.headDim), qBias = call.weight(4, shape.headDim);
-  const cpu::Weight kWeight = call.weight(5, shape.headDim), kBias = call.weight(6, shape.headDim);
+  const cpu::Weight qWeight = call.optionalWeight(3, shape.headDim),
+                    qBias = call.optionalWeight(4, shape.headDim);
+  const cpu::Weight kWeight = call.optionalWeight(5, shape.headDim),
+                    kBias = call.optionalWeight(6, shape.headDim);
   const float epsilon = call.number(7);
   const float* cos = call.floats(8, tables);
   const float* sin = call.floats(9, tables);

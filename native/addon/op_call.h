@@ -89,7 +89,12 @@ class OpCall {
     return found;
   }
 
-  // A weight of float32 or bfloat16 elements; absent weights have no data.
+  // A weight of float32 or bfloat16 elements, or one without data where the argument is null or undefined.
+  cpu::Weight optionalWeight(int index, int64_t count) {
+    return absent(index) ? cpu::Weight{nullptr, cpu::DType::kFloat32} : weight(index, count);
+  }
+
+  // A weight of float32 or bfloat16 elements.
   cpu::Weight weight(int index, int64_t count) {
     const cpu::Weight found = anyWeight(index, count);
     if (found.dtype == cpu::DType::kInt8) return refuse(index, "a weight must be float32 or bfloat16");
@@ -98,7 +103,7 @@ class OpCall {
 
   // Also int8, without its scales.
   cpu::Weight anyWeight(int index, int64_t count) {
-    if (absent(index)) return {nullptr, cpu::DType::kFloat32};
+    if (absent(index)) return refuse(index, "a weight is needed");
     Buffer* buffer = failed_ ? nullptr : Buffer::from(info_[index]);
     if (buffer == nullptr) return refuse();
     const cpu::DType dtype = buffer->dtype();

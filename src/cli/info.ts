@@ -31,10 +31,14 @@ export function describeCheckpoint({ directory, config, tensors }: Checkpoint): 
   const bytesByDType: Record<string, number> = {};
   let parameters = 0;
   let bytes = 0;
-  for (const { dtype, shape, byteLength } of tensors.values()) {
+  const add = (dtype: string, byteLength: number) => {
     bytesByDType[dtype] = (bytesByDType[dtype] ?? 0) + byteLength;
-    parameters += shape.reduce((product, size) => product * size, 1);
     bytes += byteLength;
+  };
+  for (const { dtype, shape, byteLength, scale } of tensors.values()) {
+    add(dtype, byteLength);
+    if (scale !== undefined) add(scale.dtype, scale.byteLength);
+    parameters += shape.reduce((product, size) => product * size, 1);
   }
   return { directory, config, tensors: tensors.size, parameters, bytes, bytesByDType };
 }

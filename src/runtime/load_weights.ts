@@ -135,7 +135,9 @@ function held(name: string, stored: Tensor, dtype: WeightDType | "auto"): Tensor
 function converted(stored: Tensor, to: DType): Tensor {
   const { device, shape, size } = stored;
   const out = device.stream.reserve(size * bytesPerElement[to], nativeDType[to]);
-  native().convert(device.stream, out, stored.buffer, size);
+  const source = stored.buffer;
+  native().convert(device.stream, out, source, size);
+  if (source !== stored.memory) source.release();
   return new Tensor(device, out, shape, to);
 }
 

@@ -60,8 +60,11 @@ export class Tensor {
     enter(this);
   }
 
-  /** A tensor with undefined content. */
+  /** A tensor with undefined content. int8 comes from `toInt8` only. */
   static empty(device: Device, shape: readonly number[], dtype: DType = "float32"): Tensor {
+    if (dtype === "int8") {
+      throw new PersimmonError("DTYPE_UNSUPPORTED", "int8 tensors are made from others, with toInt8()");
+    }
     const handle = device.stream.allocate(elementCount(shape) * bytesPerElement[dtype], nativeDType[dtype]);
     return new Tensor(device, handle, shape, dtype);
   }
@@ -99,7 +102,20 @@ export class Tensor {
    */
   get buffer(): NativeBuffer {
     const rowMajor = this.isColumnMajor ? this.transposedMemory() : this.memory;
-    return this.scaleHandle === undefined ? rowMajor : this.dequantized(rowMajor, this.scaleHandle);
+    if (this.scaleHandle === undefined) return rowMajor;
+    const values = this.dequantized(rowMajor, this.scaleHandle);
+    if (rowMajor !== this.handle) rowMajor.release();
+    return values;
+  }
+
+  /** Enqueues what `use` does with `buffer`, and gives that back where it was made for this. */
+  private withBuffer<T>(use: (buffer: NativeBuffer) => T): T {
+    const { buffer } = this;
+    try {
+      return use(buffer);
+    } finally {
+      if (buffer !== this.handle) buffer.release();
+    }
   }
 
   /** The type of what `buffer` holds. */
@@ -114,6 +130,7 @@ export class Tensor {
 
   /** The bytes of `memory` and of `scales`, once computed: what a checkpoint stores. */
   async stored(): Promise<{ elements: Uint8Array; scales: Uint8Array | undefined }> {
+    hostRead?.();
     const read = async (buffer: NativeBuffer) =>
       new Uint8Array(await this.device.stream.read(buffer, 0, buffer.byteLength));
     const { memory, scales } = this;
@@ -138,7 +155,8 @@ export class Tensor {
   /** The values, once computed. bfloat16 is widened; int32 values are exact up to 2^24. */
   async data(): Promise<Float32Array> {
     hostRead?.();
-    return toFloat32(await this.device.stream.read(this.buffer, 0, this.valueBytes), this.valueDType);
+    const bytes = this.withBuffer((buffer) => this.device.stream.read(buffer, 0, this.valueBytes));
+    return toFloat32(await bytes, this.valueDType);
   }
 
   /** The values of an int32 tensor, once computed. */
@@ -150,10 +168,11 @@ export class Tensor {
   /** As `data()`, but blocks JavaScript until the stream has come so far. */
   dataSync(): Float32Array {
     hostRead?.();
-    return toFloat32(this.device.stream.readSync(this.buffer, 0, this.valueBytes), this.valueDType);
+    const bytes = this.withBuffer((buffer) => this.device.stream.readSync(buffer, 0, this.valueBytes));
+    return toFloat32(bytes, this.valueDType);
   }
 
-  /** Rows `start` to `end` (exclusive) of the first axis, over the same memory. */
+  /** Rows `start` to `end` (exclusive) of the first axis, over the same memory; of an int8 tensor a float32 copy. */
   rows(start: number, end: number): Tensor {
     const [count, ...rest] = this.shape;
     if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= count)) {
@@ -164,24 +183,26 @@ export class Tensor {
     }
     const dtype = this.valueDType;
     const rowBytes = elementCount(rest) * bytesPerElement[dtype];
-    const handle = this.buffer.view(start * rowBytes, (end - start) * rowBytes, nativeDType[dtype]);
+    const handle = this.withBuffer((buffer) =>
+      buffer.view(start * rowBytes, (end - start) * rowBytes, nativeDType[dtype]),
+    );
     return new Tensor(this.device, handle, [end - start, ...rest], dtype);
   }
 
-  /** The same values under another shape with as many elements. */
+  /** The same values under another shape with as many elements; of an int8 tensor a float32 copy. */
   reshape(shape: readonly number[]): Tensor {
     if (elementCount(shape) !== this.size) {
       throw new PersimmonError("SHAPE_MISMATCH", `cannot view shape [${this.shape}] as [${shape}]`);
     }
-    const handle = this.buffer.view(0, this.valueBytes, nativeDType[this.valueDType]);
+    const handle = this.withBuffer((buffer) => buffer.view(0, this.valueBytes, nativeDType[this.valueDType]));
     return new Tensor(this.device, handle, shape, this.valueDType);
   }
 
   /**
    * The same matrix as int8 with a scale for each row, a quarter of the bytes of float32: for the weights of `ops.linear`.
-   * A number is off by half a scale at most, and the scale is the largest of its row / 127. Every other op gets the values
-   * in float32, made anew at each use. Waits for the device.
-   * @throws PersimmonError SHAPE_MISMATCH unless it is a row-major float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
+   * A number is off by half a scale at most, and the scale is the largest of its row / 127. Other ops refuse it; `data()`,
+   * `copy()`, `rows()` and `reshape()` give the values in float32, made anew at each use. Waits for the device.
+   * @throws PersimmonError SHAPE_MISMATCH unless it is a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
    */
   toInt8(): Tensor {
     if (this.dtype === "int8") return this.view();
@@ -192,12 +213,12 @@ export class Tensor {
     if (count > 0) {
       throw new PersimmonError(
         "WEIGHT_NOT_FINITE",
-        `${count} elements of a weight of shape [${this.shape.join(", ")}] are infinite or NaN, which int8 cannot hold: load it as float32 or bfloat16`,
+        `${count} elements of a weight of shape [${this.shape.join(", ")}] are infinite or NaN, which int8 cannot hold: keep it in float32 or bfloat16`,
       );
     }
     const out = stream.reserve(this.size, nativeDType.int8);
     const scales = stream.allocate(rows * 4, nativeDType.float32);
-    native().quantizeRows(stream, out, scales, this.buffer, rows, columns);
+    this.withBuffer((buffer) => native().quantizeRows(stream, out, scales, buffer, rows, columns));
     return new Tensor(this.device, out, this.shape, "int8", false, scales);
   }
 
@@ -209,9 +230,16 @@ export class Tensor {
    */
   toColumnMajor(): Tensor {
     if (this.dtype !== "int8") this.expectMatrix("toColumnMajor");
+    const { scales } = this;
     if (this.isColumnMajor || (this.dtype !== "int8" && this.countNonFinite() > 0)) return this.view();
-    const scales = this.scaleHandle?.view(0, this.scaleHandle.byteLength, nativeDType.float32);
-    return new Tensor(this.device, this.transposedMemory(), this.shape, this.dtype, true, scales);
+    return new Tensor(
+      this.device,
+      this.transposedMemory(),
+      this.shape,
+      this.dtype,
+      true,
+      scales && whole(scales),
+    );
   }
 
   private expectMatrix(method: string): void {
@@ -281,17 +309,20 @@ export class Tensor {
   /** For the runtime: takes over the values of a tensor of the same shape and type, in stream order. */
   copyFrom(other: Tensor): void {
     this.expectWritable();
-    if (this.isColumnMajor) {
-      native().transposeWeight(this.device.stream, this.memory, other.buffer, this.shape[0], this.shape[1]);
-      return;
-    }
-    native().copyBytes(this.device.stream, this.buffer, 0, other.buffer, 0, this.valueBytes);
+    const { stream } = this.device;
+    other.withBuffer((values) => {
+      if (this.isColumnMajor) {
+        native().transposeWeight(stream, this.memory, values, this.shape[0], this.shape[1]);
+      } else {
+        native().copyBytes(stream, this.memory, 0, values, 0, this.valueBytes);
+      }
+    });
   }
 
   /** Another handle to the same memory, which lives on when this one is released. */
   view(): Tensor {
     const handle = this.memory.view(0, this.memory.byteLength, nativeDType[this.dtype]);
-    const scales = this.scaleHandle?.view(0, this.scaleHandle.byteLength, nativeDType.float32);
+    const scales = this.scaleHandle && whole(this.scaleHandle);
     return new Tensor(this.device, handle, this.shape, this.dtype, this.isColumnMajor, scales);
   }
 
@@ -333,6 +364,11 @@ export class Tensor {
   private get valueBytes(): number {
     return this.size * bytesPerElement[this.valueDType];
   }
+}
+
+/** Another handle to the same float32 numbers. */
+function whole(floats: NativeBuffer): NativeBuffer {
+  return floats.view(0, floats.byteLength, nativeDType.float32);
 }
 
 function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {

@@ -93,9 +93,12 @@ describe("randomModel's zeros", () => {
     }
   });
 
-  it("lie between 0 and 1", () => {
+  it("lie between 0 and 1; types are those of weights", () => {
     for (const zeros of [0, 1, -1, Number.NaN]) {
       expect(codeOf(() => randomModel(shape, { zeros }))).toBe("OPTION_INVALID");
+    }
+    for (const dtype of ["int4", "auto", "float16"]) {
+      expect(codeOf(() => randomModel(shape, { dtype: dtype as never }))).toBe("DTYPE_UNSUPPORTED");
     }
   });
 });

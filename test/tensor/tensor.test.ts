@@ -205,6 +205,7 @@ describe("memory", () => {
         () => Tensor.from(device, Float32Array.of(1, Number.NaN), [1, 2]).toInt8(),
       ],
       ["writing", "DTYPE_UNSUPPORTED", () => int8().write(values)],
+      ["being made of nothing", "DTYPE_UNSUPPORTED", () => Tensor.empty(device, [2, 2], "int8")],
       ["taking over values", "DTYPE_UNSUPPORTED", () => int8().copyFrom(int8())],
       [
         "a table of rows",
