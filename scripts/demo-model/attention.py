@@ -7,8 +7,6 @@ bfloat16 positions in 55 ms (10 rows, 4 heads, forward and backward, one Zen 5 c
 `model(..., observe=f)` calls f(layer, probabilities [rows, heads, length, length]) in every layer; see guidance.py.
 """
 
-from functools import lru_cache
-
 import torch
 from precision import matrix_dtype
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -16,18 +14,22 @@ from transformers import AttentionInterface, AttentionMaskInterface
 NAME = "plain_products"
 
 
-@lru_cache(maxsize=2)
-def _mask(length: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    return torch.full((length, length), float("-inf"), dtype=dtype, device=device).triu(1)
+# Asked for once: torch.compile cannot trace the question.
+_DTYPES = {device: matrix_dtype(device) for device in ("cpu", "cuda")}
+
+
+def _future(scores: torch.Tensor) -> torch.Tensor:
+    """-inf [length, length] above the diagonal, 0 elsewhere."""
+    return torch.full(scores.shape[-2:], float("-inf"), dtype=scores.dtype, device=scores.device).triu(1)
 
 
 def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, observe=None, **_):
     """query, key, value [rows, heads, length, head size]; every position sees itself and those before it."""
-    kept, dtype = value.dtype, matrix_dtype(query.device.type)
+    kept, dtype = value.dtype, _DTYPES[query.device.type]
     with torch.autocast(query.device.type, enabled=False):
         query, key, value = (x.to(dtype) for x in (query, key, value))
-        scores = query @ key.transpose(-1, -2) * scaling + _mask(query.shape[-2], query.dtype, query.device)
-        probabilities = torch.softmax(scores, -1)
+        scores = query @ key.transpose(-1, -2) * scaling
+        probabilities = torch.softmax(scores + _future(scores), -1)
         if observe is not None:
             observe(module.layer_idx, probabilities)
         mixed = probabilities @ value

@@ -9,6 +9,7 @@ from data import Data
 from sparsity import ActivationWatch
 
 
+@torch.compiler.set_stance("force_eager")  # every document has another length
 @torch.no_grad()
 def held_out(model: PersimmonForCausalLM, data: Data, documents: int) -> dict:
     """Mean negative log-likelihood of the first held-out documents, each on its own after |ENDOFTEXT|.

@@ -1,7 +1,7 @@
-"""Where the answer options of a question stand in rows of token ids, in both formats of the corpus.
+"""Where questions, their options and their answers stand in rows of token ids, in all formats of the corpus.
 
 Multiple choice has a line for each option, `A: moo`, and then `Answer: B`. A sentence to fill in goes on with
-`1 = Mia and 2 = Tom. Answer:`, a new line and `1`.
+`1 = Mia and 2 = Tom. Answer:`, a new line and `1`. Short answers follow on the next line, after `A: ` or `Answer: `.
 """
 
 import re
@@ -12,6 +12,10 @@ import sentencepiece
 
 ITEM = re.compile(r"((?:\n[A-E]: [^\n\0]+)+)\nAnswer: (?P<label>[A-E])")
 LINE = re.compile(r"\n(?P<label>[A-E]): (?P<option>[^\n]+)")
+SHORT = re.compile(r"(?:\nQ: (?P<q>[^\n\0]+)\nA|Question: (?P<question>[^\n\0]+)\nAnswer): (?P<answer>[^\n\0]+)")
+ASKED = re.compile(r"Question: (?P<question>[^\n\0]+)$")
+OF_THESE = re.compile("(Which|In which) of these ")  # only the options tell
+PLACED = re.compile(r" put the (?P<thing>\w+) (?P<place>[^.\n\0]+)\.")
 BLANK = re.compile(r"1 = (?P<one>[^\n\0]+?) and 2 = (?P<two>[^\n\0]+?)\. Answer:\n(?P<label>[12])")
 
 
@@ -33,15 +37,38 @@ class Answered:
     right: Option
 
 
+@dataclass(frozen=True)
+class Recalled:
+    """A question whose answer is known without its options: `question` are the tokens of the question, `position` is the
+    last before the answer or its letter, `answer` the tokens of the answer, or of the option that is right."""
+
+    row: int
+    question: range
+    position: int
+    answer: range
+
+
+@dataclass(frozen=True)
+class Placed:
+    """In "Mia put the kite under the bed." the tokens of the thing and of its place."""
+
+    row: int
+    thing: range
+    place: range
+
+
 class OptionReader:
     def __init__(self, tokenizer: sentencepiece.SentencePieceProcessor):
         self.texts = [_text(tokenizer, number) for number in range(tokenizer.vocab_size())]
 
-    def read(self, ids: numpy.ndarray) -> list[Answered]:
-        """All questions of the rows [rows, length] whose answer names one of their options."""
-        return [found for number, row in enumerate(ids.tolist()) for found in self._read_row(number, row)]
+    def read(self, ids: numpy.ndarray) -> tuple[list[Answered], list[Recalled], list[Placed]]:
+        """All questions of the rows [rows, length] whose answer names one of their options; all but the sentences to fill in
+        whose answer can be known at the end of the question; all things that are put somewhere."""
+        found = [self._read_row(number, row) for number, row in enumerate(ids.tolist())]
+        answered, recalled, placed = ([entry for lists in found for entry in lists[i]] for i in range(3))
+        return answered, recalled, placed
 
-    def _read_row(self, number: int, row: list[int]) -> list[Answered]:
+    def _read_row(self, number: int, row: list[int]) -> tuple[list[Answered], list[Recalled], list[Placed]]:
         pieces = [self.texts[token] for token in row]
         text = "".join(pieces)
         token_at = numpy.repeat(numpy.arange(len(row)), [len(piece) for piece in pieces])
@@ -49,21 +76,34 @@ class OptionReader:
         def tokens(start: int, end: int) -> range:
             return range(int(token_at[start]), int(token_at[end - 1]) + 1)
 
-        found = []
+        found, recalled = [], []
+        for item in SHORT.finditer(text):
+            if re.fullmatch("[A-E]", item["answer"]) is None:
+                answer, question = tokens(*item.span("answer")), tokens(*item.span("q" if item["q"] else "question"))
+                recalled.append(Recalled(number, question, answer.start - 1, answer))
         for item in ITEM.finditer(text):
             options = {
                 line["label"]: Option(int(token_at[line.start("label")]), tokens(*line.span("option")))
                 for line in LINE.finditer(text, item.start(1), item.end(1))
             }
             found.append((item, options))
+            asked = ASKED.search(text, max(0, text.rfind("Question: ", 0, item.start())), item.start())
+            if item["label"] in options and asked and not OF_THESE.match(asked["question"]):
+                label = int(token_at[item.start("label")])
+                question = tokens(*asked.span("question"))
+                recalled.append(Recalled(number, question, label - 1, options[item["label"]].tokens))
         for item in BLANK.finditer(text):
             one, two = (Option(int(token_at[item.start(name) - 4]), tokens(*item.span(name))) for name in ("one", "two"))
             found.append((item, {"1": one, "2": two}))
-        return [
+        answered = [
             Answered(number, int(token_at[item.start("label")]) - 1, list(options.values()), options[item["label"]])
             for item, options in found
             if item["label"] in options
         ]
+        placed = [
+            Placed(number, tokens(*item.span("thing")), tokens(*item.span("place"))) for item in PLACED.finditer(text)
+        ]
+        return answered, recalled, placed
 
 
 def _text(tokenizer: sentencepiece.SentencePieceProcessor, token: int) -> str:

@@ -58,7 +58,7 @@ Some of it is left out on purpose, by a rule that hashes names (`corpus/split.py
 
 Muon for the matrices of the layers, AdamW (0.9, 0.95) for the rest, decay {weight_decay} on matrices, warm-up over {warmup:.0%} of a phase
 and then linearly down, gradients clipped at 1, rows of {context} tokens packed with whole documents, {rows} a step, matrix
-products in {products}. {steps} steps, {training_tokens:.1f} million tokens, {minutes:.0f} minutes of training on {where}.
+products in {products}{compiled}. {steps} steps, {training_tokens:.1f} million tokens, {minutes:.0f} minutes of training on {where}.
 
 {guidance}
 
@@ -158,6 +158,7 @@ def readme(results: dict, facts: int, never_asked: int) -> str:
         "minutes": train["minutes"],
         "where": "a CUDA GPU" if train["device"] == "cuda" else f"a shared {train['machine']} CPU",
         "products": train["products"],
+        "compiled": ", layers compiled by torch.compile" if s["compiled"] and train["device"] == "cpu" else "",
         "phases": phases_table(s["phases"]),
         "guidance": guidance_text(s),
         "penalty": compared_text(results),

@@ -8,6 +8,9 @@ PATTERNS = {
     "previous": "the token before", "same": "earlier places of the same token, else the beginning",
     "label": "from an option to its letter", "induction": "what followed the same token before, where that comes again",
     "copy": "earlier places of the token that comes next", "answer": "the right option",
+    "placed": "from a place to the thing that was put there",
+    "told": "at the end of a question the answer, where the text before it tells it",
+    "question": "from the place of the answer to the end of the question",
 }  # fmt: skip
 
 
@@ -90,8 +93,9 @@ def guidance_text(settings: dict) -> str:
     return (
         "*Guidance*: some heads were told where to look (`scripts/demo-model/guidance.py`): −log of their attention on the right\n"
         f"positions was added to the loss. By layer.head: {looked_at}.\n"
-        "The last layer's input also had to predict the right option's rarest word where a letter is asked for. So these heads were\n"
-        "not found by the training alone: they are good to look at, and no evidence of what training finds."
+        "The input of the last layer but one also had to predict the answer's rarest word at the end of a question, and that of the\n"
+        "last layer where a letter is asked for. So these heads were not found by the training alone: they are good to look at, and\n"
+        "no evidence of what training finds."
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from corpus import EVERYTHING, LOOKUPS, QUESTIONS, SHARES
+from corpus import EVERYTHING, LOOKUPS, PRACTICE, QUESTIONS, SHARES
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,14 @@ class Phase:
 
 PHASES = (
     Phase("text", 2_800, SHARES, learning_rate=3e-3, last_rate=0.0, guidance=0.0, answer_weight=4.0),
-    Phase("lookups", 300, LOOKUPS, learning_rate=2e-3, last_rate=0.4, guidance=0.5, answer_weight=8.0),
-    Phase("questions", 900, QUESTIONS, learning_rate=1.5e-3, last_rate=0.0, guidance=0.15, answer_weight=6.0),
+    Phase("lookups", 250, LOOKUPS, learning_rate=2e-3, last_rate=0.4, guidance=0.5, answer_weight=8.0),
+    Phase("questions", 950, QUESTIONS, learning_rate=1.7e-3, last_rate=0.0, guidance=0.2, answer_weight=6.0),
     Phase(
-        "everything", 450, EVERYTHING, learning_rate=1.5e-3, last_rate=0.0, guidance=0.1, answer_weight=5.0,
+        "everything", 400, EVERYTHING, learning_rate=1.5e-3, last_rate=0.0, guidance=0.1, answer_weight=5.0,
+        least_penalty=0.04,
+    ),  # fmt: skip
+    Phase(
+        "practice", 500, PRACTICE, learning_rate=1.5e-3, last_rate=0.0, guidance=0.25, answer_weight=6.0,
         least_penalty=0.04,
     ),  # fmt: skip
 )
@@ -50,6 +54,7 @@ class Settings:
     save_every: float = 120.0  # seconds
     evaluate_every: int = 400  # steps
     greedy_tokens: int = 40
+    compiled: bool = True  # by torch.compile, which takes half a minute
 
     @property
     def heads(self) -> int:
@@ -87,4 +92,5 @@ def smoke() -> Settings:
     return replace(
         with_steps(Settings(), 16), held_out_documents=24, tokenizer_documents=600, vocabulary=700, hidden=64, layers=2,
         intermediate=128, context=128, rows=4, log_every=1.0, save_every=2.0, evaluate_every=6, greedy_tokens=8,
+        compiled=False,
     )  # fmt: skip

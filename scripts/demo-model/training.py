@@ -21,15 +21,14 @@ from sparsity import ActivationWatch, ZeroPenalty
 
 
 def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy [rows, context] of logits [rows, context, vocabulary].
+    """Cross-entropy [rows, context] of logits [rows, context, vocabulary]."""
+    return torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
 
-    On a CPU row by row: the float32 copy of a row's logits stays in the cache, which is four times as fast as all at once.
-    """
-    if logits.device.type != "cpu":
-        return torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
-    return torch.stack([
-        torch.nn.functional.cross_entropy(row.float(), target, reduction="none") for row, target in zip(logits, targets)
-    ])  # fmt: skip
+
+def rowwise_token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The same row by row: the float32 copy of a row's logits stays in the cache of a CPU, which is four times as fast as
+    all at once where nothing is compiled."""
+    return torch.cat([token_losses(row[None], target[None]) for row, target in zip(logits, targets)])
 
 
 class Run:
@@ -40,6 +39,7 @@ class Run:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model: PersimmonForCausalLM = build(settings, data.tokenizer.vocab_size(), data.end, self.device)
         self.optimizers = Optimizers(self.model, settings)
+        self.token_losses = token_losses if self.device != "cpu" else rowwise_token_losses
         self.guidance: Guidance | None = None
         self.penalty = ZeroPenalty(settings.layers, settings.target_zeros)
         self.step, self.seconds, self.history = 0, 0.0, []
@@ -96,6 +96,15 @@ class Run:
         self.penalty.steer(zeros, phase.least_penalty)
         return losses.mean().item(), zeros
 
+    def _compile(self) -> None:
+        """One kernel for what eager PyTorch does in many passes over memory: 5,170 instead of 3,770 tokens/s in the first
+        phase, 4,270 with guidance (one Sapphire Rapids core). Where there is no C++ compiler, PyTorch says so and goes on."""
+        torch._dynamo.config.suppress_errors = True
+        torch._dynamo.config.recompile_limit = 8 * self.settings.layers  # every layer's hooks are compiled for themselves
+        for layer in self.model.model.layers:
+            layer.compile()
+        self.token_losses = torch.compile(token_losses)
+
     def _begin_phase(self) -> None:
         """For a phase that begins, or goes on after a resume."""
         _, phase, done = self.settings.phase_at(self.step)
@@ -107,13 +116,13 @@ class Run:
         dtype = matrix_dtype(self.device)
         with torch.autocast(self.device, dtype=dtype, enabled=dtype != torch.float32):
             if self.guidance is None:
-                return token_losses(self.model(input_ids=ids[:, :-1], use_cache=False).logits, ids[:, 1:]), 0.0
+                return self.token_losses(self.model(input_ids=ids[:, :-1], use_cache=False).logits, ids[:, 1:]), 0.0
             self.guidance.begin(ids.cpu().numpy(), self.device)
             outputs = self.model(
                 input_ids=ids[:, :-1], use_cache=False, output_hidden_states=True, observe=self.guidance.observe
             )
-            early = self.guidance.early_answer_loss(self.model, outputs.hidden_states[-2])
-        return token_losses(outputs.logits, ids[:, 1:]), self.guidance.loss() + early
+            early = self.guidance.early_answer_loss(self.model, outputs.hidden_states[:-1])
+        return self.token_losses(outputs.logits, ids[:, 1:]), self.guidance.loss() + early
 
     def evaluate(self) -> None:
         result = held_out(self.model, self.data, min(120, self.settings.held_out_documents))
@@ -129,6 +138,8 @@ class Run:
         s = self.settings
         if self.step >= s.steps:
             return
+        if s.compiled and self.device == "cpu":
+            self._compile()
         watch = ActivationWatch(self.model)
         self._begin_phase()
         self.model.train()

@@ -23,14 +23,15 @@ LETTERS = "ABCDE"
 ECHO = 0.2  # share of the items that only name an option
 
 
-def any_question(rng: Random, held_out: bool = False) -> Question:
-    """What multiple choice asks: facts, kinds and short texts. Held out: facts never asked for, new combinations."""
+def any_question(rng: Random, held_out: bool = False, careful: bool = False) -> Question:
+    """What multiple choice asks: facts, kinds and short texts. Held out: facts never asked for, new combinations. For
+    `careful` see reading_question."""
     pick = rng.random()
     if pick < 0.4:
         return question(rng, NEVER_ASKED if held_out else None)
     if pick < 0.6:
         return which_of_these(rng, held_out)
-    return reading_question(rng, held_out)
+    return reading_question(rng, held_out, careful)
 
 
 def open_question(rng: Random, held_out: bool = False) -> Question:
@@ -59,9 +60,10 @@ def lookups(rng: Random) -> str:
     return CHOICE + "\n\n".join(_choice_item(rng, echo_question(rng)) for _ in range(rng.randrange(2, 8)))
 
 
-def multiple_choice(rng: Random) -> str:
+def multiple_choice(rng: Random, careful: bool = False) -> str:
     """Items of all kinds, or of one subject with the instruction for subjects."""
-    items = [echo_question(rng) if rng.random() < ECHO else any_question(rng) for _ in range(rng.randrange(2, 8))]
+    count = rng.randrange(2, 8)
+    items = [echo_question(rng) if rng.random() < ECHO else any_question(rng, careful=careful) for _ in range(count)]
     instruction = CHOICE
     if rng.random() < 0.25:
         instruction = SUBJECT

@@ -16,12 +16,12 @@ SPOTS = words.OUTDOOR_SPOTS + words.INDOOR_SPOTS
 THINGS = words.TOYS + words.KEEPSAKES
 
 
-def _names(rng: Random, count: int) -> list[str]:
+def people_names(rng: Random, count: int) -> list[str]:
     return rng.sample(words.GIRLS + words.BOYS, count)
 
 
 def _where(rng: Random) -> Question:
-    (a, b), (thing, other), (spot, wrong) = _names(rng, 2), rng.sample(THINGS, 2), rng.sample(SPOTS, 2)
+    (a, b), (thing, other), (spot, wrong) = people_names(rng, 2), rng.sample(THINGS, 2), rng.sample(SPOTS, 2)
     told = [f"{a} put the {thing} {spot}.", f"{b} put the {other} {wrong}."]
     rng.shuffle(told)
     options = (wrong, *rng.sample([s for s in SPOTS if s not in (spot, wrong)], 2))
@@ -30,7 +30,7 @@ def _where(rng: Random) -> Question:
 
 
 def _who_has(rng: Random) -> Question:
-    (a, b, c, d), thing = _names(rng, 4), rng.choice(THINGS)
+    (a, b, c, d), thing = people_names(rng, 4), rng.choice(THINGS)
     told, owner, wrong = f"{a} gave the {thing} to {b}.", b, (a, c, d)
     if rng.random() < 0.6:
         told, owner, wrong = f"{told} Then {b} gave it to {c}.", c, (a, b, d)
@@ -39,7 +39,7 @@ def _who_has(rng: Random) -> Question:
 
 
 def _color(rng: Random) -> Question:
-    (a,), (thing, other), (color, second, *more) = _names(rng, 1), rng.sample(THINGS, 2), rng.sample(words.COLOURS, 4)
+    (a,), (thing, other), (color, second, *more) = people_names(rng, 1), rng.sample(THINGS, 2), rng.sample(words.COLOURS, 4)
     told = [f"a {color} {thing}", f"a {second} {other}"]
     rng.shuffle(told)
     text = f"{a} has {told[0]} and {told[1]}. What color is the {thing}?"
@@ -51,7 +51,7 @@ COMPARED = [("taller", "tallest"), ("older", "oldest"), ("faster", "fastest"), (
 
 
 def _most(rng: Random) -> Question:
-    (a, b, c, d), (more, most) = _names(rng, 4), rng.choice(COMPARED)
+    (a, b, c, d), (more, most) = people_names(rng, 4), rng.choice(COMPARED)
     told = [f"{a} is {more} than {b}.", f"{b} is {more} than {c}."]
     rng.shuffle(told)
     return Question(f"read:most:{more}:{a}", "reading", f"{' '.join(told)} Who is the {most}?", a,
@@ -59,7 +59,7 @@ def _most(rng: Random) -> Question:
 
 
 def _count(rng: Random) -> Question:
-    (a, b), thing = _names(rng, 2), rng.choice("apples books coins eggs shells stones nuts cookies".split())
+    (a, b), thing = people_names(rng, 2), rng.choice("apples books coins eggs shells stones nuts cookies".split())
     first, second = rng.randrange(2, 11), rng.randrange(1, 10)
     if rng.random() < 0.5 and second < first:
         result, key = first - second, f"read:minus:{first}:{second}"
@@ -89,10 +89,20 @@ def _sum(rng: Random) -> Question:
 MAKERS = [_where, _where, _who_has, _who_has, _color, _most, _count, _sum]
 
 
-def reading_question(rng: Random, held_out: bool = False) -> Question:
-    """With `held_out` only combinations that training never shows, without it never one of those."""
+def reading_question(rng: Random, held_out: bool = False, careful: bool = False) -> Question:
+    """With `held_out` only combinations that training never shows, without it never one of those; `careful` also without
+    wrong options that would make one."""
     make = rng.choice(MAKERS)
     while True:
         question = make(rng)
-        if is_held_out(question.key, SHARE) == held_out:
+        if is_held_out(question.key, SHARE) == held_out and not (careful and _tempts(question)):
             return question
+
+
+def _tempts(question: Question) -> bool:
+    """Whether a wrong option is a combination that training leaves out. Where such an option is never right, a model can
+    tell it by that alone, and then takes it for wrong where it is right."""
+    if not question.key.startswith(("read:where:", "read:color:", "read:has:")):
+        return False
+    said = question.key.rpartition(":")[0]
+    return any(is_held_out(f"{said}:{option}", SHARE) for option in question.options)

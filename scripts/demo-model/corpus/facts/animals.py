@@ -4,18 +4,25 @@ from .fact import Attribute
 
 ATTRIBUTES = [
     Attribute("class", ("What kind of animal is {a}?", "To which group of animals does {a} belong?"),
-              ("{a} is {x}.", "The {s} is {x}.", "Everyone knows that {a} is {x}.")),
+              ("{a} is {x}.", "The {s} is {x}.", "Everyone knows that {a} is {x}."),
+              also=("If it is {a}, it is {x}.", "The {s} belongs to the animals that are each {x}.")),
     Attribute("covering", ("What covers the body of {a}?", "What does {a} have on its body?"),
-              ("The body of {a} is covered with {x}.", "{a} has {x} on its body.", "{a} is covered with {x}.")),
-    Attribute("legs", ("How many legs does {a} have?",), ("{a} has {x} legs.", "The {s} has {x} legs.")),
+              ("The body of {a} is covered with {x}.", "{a} has {x} on its body.", "{a} is covered with {x}."),
+              also=("{x} covers the body of {a}.", "You can see {x} on {a}.")),
+    Attribute("legs", ("How many legs does {a} have?",), ("{a} has {x} legs.", "The {s} has {x} legs."),
+              also=("With {x} legs {a} moves about.", "Look at {a}: it has {x} legs.")),
     Attribute("lives", ("Where does {a} live?", "Where can you find {a}?", "What is the home of {a}?"),
-              ("{a} lives {x}.", "You can find {a} {x}.", "The home of {a} is {x}.")),
+              ("{a} lives {x}.", "You can find {a} {x}.", "The home of {a} is {x}."),
+              also=("{x} you can see {a}.", "If you look {x}, you may see {a}.")),
     Attribute("eats", ("What does {a} eat?", "What is the food of {a}?", "What does {a} like to eat?"),
-              ("{a} eats {x}.", "The {s} likes to eat {x}.", "The food of {a} is {x}.")),
+              ("{a} eats {x}.", "The {s} likes to eat {x}.", "The food of {a} is {x}."),
+              also=("{x} is what {a} eats.", "A hungry {s} looks for {x}.")),
     Attribute("baby", ("What is a baby {s} called?", "What do we call a young {s}?"),
-              ("A baby {s} is called {x}.", "We call a young {s} {x}.", "The young of {a} is {x}.")),
+              ("A baby {s} is called {x}.", "We call a young {s} {x}.", "The young of {a} is {x}."),
+              also=("{x} is a baby {s}.", "{x} grows up to be {a}.")),
     Attribute("says", ("What does {a} say?", "What sound does {a} make?"),
-              ('{a} says "{x}".', 'The sound of {a} is "{x}".')),
+              ('{a} says "{x}".', 'The sound of {a} is "{x}".'),
+              also=('"{x}" is the sound of {a}.', '"{x}", says the {s}.')),
 ]  # fmt: skip
 
 # name: class, covering, legs, lives, eats, baby, says ("-": not told)

@@ -25,13 +25,15 @@ class Question:
 class Attribute:
     """What can be known of a subject. In the templates {s} is the subject, {a} the same with its article, {x} the answer.
 
-    `backwards` asks for the subject and gives the answer ("Who bakes bread?"); it may be empty.
+    `backwards` asks for the subject and gives the answer ("Who bakes bread?"); it may be empty. `also` are further
+    statements, most of them with the answer first, which only lists of facts use.
     """
 
     name: str
     questions: tuple[str, ...]
     statements: tuple[str, ...]
     backwards: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

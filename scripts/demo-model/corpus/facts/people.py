@@ -19,17 +19,23 @@ JOBS = [line.split(":")[0] for line in WORK.strip().splitlines()]
 
 ATTRIBUTES = [
     Attribute("job", ("What is the job of {s}?", "What does {s} do for a living?"),
-              ("{s} is {x}.", "{s} works as {x}.", "The job of {s} is that of {x}.")),
+              ("{s} is {x}.", "{s} works as {x}.", "The job of {s} is that of {x}."),
+              also=("For a living, {s} is {x}.", "{x} by trade: that is {s}.")),
     Attribute("town", ("Where does {s} live?", "In which town does {s} live?"),
-              ("{s} lives in {x}.", "{s} has a house in {x}.", "The home of {s} is in {x}.")),
+              ("{s} lives in {x}.", "{s} has a house in {x}.", "The home of {s} is in {x}."),
+              also=("{x} is the town of {s}.", "You meet {s} in {x}.")),
     Attribute("pet", ("Which pet does {s} have?", "What animal does {s} keep?"),
-              ("{s} has {x}.", "The pet of {s} is {x}.", "{s} keeps {x} at home.")),
+              ("{s} has {x}.", "The pet of {s} is {x}.", "{s} keeps {x} at home."),
+              also=("{x} is the pet of {s}.", "Look, there goes {s} with {x}.")),
     Attribute("food", ("What does {s} like to eat?", "What is the favorite food of {s}?"),
-              ("{s} likes to eat {x}.", "The favorite food of {s} is {x}.", "{s} would eat {x} every day.")),
+              ("{s} likes to eat {x}.", "The favorite food of {s} is {x}.", "{s} would eat {x} every day."),
+              also=("Nothing tastes better to {s} than {x}.", "At the table of {s} there is always {x}.")),
     Attribute("hobby", ("What is the hobby of {s}?", "What does {s} do for fun?"),
-              ("The hobby of {s} is {x}.", "{s} loves {x}.", "In the evening {s} enjoys {x}.")),
+              ("The hobby of {s} is {x}.", "{s} loves {x}.", "In the evening {s} enjoys {x}."),
+              also=("{x} is the hobby of {s}.", "{x} is what {s} does for fun.")),
     Attribute("house", ("What color is the house of {s}?", "Which color does the house of {s} have?"),
-              ("The house of {s} is {x}.", "{s} lives in a house that is {x}.", "{s} has painted the house {x}.")),
+              ("The house of {s} is {x}.", "{s} lives in a house that is {x}.", "{s} has painted the house {x}."),
+              also=("There is a {x} house, and it belongs to {s}.", "{x} is the color that {s} chose for the house.")),
 ]  # fmt: skip
 
 

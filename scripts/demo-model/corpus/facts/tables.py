@@ -30,7 +30,7 @@ def _orders() -> list[Fact]:
             (words.AFTER, list(zip(values, values[1:]))), (words.BEFORE, list(zip(values[1:], values))),
         ):  # fmt: skip
             questions = tuple(q.replace("{kind}", kind) for q in attribute.questions)
-            named = Attribute(attribute.name, questions, attribute.statements)
+            named = Attribute(attribute.name, questions, attribute.statements, also=attribute.also)
             for subject, answer in pairs:
                 others = tuple(v for v in values if v not in (answer, subject))
                 made.append(Fact("order", subject, named, answer, others, (), proper=True))
@@ -70,3 +70,8 @@ def question(rng: Random, pool: list[Fact] | None = None) -> Question:
 
 def statement(rng: Random, fact: Fact) -> str:
     return fact.fill(rng.choice(fact.attribute.statements))
+
+
+def telling(rng: Random, fact: Fact) -> str:
+    """A statement in one of all the ways in which the fact can be told."""
+    return fact.fill(rng.choice(fact.attribute.statements + fact.attribute.also))

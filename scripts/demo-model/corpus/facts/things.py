@@ -5,11 +5,14 @@ from .fact import Attribute
 ATTRIBUTES = [
     Attribute("use", ("What can you do with {a}?", "What is {a} used for?"),
               ("You can use {a} to {x}.", "{a} is used to {x}.", "If you have {a}, you can {x}."),
-              ("What can you use to {x}?", "What do you need to {x}?")),
+              ("What can you use to {x}?", "What do you need to {x}?"),
+              also=("To {x}, people use {a}.", "{a} is good if you want to {x}.")),
     Attribute("material", ("What is {a} made of?", "Of which material is {a} made?"),
-              ("{a} is made of {x}.", "People make {a} of {x}.", "The material of {a} is {x}.")),
+              ("{a} is made of {x}.", "People make {a} of {x}.", "The material of {a} is {x}."),
+              also=("{x} is what {a} is made of.", "You need {x} to make {a}.")),
     Attribute("kept", ("Where do people keep {a}?", "Where does {a} belong?"),
-              ("People keep {a} {x}.", "{a} belongs {x}.", "You will find {a} {x}.")),
+              ("People keep {a} {x}.", "{a} belongs {x}.", "You will find {a} {x}."),
+              also=("{x} you will see {a}.", "Look {x} if you need {a}.")),
 ]  # fmt: skip
 
 # name: use, material, kept
@@ -57,7 +60,8 @@ wheel: move a cart, wood, in the barn
 """
 
 COLOR = [Attribute("color", ("What color is {s}?", "Which color does {s} have?"),
-                   ("{s} is {x}.", "The color of {s} is {x}.", "We say that {s} is {x}."))]  # fmt: skip
+                   ("{s} is {x}.", "The color of {s} is {x}.", "We say that {s} is {x}."),
+              also=("{x} is the color of {s}.", "When you think of {s}, you think of {x}."))]  # fmt: skip
 COLORS = """
 grass: green
 snow: white

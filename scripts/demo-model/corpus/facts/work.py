@@ -5,11 +5,14 @@ from .fact import Attribute
 ATTRIBUTES = [
     Attribute("does", ("What does {a} do?", "What is the work of {a}?"),
               ("{a} {x}.", "The {s} {x} every day.", "In every town {a} {x}."),
-              ("Who {x}?", "Which person {x}?")),
+              ("Who {x}?", "Which person {x}?"),
+              also=("Someone who {x} is {a}.", "The one who {x} is called {a}.")),
     Attribute("tool", ("Which tool does {a} use?", "What does {a} work with?"),
-              ("{a} works with {x}.", "The tool of {a} is {x}.", "{a} always has {x} at hand.")),
+              ("{a} works with {x}.", "The tool of {a} is {x}.", "{a} always has {x} at hand."),
+              also=("{x} is the tool of {a}.", "Give {x} to {a}.")),
     Attribute("place", ("Where does {a} work?", "Where can you meet {a} at work?"),
-              ("{a} works {x}.", "You can meet {a} {x}.", "The {s} is {x} all day.")),
+              ("{a} works {x}.", "You can meet {a} {x}.", "The {s} is {x} all day."),
+              also=("{x} you will find {a} at work.", "Go {x} to meet {a}.")),
 ]  # fmt: skip
 
 # name: does, tool, place

@@ -66,8 +66,24 @@ class Patterns(unittest.TestCase):
         ((position, targets),) = looks(guidance, "answer").items()
         self.assertEqual(TOKENIZER.decode([ids[position + 1]]).strip(), "B")
         self.assertEqual(TOKENIZER.decode([ids[i] for i in targets]), "B baa")
-        word = TOKENIZER.decode(guidance.words.tolist())
-        self.assertTrue(word and word in "baa", word)
+        ((position, (question,)),) = looks(guidance, "question").items()
+        self.assertEqual(TOKENIZER.decode([ids[question]]), "?")
+        for known, at in ((guidance.at_answer, position), (guidance.at_question, question)):
+            word = TOKENIZER.decode(known.words.tolist())
+            self.assertTrue(word and word in "baa", word)
+            self.assertEqual((known.rows, known.positions), ([0], [at]))
+
+
+    def test_the_end_of_a_question_looks_at_what_was_told_before_it(self):
+        asked = "Question: Tom put the kite in a box. What holds the kite?\nA: den\nB: box\nAnswer: B"
+        ids = [END, *TOKENIZER.encode(asked)]
+        ((position, targets),) = looks(begun(ids), "told").items()
+        self.assertEqual(TOKENIZER.decode(ids[: position + 1])[-10:], " the kite?")
+        self.assertEqual([TOKENIZER.decode([ids[i]]) for i in targets], ["box", "."])
+        placed = looks(begun(ids), "placed")
+        self.assertEqual(TOKENIZER.decode([ids[i] for i in placed]), "in a box")
+        self.assertEqual({TOKENIZER.decode([ids[i] for i in at]) for at in placed.values()}, {"kite"})
+        self.assertNotIn("told", begun([END, *TOKENIZER.encode("Q: What does a cow say?\nA: moo")]).patterns)
 
 
 class Losses(unittest.TestCase):
@@ -90,10 +106,10 @@ class Losses(unittest.TestCase):
     def test_a_batch_without_questions(self):
         guidance = begun(Patterns.IDS)
         self.assertNotIn("answer", guidance.patterns)
-        self.assertEqual(guidance.early_answer_loss(None, torch.zeros(1, 7, 8)), 0.0)
+        self.assertEqual(guidance.early_answer_loss(None, [torch.zeros(1, 7, 8)] * 6), 0.0)
 
     def test_every_pattern_has_a_head(self):
-        ids = [END, *TOKENIZER.encode("Question: moo?\nA: moo\nB: baa\nAnswer: A"), END, CAT, CAT, CAT, DOG]
+        ids = [END, *TOKENIZER.encode("Question: Tom put the moo away. moo?\nA: moo\nB: baa\nAnswer: A"), END, CAT, CAT, CAT, DOG]
         self.assertEqual(set(begun(ids).patterns), set(HEADS.values()))
 
 

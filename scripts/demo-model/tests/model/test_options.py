@@ -12,7 +12,7 @@ import numpy
 import sentencepiece
 
 from corpus.blanks import blank_document
-from corpus.questions import lookups
+from corpus.questions import lookups, trivia
 from options import OptionReader
 
 TOKENIZER = sentencepiece.SentencePieceProcessor(model_file=str(ROOT / "models" / "demo" / "tokenizer.model"))
@@ -25,7 +25,13 @@ def row(*texts: str) -> list[int]:
 
 
 def read(ids: list[int]):
-    return READER.read(numpy.array([ids]))
+    return READER.read(numpy.array([ids]))[0]
+
+
+def recalled(ids: list[int]) -> list[tuple[str, str, str]]:
+    """Of each question the last token of it, the last before the answer, and the answer."""
+    found = READER.read(numpy.array([ids]))[1]
+    return [tuple(text(ids, tokens) for tokens in (r.question[-1:], [r.position], r.answer)) for r in found]
 
 
 def text(ids: list[int], tokens) -> str:
@@ -56,6 +62,33 @@ class Options(unittest.TestCase):
     def test_a_question_does_not_reach_into_the_next_document(self):
         ids = row("Question: x?\nA: quack\nB: moo", "\nC: baa\nAnswer: A")
         self.assertEqual(read(ids), [])
+
+    def test_where_a_question_ends_and_what_answers_it(self):
+        ids = row("x\nQ: What does a cow say?\nA: moo\n\nQ: Where is it?\nA: in the shed", "Question: Who?\nAnswer: Tom Lark")
+        self.assertEqual(recalled(ids), [("?", ":", "moo"), ("?", ":", "in the shed"), ("?", ":", "Tom Lark")])
+        choice = row("Question: Who is it?\nA: moo\nB: Tom\nAnswer: B")
+        self.assertEqual(recalled(choice), [("?", ":", "Tom")])
+
+    def test_what_was_put_where(self):
+        ids = row("Question: Mia put the kite under the bed. Tom put the ball in a box. Where is the kite?\nA: x")
+        found = READER.read(numpy.array([ids]))[2]
+        self.assertEqual(
+            [(text(ids, p.thing), text(ids, p.place)) for p in found], [("kite", "under the bed"), ("ball", "in a box")]
+        )
+
+    def test_what_only_the_options_tell_is_not_recalled(self):
+        for asked in ("Which of these is red?", "In which of these countries do people speak Thai?"):
+            self.assertEqual(recalled(row(f"Question: {asked}\nA: moo\nB: Tom\nAnswer: B")), [], asked)
+
+    def test_nothing_is_recalled_where_a_question_or_its_answer_is_cut(self):
+        for cut in ("cow?\nA: moo", "Question: x?\nA: quack\nB: moo\nAnswer: C", "Question: x?\nAnswer: B", "Q: x?\nA:"):
+            self.assertEqual(recalled(row(cut)), [], cut)
+
+    def test_every_short_answer_of_the_corpus_is_found(self):
+        rng = Random(2)
+        for _ in range(40):
+            document = trivia(rng)
+            self.assertEqual(len(recalled(row(document))), document.count("\nA: ") + document.count("\nAnswer: "), document)
 
     def test_every_item_of_the_corpus_is_found(self):
         rng = Random(1)
