@@ -114,17 +114,26 @@ def compared_text(results: dict) -> str:
         "A light activation penalty was used: λ · mean(relu(pre-activation)) of each MLP is added to the loss, and λ (between\n"
         f"{low:g} and {ZeroPenalty.MOST:g}{raised}) is steered by layer towards {target:.0%} zeros. So the sparsity below is partly asked for."
     )
-    own = results["held_out"]["nats_per_byte"]
     for other in results["others"]:
-        loss, zeros = other["held_out"]["nats_per_byte"], _mean(other["held_out"]["zeros"])
         what = "Without the penalty" if other["target_zeros"] <= 0 else "With other random weights at the start"
+        own, theirs, when = _at_the_same_step(results, other)
         text += (
-            f"\n{what}, the same steps on the same data give {loss:.4f} nats per byte"
-            f" ({100 * (own / loss - 1):+.2f} % is this model's difference) and {zeros:.1%} zeros."
+            f"\n{what}, the same steps on the same data give {theirs['nats_per_byte']:.4f} nats per byte{when}"
+            f" ({100 * (own['nats_per_byte'] / theirs['nats_per_byte'] - 1):+.2f} % is this model's difference)"
+            f" and {_mean(theirs['zeros']):.1%} zeros."
         )
     if not any(other["target_zeros"] <= 0 for other in results["others"]):
         text += "\nIts cost in loss was not measured to the end for this version."
     return text
+
+
+def _at_the_same_step(results: dict, other: dict) -> tuple[dict, dict, str]:
+    """What was measured of this model and of the other: at the end, or when the other was last measured."""
+    if other["steps"] == results["training"]["steps"]:
+        return results["held_out"], other["held_out"], ""
+    theirs = other["history"][-1]
+    own = next(point for point in results["history"] if point["step"] == theirs["step"])
+    return own, theirs, f" after {theirs['step']} steps, against {own['nats_per_byte']:.4f}"
 
 
 def sample_text(sample: dict) -> str:
