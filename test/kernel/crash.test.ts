@@ -77,6 +77,8 @@ onLinux("a crash of the language process", () => {
     const language = languageProcessOf(kernel.process.pid!);
     process.kill(language, "SIGSTOP");
     const waiting = await kernel.submit("start.x");
+    // On a busy machine the kernel may otherwise learn of the death before it reads the cell, which then just runs.
+    await kernel.wait((m) => m.channel === "iopub" && m.content.code === "start.x");
     process.kill(language, "SIGKILL");
     const { reply } = await kernel.finished(waiting);
     expect(reply.evalue).toMatch(/process that compiles cells has ended unexpectedly/);
