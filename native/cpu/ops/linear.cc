@@ -8,6 +8,8 @@
 //            4096 x 32768 47 (89 %); float32 4096 x 16384 52 (95 %)
 //   rows of 4096 x 16384: 2 take 2.9 ms, 4 3.1, 8 4.0, 16 6.7, 32 13.5, 128 40 (434 GFLOP/s), 512 160 (430,
 //   87 %) 512 rows of 16384 x 4096: 413 GFLOP/s; float32 weights 364. AVX2, 1 thread: 36 GB/s and 87 GFLOP/s.
+// int8, in a whole model on 2 threads of a 2-core Sapphire Rapids server (bench/dtypes.mjs): 64 % of its
+// bandwidth, where bfloat16 reaches 70 %.
 //
 // AVX-512-BF16 is not used here. vdpbf16ps rounds activations to bfloat16 unless they are split into three
 // parts (8 + 8 + 8 bits), and it issues no faster than a float32 multiply-add (both measured at 7.7 G/s a
