@@ -7,6 +7,7 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { edits, loadModel, nn, ops, randomModel } from "../dist/src/index.js";
+import { median } from "./side_by_side.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -104,7 +105,6 @@ async function measure({ set, generate }) {
   }
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const names = Object.keys(variants);
 const milliseconds = Object.fromEntries(names.map((name) => [name, []]));
 const costs = Object.fromEntries(names.map((name) => [name, []]));

@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { PromptLookup } from "../dist/src/generation/prompt_lookup.js";
 import { SeededRandom } from "../dist/src/generation/random.js";
 import { randomModel } from "../dist/src/index.js";
+import { median } from "./side_by_side.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -68,7 +69,6 @@ async function measure({ spoilt }, seed) {
   };
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const made = variants.map(() => []);
 for (const variant of variants) await measure(variant, 1);
 for (let round = 0; round < rounds; round++) {

@@ -2,7 +2,7 @@
 // read bandwidth, because a shared machine changes from second to second. Gains are medians of the rounds' ratios.
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { BandwidthProbe } from "../dist/src/cli/bench/bandwidth.js";
-import { bytesRead } from "../dist/src/cli/bench/measure.js";
+import { bytesRead, promptIds } from "../dist/src/cli/bench/measure.js";
 import { mlpSparsity } from "../dist/src/index.js";
 
 /** Hidden 4096, 64 heads, ffn 16384, vocabulary 32,768: the layers of the 8B, few enough to be made in seconds. */
@@ -31,13 +31,8 @@ export function median(values) {
 }
 
 /** "median (least–most)" */
-export function spread(values, digits = 2) {
+function spread(values, digits = 2) {
   return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
-}
-
-/** Varied ids that the slice's vocabulary has. */
-function ids(count, round) {
-  return Array.from({ length: count }, (_, i) => (i * 7919 + round * 104729 + 17) % sliceShape.vocab);
 }
 
 async function timed(run) {
@@ -55,16 +50,20 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
   const probe = new BandwidthProbe(models[names[0]].device);
   const figures = {};
   for (const name of names) {
-    const { zeroFraction, meanZeroFraction } = await mlpSparsity(models[name], ids(prompt, 0), {
-      progress: false,
-    });
+    const { zeroFraction, meanZeroFraction } = await mlpSparsity(
+      models[name],
+      promptIds(models[name], prompt, 0),
+      {
+        progress: false,
+      },
+    );
     const bytes = bytesRead(models[name], prompt + tokens / 2, zeroFraction);
     figures[name] = { zeros: meanZeroFraction, bytes, decode: [], prefill: [], share: [] };
   }
   for (let round = 0; round <= rounds; round++) {
     for (const name of round % 2 === 0 ? names : [...names].reverse()) {
       const model = models[name];
-      const filled = await timed(() => model.prefill(ids(prompt, round)));
+      const filled = await timed(() => model.prefill(promptIds(model, prompt, round)));
       await model.generate([1], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
       const traffic = await model.device.weightTraffic();
       const before = await probe.measure();

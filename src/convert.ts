@@ -11,9 +11,11 @@ import {
   type TensorToWrite,
   writeSafetensors,
 } from "./checkpoint/index.js";
-import { PersimmonError } from "./errors.js";
+import { checkOptionNames, PersimmonError } from "./errors.js";
 import { loadWeight, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
+import { bytesPerElement } from "./tensor/dtype.js";
+import { elementCount } from "./tensor/tensor.js";
 import { TOKENIZER_FILES } from "./tokenizer/index.js";
 
 export interface ConvertOptions {
@@ -65,7 +67,10 @@ export async function convertCheckpoint(
     });
     return await convert(await openCheckpoint(from), target, new Converter(device, to, options));
   } catch (error) {
-    throw signal?.aborted ? interrupted(error) : error;
+    if (!signal?.aborted) throw error;
+    throw new PersimmonError("INTERRUPTED", "the conversion was interrupted; nothing is left of it", {
+      cause: error,
+    });
   }
 }
 
@@ -104,13 +109,7 @@ function checkArguments(source: unknown, directory: unknown, options: ConvertOpt
     );
   }
   const known = ["to", "threads", "onProgress", "signal"] satisfies (keyof ConvertOptions)[];
-  for (const name of Object.keys(options)) {
-    if ((known as string[]).includes(name)) continue;
-    throw new PersimmonError(
-      "OPTION_UNKNOWN",
-      `convertCheckpoint has no option "${name}"; it has ${known.join(", ")}`,
-    );
-  }
+  checkOptionNames("convertCheckpoint", options, known);
   const { to } = options;
   if (to === "float32" || to === "bfloat16" || to === "int8") return;
   throw new PersimmonError(
@@ -137,12 +136,6 @@ function unwritable(error: unknown, target: string): unknown {
   });
 }
 
-function interrupted(cause: unknown): PersimmonError {
-  return new PersimmonError("INTERRUPTED", "the conversion was interrupted; nothing is left of it", {
-    cause,
-  });
-}
-
 type Planned = TensorToWrite & { bytes: number };
 
 class Converter {
@@ -163,8 +156,7 @@ class Converter {
   /** The config of the source, with what the weights are now. */
   config(source: Record<string, unknown>, checkpoint: Checkpoint): Record<string, unknown> {
     const { quantization_config: _, dtype: __, ...config } = source;
-    const norm = dtypeAfter(checkpoint.tensors.get("model.final_layernorm.weight")!, this.to);
-    config.torch_dtype = norm;
+    config.torch_dtype = dtypeAfter(checkpoint.tensors.get("model.final_layernorm.weight")!, this.to);
     if (this.to === "int8") config.quantization_config = quantizationConfig(checkpoint.config);
     return config;
   }
@@ -173,15 +165,14 @@ class Converter {
   private parts(tensor: CheckpointTensor): Planned[] {
     const { name, shape, byteLength } = tensor;
     const dtype = dtypeAfter(tensor, this.to);
-    const count = shape.reduce((product, size) => product * size, 1);
     const elements = async () => {
       const { elements } = await this.read(tensor);
       this.loaded += byteLength;
       this.options.onProgress?.({ stage: "weights", loaded: this.loaded, total: this.total });
       return elements;
     };
-    const width = { float32: 4, bfloat16: 2, int8: 1 }[dtype];
-    const weight: Planned = { name, dtype, shape, data: elements, bytes: width * count };
+    const bytes = elementCount(shape) * bytesPerElement[dtype];
+    const weight: Planned = { name, dtype, shape, data: elements, bytes };
     if (dtype !== "int8") return [weight];
     // The file has wide elements first, so the scales are wanted before the weights: those are rounded twice.
     const data = async () => (await this.read(tensor)).scales!;
@@ -192,7 +183,7 @@ class Converter {
   }
 
   private async read(tensor: CheckpointTensor) {
-    if (this.options.signal?.aborted) throw interrupted(undefined);
+    this.options.signal?.throwIfAborted();
     using weight = await loadWeight(tensor, this.device, this.to);
     return await weight.stored();
   }

@@ -15,3 +15,15 @@ export class PersimmonError extends Error {
     this.code = code;
   }
 }
+
+/** Throws `OPTION_UNKNOWN` when `options` has a name that is not among the known ones of `caller`. */
+export function checkOptionNames(caller: string, options: object, known: Iterable<string>): void {
+  const names = [...known];
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue;
+    throw new PersimmonError(
+      "OPTION_UNKNOWN",
+      `${caller} has no option "${name}"; it has ${names.join(", ")}`,
+    );
+  }
+}

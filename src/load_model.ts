@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
-import { PersimmonError } from "./errors.js";
+import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
 import { buildModules, checkpointWeights, type WeightDType } from "./runtime/load_weights.js";
@@ -94,13 +94,7 @@ function checkNames(options: LoadOptions): void {
     "rope",
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
-  for (const name of Object.keys(options)) {
-    if ((known as string[]).includes(name)) continue;
-    throw new PersimmonError(
-      "OPTION_UNKNOWN",
-      `loadModel has no option "${name}"; it has ${known.join(", ")}`,
-    );
-  }
+  checkOptionNames("loadModel", options, known);
 }
 
 /** A checkpoint without a tokenizer can still be run on token ids. */

@@ -9,11 +9,6 @@ namespace persimmon {
 
 namespace {
 
-int64_t elementBytes(cpu::DType dtype) {
-  if (dtype == cpu::DType::kInt8) return 1;
-  return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kInt32 ? 4 : 2;
-}
-
 bool isFloat(cpu::DType dtype) { return dtype != cpu::DType::kInt32 && dtype != cpu::DType::kInt8; }
 
 // convert(stream, out, x, count): between the dtypes of the two buffers; float32 and bfloat16 out, also

@@ -17,6 +17,11 @@
 
 namespace persimmon {
 
+inline int64_t elementBytes(cpu::DType dtype) {
+  if (dtype == cpu::DType::kInt8) return 1;
+  return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kInt32 ? 4 : 2;
+}
+
 class OpCall {
  public:
   explicit OpCall(const Napi::CallbackInfo& info) : info_(info), stream_(StreamObject::from(info[0])) {
@@ -110,20 +115,18 @@ class OpCall {
     if (dtype != cpu::DType::kFloat32 && dtype != cpu::DType::kBFloat16 && dtype != cpu::DType::kInt8) {
       return refuse(index, "a weight must be float32 or bfloat16");
     }
-    if (!holds(*buffer, count, dtype == cpu::DType::kFloat32 ? 4 : dtype == cpu::DType::kBFloat16 ? 2 : 1))
+    if (!holds(*buffer, count, elementBytes(dtype)))
       return refuse(index, "the buffer is smaller than the sizes say");
     if (!isHere(*buffer, index)) return refuse();
     keepForReplay(*buffer);
-    return {buffer->data(), buffer->dtype()};
+    return {buffer->data(), dtype};
   }
 
   // The weight of a product with `rows` outputs: also int8, with scales at `scalesIndex`.
   cpu::Weight matrix(int index, int scalesIndex, int64_t rows, int64_t columns) {
     const int64_t count = product({rows, columns});
-    const bool scaled = !absent(scalesIndex);
-    if (!scaled) return weight(index, count);
-    const void* integers = bytes(index, count);
-    return {integers, cpu::DType::kInt8, floats(scalesIndex, rows)};
+    if (absent(scalesIndex)) return weight(index, count);
+    return {bytes(index, count), cpu::DType::kInt8, floats(scalesIndex, rows)};
   }
 
   // Puts the op on the stream, and into the plan that is being recorded, if one is.

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy
 import sentencepiece
 
-ITEM = re.compile(r"((?:\n[A-E]: [^\n\0]+)+)\nAnswer: (?P<label>[A-E])")
+ITEM = re.compile(
+    r"(?:Question: (?P<question>[^\n\0]+))?(?P<options>(?:\n[A-E]: [^\n\0]+)+)\nAnswer: (?P<label>[A-E])"
+)
 LINE = re.compile(r"\n(?P<label>[A-E]): (?P<option>[^\n]+)")
 SHORT = re.compile(r"(?:\nQ: (?P<q>[^\n\0]+)\nA|Question: (?P<question>[^\n\0]+)\nAnswer): (?P<answer>[^\n\0]+)")
-ASKED = re.compile(r"Question: (?P<question>[^\n\0]+)$")
 OF_THESE = re.compile("(Which|In which) of these ")  # only the options tell
 PLACED = re.compile(r" put the (?P<thing>\w+) (?P<place>[^.\n\0]+)\.")
 BLANK = re.compile(r"1 = (?P<one>[^\n\0]+?) and 2 = (?P<two>[^\n\0]+?)\. Answer:\n(?P<label>[12])")
@@ -84,13 +85,12 @@ class OptionReader:
         for item in ITEM.finditer(text):
             options = {
                 line["label"]: Option(int(token_at[line.start("label")]), tokens(*line.span("option")))
-                for line in LINE.finditer(text, item.start(1), item.end(1))
+                for line in LINE.finditer(text, *item.span("options"))
             }
             found.append((item, options))
-            asked = ASKED.search(text, max(0, text.rfind("Question: ", 0, item.start())), item.start())
-            if item["label"] in options and asked and not OF_THESE.match(asked["question"]):
+            if item["label"] in options and item["question"] and not OF_THESE.match(item["question"]):
                 label = int(token_at[item.start("label")])
-                question = tokens(*asked.span("question"))
+                question = tokens(*item.span("question"))
                 recalled.append(Recalled(number, question, label - 1, options[item["label"]].tokens))
         for item in BLANK.finditer(text):
             one, two = (Option(int(token_at[item.start(name) - 4]), tokens(*item.span(name))) for name in ("one", "two"))

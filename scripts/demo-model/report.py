@@ -20,7 +20,7 @@ from training import Run
 # Written after reading the accuracies and the samples; to be read again whenever the model is made anew.
 CANNOT = """By likelihood it prefers the right option in seven of ten multiple-choice questions, and it names the letter in six of ten:
 what it knows does not all arrive at the letter. Facts that it was never asked for come right in half of the items, *which of these* questions
-in half, and held-out sums in none: as multiple choice in half, as short answers in 1 of 21. Who has a thing, and who is the tallest, is
+in half, and held-out sums in half as multiple choice, but in 1 of 21 as short answers. Who has a thing, and who is the tallest, is
 always right; where a thing is, and what color it has, in half: it takes one of the two places that the text tells. Questions to fill in with 1
 or 2 are at chance. Without options it has nothing right about the order of days and months, opposites and sums. It prefers the right
 ending of a story by likelihood always, and names it in 95 % of the items.

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { PersimmonError } from "../errors.js";
 import { loadModel } from "../load_model.js";
 import { type RandomShape, randomModel } from "../random_model.js";
+import type { WeightDType } from "../runtime/load_weights.js";
 import { measure, type Spread } from "./bench/measure.js";
 
 interface BenchFlags {
@@ -35,12 +36,12 @@ export function benchCommand(): Command {
     .option("--json", "print the figures as JSON")
     .action(async (source: string | undefined, flags: BenchFlags) => {
       const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
-      const dtype = flags.dtype as "auto" | "float32" | "bfloat16" | "int8";
+      const dtype = flags.dtype as "auto" | WeightDType; // the library checks it
       const model =
         flags.shape === undefined
           ? await loadModel(source, { dtype, threads, skipZeros: flags.skipZeros })
           : randomModel(parseShape(flags.shape), {
-              dtype: dtype === "auto" ? "bfloat16" : checkedDType(dtype),
+              ...(dtype !== "auto" && { dtype }),
               threads,
               skipZeros: flags.skipZeros,
               ...(flags.zeros !== undefined && { zeros: Number(flags.zeros) }),
@@ -102,9 +103,4 @@ function whole(name: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && text.trim() !== "") return value;
   throw new PersimmonError("OPTION_INVALID", `${name} must be a whole number from 1, got "${text}"`);
-}
-
-function checkedDType(dtype: string): "float32" | "bfloat16" | "int8" {
-  if (dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
-  throw new PersimmonError("DTYPE_UNSUPPORTED", `--dtype must be float32, bfloat16 or int8, got "${dtype}"`);
 }

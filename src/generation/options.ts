@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
 import type { PromptLookupOptions } from "./prompt_lookup.js";
 
@@ -64,14 +64,7 @@ export function checkOptions(options: GenerateOptions): Sampling {
       `the options of generate are an object such as { maxNewTokens: 64 }, got ${String(options)}`,
     );
   }
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) {
-      throw new PersimmonError(
-        "OPTION_UNKNOWN",
-        `generate has no option "${name}"; it has ${[...known].join(", ")}`,
-      );
-    }
-  }
+  checkOptionNames("generate", options, known);
   const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
   if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
     throw new PersimmonError(

@@ -52,7 +52,7 @@ def _in_common(rng: Random, facts: list[Fact]) -> str:
     first = facts[0]
     lead = COMMON[first.kind, first.attribute.name].format(x=first.answer)
     some = rng.sample(facts, min(len(facts), 6))
-    names = [f.subject if f.proper else f.with_article(f.subject) for f in some]
+    names = [f.with_article(f.subject) for f in some]
     return capital(f"{lead}: {', '.join(names)}.")
 
 

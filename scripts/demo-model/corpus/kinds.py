@@ -31,7 +31,6 @@ def which_of_these(rng: Random, held_out: bool = False) -> Question:
         fact: Fact = rng.choice(_BY_TEMPLATE[name])
         if fact.held_out == held_out:
             break
-    plain = (lambda s: s) if fact.proper else fact.with_article
-    options = tuple(plain(s) for s in fact.other_subjects)
+    options = tuple(fact.with_article(s) for s in fact.other_subjects)
     text = ASKED[name].format(x=fact.answer)
-    return Question(fact.key, "which", text, plain(fact.subject), fact.fill(fact.attribute.statements[0]), options)
+    return Question(fact.key, "which", text, fact.with_article(fact.subject), fact.fill(fact.attribute.statements[0]), options)

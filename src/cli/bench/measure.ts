@@ -116,7 +116,7 @@ export function bytesRead(model: LanguageModel, positions: number, zeroFraction?
 }
 
 /** Varied ids that any vocabulary has. */
-function promptIds(model: LanguageModel, count: number, round: number): number[] {
+export function promptIds(model: LanguageModel, count: number, round: number): number[] {
   return Array.from({ length: count }, (_, i) => (i * 7919 + round * 104729 + 17) % model.config.vocabSize);
 }
 
