@@ -5,16 +5,20 @@ import {
   type CheckpointTensor,
   isQuantizable,
   openCheckpoint,
+  packedName,
+  packedShape,
   quantizationConfig,
   resolveCheckpoint,
   scaleName,
+  scaleShape,
+  shapeName,
   type TensorToWrite,
   writeSafetensors,
 } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
-import { loadWeight, type WeightDType } from "./runtime/load_weights.js";
+import { isWeightDType, loadWeight, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
-import { bytesPerElement } from "./tensor/dtype.js";
+import { bytesPerElement, isScaled } from "./tensor/dtype.js";
 import { elementCount } from "./tensor/tensor.js";
 import { TOKENIZER_FILES } from "./tokenizer/index.js";
 
@@ -41,8 +45,9 @@ const COMPANIONS = [
  * weight is in memory at a time. The new folder appears when it is complete; until then it has a longer name, which is
  * removed when the conversion fails and stays only when the process is killed.
  *
- * Of int8, `X.weight` is int8 and `X.weight_scale` float32 [rows, 1]; embedding, norms and biases keep their type (float16
- * becomes float32). An int8 checkpoint can be converted back, to the rounded numbers.
+ * Of int8, `X.weight` is int8 and `X.weight_scale` float32 [rows, 1]; of int4, `X.weight_packed` is int32 [rows, columns / 8]
+ * and `X.weight_scale` bfloat16 [rows, columns / 32]. Embedding, norms and biases keep their type (float16 becomes float32).
+ * Such a checkpoint can be converted back, to the rounded numbers.
  * @param source a folder with config.json and weights, or a name on the Hugging Face hub
  * @param directory a folder that does not exist yet, in one that does
  * @returns bytes of the weights
@@ -111,10 +116,10 @@ function checkArguments(source: unknown, directory: unknown, options: ConvertOpt
   const known = ["to", "threads", "onProgress", "signal"] satisfies (keyof ConvertOptions)[];
   checkOptionNames("convertCheckpoint", options, known);
   const { to } = options;
-  if (to === "float32" || to === "bfloat16" || to === "int8") return;
+  if (isWeightDType(to)) return;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `a checkpoint is converted to "float32", "bfloat16" or "int8" in this version, got ${JSON.stringify(to)}`,
+    `a checkpoint is converted to "float32", "bfloat16", "int8" or "int4", got ${JSON.stringify(to)}`,
   );
 }
 
@@ -157,11 +162,11 @@ class Converter {
   config(source: Record<string, unknown>, checkpoint: Checkpoint): Record<string, unknown> {
     const { quantization_config: _, dtype: __, ...config } = source;
     config.torch_dtype = dtypeAfter(checkpoint.tensors.get("model.final_layernorm.weight")!, this.to);
-    if (this.to === "int8") config.quantization_config = quantizationConfig(checkpoint.config);
+    if (isScaled(this.to)) config.quantization_config = quantizationConfig(checkpoint.config, this.to);
     return config;
   }
 
-  /** What becomes of a weight: itself in another type, and the scales of an int8 one. */
+  /** What becomes of a weight: itself in another type, and what int8 and int4 need beside it. */
   private parts(tensor: CheckpointTensor): Planned[] {
     const { name, shape, byteLength } = tensor;
     const dtype = dtypeAfter(tensor, this.to);
@@ -172,13 +177,25 @@ class Converter {
       return elements;
     };
     const bytes = elementCount(shape) * bytesPerElement[dtype];
-    const weight: Planned = { name, dtype, shape, data: elements, bytes };
-    if (dtype !== "int8") return [weight];
-    // The file has wide elements first, so the scales are wanted before the weights: those are rounded twice.
+    if (!isScaled(dtype)) return [{ name, dtype, shape, data: elements, bytes }];
+    // A file has the widest elements first, so that weights and scales are not written together: they are rounded twice.
     const data = async () => (await this.read(tensor)).scales!;
+    const scales = scaleShape(dtype, shape);
+    const scaleType = dtype === "int8" ? "float32" : "bfloat16";
+    const scaleBytes = elementCount(scales) * bytesPerElement[scaleType];
+    const scale: Planned = {
+      name: scaleName(name),
+      dtype: scaleType,
+      shape: scales,
+      data,
+      bytes: scaleBytes,
+    };
+    if (dtype === "int8") return [scale, { name, dtype, shape, data: elements, bytes }];
+    const sizes = new Uint8Array(BigInt64Array.from(shape, BigInt).buffer);
     return [
-      { name: scaleName(name), dtype: "float32", shape: [shape[0], 1], data, bytes: 4 * shape[0] },
-      weight,
+      { name: packedName(name), dtype: "int32", shape: packedShape(shape), data: elements, bytes },
+      scale,
+      { name: shapeName(name), dtype: "int64", shape: [2], data: sizes, bytes: 0 }, // no weights
     ];
   }
 
@@ -189,8 +206,8 @@ class Converter {
   }
 }
 
-function dtypeAfter(tensor: CheckpointTensor, to: WeightDType): WeightDType {
-  if (to !== "int8") return to;
-  if (tensor.dtype === "int8" || isQuantizable(tensor.name, tensor.shape)) return "int8";
-  return tensor.dtype === "bfloat16" ? "bfloat16" : "float32";
+function dtypeAfter({ name, shape, dtype }: CheckpointTensor, to: WeightDType): WeightDType {
+  if (!isScaled(to)) return to;
+  if (dtype === to || isQuantizable(name, shape, to)) return to;
+  return dtype === "bfloat16" ? "bfloat16" : "float32";
 }

@@ -4,7 +4,7 @@ import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
-import { buildModules, checkpointWeights, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 
@@ -13,9 +13,10 @@ export interface LoadOptions {
   device?: "auto" | "cpu" | "cuda";
   /**
    * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices of products to whole numbers with a scale
-   * for each row; embedding, norms and biases stay. Activations and sums are float32 in any case.
+   * for each row, "int4" to 4 bits with a scale for each 32 of a row; embedding, norms and biases stay. Sums are float32 in
+   * any case, and so are activations, except that products with int4 weights round them to 8 bits (`ops.linear`).
    */
-  dtype?: "auto" | WeightDType | "int4";
+  dtype?: "auto" | WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */
   threads?: number;
   /** The longest context; default: the model's own. */
@@ -105,10 +106,10 @@ async function tokenizerIn(directory: string): Promise<Tokenizer | undefined> {
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that weights can be held in, or "auto" */
 export function checkedDType(dtype: string): WeightDType | "auto" {
-  if (dtype === "auto" || dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
+  if (dtype === "auto" || isWeightDType(dtype)) return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `dtype must be "auto", "float32", "bfloat16" or "int8" in this version, got ${JSON.stringify(dtype)}`,
+    `dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got ${JSON.stringify(dtype)}`,
   );
 }
 

@@ -8,7 +8,10 @@ import { PersimmonError } from "./errors.js";
 import { packageRoot } from "./package_root.js";
 
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
-export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3, int8: 4 } as const;
+export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3, int8: 4, int4: 5 } as const;
+
+/** Orders of int4 weights in memory, as the addon numbers them (native/cpu/int4.h). */
+export const nativeInt4Order = { rows: 0, tiles: 1, inputs: 2 } as const;
 
 /** A range of native memory with an element type. */
 export interface NativeBuffer {
@@ -120,7 +123,7 @@ type LinearOp = (
   out: Buffer,
   x: Buffer,
   weight: Buffer,
-  /** [outFeatures], of an int8 weight */
+  /** float32 [outFeatures] of an int8 weight, bfloat16 ones of an int4 weight */
   scales: Optional,
   bias: Optional,
   rows: number,
@@ -337,6 +340,36 @@ export interface NativeAddon {
     out: Buffer,
     x: Buffer,
     scales: Buffer,
+    rows: number,
+    columns: number,
+  ): void;
+  /** out int4 and scales bfloat16, in the order of rows, from a finite float32 or bfloat16 weight x. */
+  quantizeGroups(
+    stream: NativeStream,
+    out: Buffer,
+    scales: Buffer,
+    x: Buffer,
+    rows: number,
+    columns: number,
+  ): void;
+  /** out float32, row-major, of int4 in the order of rows. */
+  dequantizeGroups(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    scales: Buffer,
+    rows: number,
+    columns: number,
+  ): void;
+  /** int4 in another order; `to` or `from` is that of rows. */
+  arrangeGroups(
+    stream: NativeStream,
+    out: Buffer,
+    outScales: Buffer,
+    to: number,
+    x: Buffer,
+    scales: Buffer,
+    from: number,
     rows: number,
     columns: number,
   ): void;

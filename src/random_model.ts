@@ -7,7 +7,7 @@ import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/conf
 import { native, nativeDType } from "./native.js";
 import { buildModules, ordered, quantized, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
-import { bytesPerElement } from "./tensor/dtype.js";
+import { bytesPerElement, isScaled } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
 
 /** The sizes of a model to be made; what is missing is that of Persimmon-8B. */
@@ -71,10 +71,10 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const device = Device.cpu(options.threads);
   const maxLength = options.maxLength ?? config.maxPositionEmbeddings;
   let seed = options.seed ?? 1;
-  const made = dtype === "int8" ? "bfloat16" : dtype;
+  const made = isScaled(dtype) ? "bfloat16" : dtype;
   const weight = (name: string, tensorShape: readonly number[]) => {
     const tensor = randomWeight(device, name, tensorShape, made, mean(name, zeros), seed++);
-    return ordered(name, dtype === "int8" ? quantized(name, tensor) : tensor, skipZeros);
+    return ordered(name, isScaled(dtype) ? quantized(name, tensor, dtype) : tensor, skipZeros);
   };
   return new LanguageModel({
     config,
@@ -89,10 +89,12 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   });
 }
 
-/** Bytes of a weight in a model of this type; int8 leaves those in bfloat16 that are no matrices of products. */
+/** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices of products. */
 function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): number {
-  if (dtype !== "int8") return elementCount(shape) * bytesPerElement[dtype];
-  return isQuantizable(name, shape) ? elementCount(shape) + 4 * shape[0] : 2 * elementCount(shape);
+  const count = elementCount(shape);
+  if (!isScaled(dtype)) return count * bytesPerElement[dtype];
+  if (!isQuantizable(name, shape, dtype)) return 2 * count;
+  return dtype === "int8" ? count + 4 * shape[0] : (count * 4.5) / 8;
 }
 
 function randomWeight(

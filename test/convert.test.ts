@@ -1,9 +1,15 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openCheckpoint, readTensor, writeSafetensors } from "../src/checkpoint/index.js";
+import {
+  openCheckpoint,
+  readSafetensorsHeader,
+  readTensor,
+  writeSafetensors,
+} from "../src/checkpoint/index.js";
 import { convertCheckpoint } from "../src/convert.js";
 import { loadModel } from "../src/load_model.js";
+import { bfloat16ToFloat32 } from "../src/tensor/dtype.js";
 import {
   errorOf,
   smallConfig,
@@ -34,6 +40,41 @@ describe("convertCheckpoint", () => {
     expect(readdirSync(join(target, ".."))).toEqual(["new"]);
     const config = JSON.parse(readFileSync(join(target, "config.json"), "utf8"));
     expect(config.quantization_config).toMatchObject({ format: "int-quantized" });
+  });
+
+  it("writes int4 in the words of compressed-tensors, which loads as the source does with that dtype", async () => {
+    const source = await tinyCheckpoint();
+    const target = join(directory(), "new");
+    const bytes = await convertCheckpoint(source, target, { to: "int4" });
+    const [converted, rounded] = [await loadModel(target), await loadModel(source, { dtype: "int4" })];
+    const prompt = "the human";
+    expect((await converted.logits(prompt)).data).toEqual((await rounded.logits(prompt)).data);
+    const { quantization_config } = JSON.parse(readFileSync(join(target, "config.json"), "utf8"));
+    expect(quantization_config).toMatchObject({ format: "pack-quantized" });
+    expect(quantization_config.config_groups.group_0.weights).toMatchObject({ num_bits: 4, group_size: 32 });
+    const { tensors } = await readSafetensorsHeader(join(target, "model.safetensors"));
+    const stored = (suffix: string) => tensors.get(`${down}_${suffix}`)!;
+    expect([stored("packed").dtype, stored("packed").shape]).toEqual(["int32", [32, 8]]);
+    expect([stored("scale").dtype, stored("scale").shape]).toEqual(["bfloat16", [32, 2]]);
+    expect(new BigInt64Array(Uint8Array.from(await readTensor(stored("shape"))).buffer)).toEqual(
+      BigInt64Array.of(32n, 64n),
+    );
+    expect(bytes).toBe(
+      [...tensors.values()].reduce(
+        (sum, { name, byteLength }) => sum + (name.endsWith("_shape") ? 0 : byteLength),
+        0,
+      ),
+    );
+    // Numbers by the definition of the format, against those of the source.
+    const words = new Uint32Array(Uint8Array.from(await readTensor(stored("packed"))).buffer);
+    const scales = new Uint16Array(Uint8Array.from(await readTensor(stored("scale"))).buffer);
+    const before = (await openCheckpoint(source)).tensors.get(down)!;
+    const numbers = new Float32Array(Uint8Array.from(await readTensor(before)).buffer);
+    numbers.forEach((number, i) => {
+      const scale = bfloat16ToFloat32(scales.subarray(i >> 5, (i >> 5) + 1))[0];
+      const value = (((words[i >> 3] >>> (4 * (i % 8))) & 15) - 8) * scale;
+      expect(Math.abs(value - number)).toBeLessThan(1.01 * Math.abs(scale));
+    });
   });
 
   it("stores int8 beside scales, everything else as it was", async () => {
@@ -143,7 +184,7 @@ describe("convertCheckpoint", () => {
     const error = await errorOf(convertCheckpoint(infinite, join(parent, "new"), { to: "int8" }));
     expect([error.code, readdirSync(parent)]).toEqual(["WEIGHT_NOT_FINITE", []]);
     expect(error.message).toContain(down);
-    const wrong = convertCheckpoint(source, join(parent, "new"), { to: "int4" as never });
+    const wrong = convertCheckpoint(source, join(parent, "new"), { to: "int2" as never });
     expect((await errorOf(wrong)).code).toBe("DTYPE_UNSUPPORTED");
     const threads = convertCheckpoint(source, join(parent, "new"), { to: "int8", threads: 0 });
     expect((await errorOf(threads)).code).toBe("THREADS_INVALID");
@@ -189,6 +230,51 @@ describe("an int8 checkpoint that is damaged", () => {
       (tensors) => {
         const index = tensors.findIndex(({ name }) => name.endsWith("dense_4h_to_h.bias"));
         tensors[index] = { ...tensors[index], dtype: "int8", data: new Uint8Array(8) };
+      },
+    ],
+  ])("%s", async (_, code, change) => {
+    expect((await errorOf(damaged(change))).code).toBe(code);
+  });
+});
+
+describe("an int4 checkpoint that is damaged", () => {
+  const config = { ...smallConfig, intermediate_size: 32 };
+  const damaged = async (change: (tensors: ReturnType<typeof smallTensors>) => void) => {
+    const folder = directory();
+    const tensors = smallTensors(config).filter(({ name }) => name !== down);
+    tensors.push(
+      { name: `${down}_packed`, dtype: "int32", shape: [8, 4], data: new Uint8Array(128) },
+      { name: `${down}_scale`, dtype: "bfloat16", shape: [8, 1], data: new Uint8Array(16) },
+    );
+    change(tensors);
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    await writeSafetensors(join(folder, "model.safetensors"), tensors);
+    return openCheckpoint(folder);
+  };
+  const at = (index: number, change: object) => (tensors: ReturnType<typeof smallTensors>) =>
+    Object.assign(tensors.at(index)!, change);
+
+  it("is one that opens without the damage, with a shape for other readers or without", async () => {
+    expect((await damaged(() => {})).tensors.get(down)?.dtype).toBe("int4");
+    const shape = { name: `${down}_shape`, dtype: "int64" as const, shape: [2], data: new Uint8Array(16) };
+    const opened = await damaged((tensors) => tensors.push(shape));
+    expect(opened.tensors.get(down)).toMatchObject({ dtype: "int4", shape: [8, 32] });
+    expect(opened.tensors.has(shape.name)).toBe(false);
+  });
+
+  it.each<[string, string, (tensors: ReturnType<typeof smallTensors>) => void]>([
+    ["no scales", "TENSOR_MISSING", (tensors) => tensors.pop()],
+    ["no numbers", "TENSOR_MISSING", (tensors) => tensors.splice(-2, 1)],
+    ["numbers of another shape", "TENSOR_SHAPE", at(-2, { shape: [4, 8] })],
+    ["numbers of another type", "TENSOR_DTYPE", at(-2, { dtype: "float32" })],
+    ["scales of another shape", "TENSOR_SHAPE", at(-1, { shape: [2, 4] })],
+    ["scales of another type", "TENSOR_DTYPE", at(-1, { dtype: "float16" })],
+    [
+      "a packed bias",
+      "TENSOR_MISSING",
+      (tensors) => {
+        const bias = tensors.find(({ name }) => name.endsWith("dense_4h_to_h.bias"))!;
+        Object.assign(bias, { name: `${bias.name}_packed` });
       },
     ],
   ])("%s", async (_, code, change) => {

@@ -9,7 +9,9 @@ namespace persimmon {
 
 namespace {
 
-bool isFloat(cpu::DType dtype) { return dtype != cpu::DType::kInt32 && dtype != cpu::DType::kInt8; }
+bool isFloat(cpu::DType dtype) {
+  return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kBFloat16 || dtype == cpu::DType::kFloat16;
+}
 
 // convert(stream, out, x, count): between the dtypes of the two buffers; float32 and bfloat16 out, also
 // float16 in
@@ -70,6 +72,47 @@ void dequantizeRows(const Napi::CallbackInfo& info) {
   const float* scales = call.floats(3, rows);
   if (call.failed() || count == 0) return;
   call.enqueue([=](ThreadPool& pool) { cpu::dequantizeRows(pool, out, x, scales, rows, columns); });
+}
+
+// quantizeGroups(stream, out int4, scales bfloat16, x, rows, columns): in the order of rows
+void quantizeGroups(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(4), columns = call.integer(5);
+  const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, cpu::Int4Order::kRows);
+  const cpu::Weight x = call.weight(3, OpCall::product({rows, columns}));
+  if (call.failed()) return;
+  call.enqueue(
+      [=](ThreadPool& pool) { cpu::quantizeGroups(pool, out.elements, out.scales, x, rows, columns); });
+}
+
+// dequantizeGroups(stream, out, x int4, scales bfloat16, rows, columns): of the order of rows
+void dequantizeGroups(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(4), columns = call.integer(5);
+  float* out = call.floats(1, OpCall::product({rows, columns}));
+  const cpu::Int4Matrix x = call.int4(2, 3, rows, columns, cpu::Int4Order::kRows);
+  if (call.failed()) return;
+  call.enqueue(
+      [=](ThreadPool& pool) { cpu::dequantizeGroups(pool, out, x.elements, x.scales, rows, columns); });
+}
+
+cpu::Int4Order orderAt(OpCall& call, int index) {
+  const int64_t order = call.integer(index);
+  call.require(order <= static_cast<int64_t>(cpu::Int4Order::kInputs), index, "an order of int4 weights");
+  return call.failed() ? cpu::Int4Order::kRows : static_cast<cpu::Int4Order>(order);
+}
+
+// arrangeGroups(stream, out int4, outScales, to, x int4, scales, from, rows, columns)
+void arrangeGroups(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const cpu::Int4Order to = orderAt(call, 3), from = orderAt(call, 6);
+  const int64_t rows = call.integer(7), columns = call.integer(8);
+  call.require(to == from || to == cpu::Int4Order::kRows || from == cpu::Int4Order::kRows, 3,
+               "one of the orders must be that of rows");
+  const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, to);
+  const cpu::Int4Matrix x = call.int4(4, 5, rows, columns, from);
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::arrangeGroups(pool, out, to, x, from, rows, columns); });
 }
 
 // copyBytes(stream, out, outOffset, x, offset, bytes)
@@ -152,6 +195,9 @@ void exportConversionOps(Napi::Object exports) {
   exportOp<convert>(exports, "convert");
   exportOp<quantizeRows>(exports, "quantizeRows");
   exportOp<dequantizeRows>(exports, "dequantizeRows");
+  exportOp<quantizeGroups>(exports, "quantizeGroups");
+  exportOp<dequantizeGroups>(exports, "dequantizeGroups");
+  exportOp<arrangeGroups>(exports, "arrangeGroups");
   exportOp<copyBytes>(exports, "copyBytes");
   exportOp<fillNormal>(exports, "fillNormal");
   exportOp<weightTraffic>(exports, "weightTraffic");

@@ -30,14 +30,14 @@ void embedding(const Napi::CallbackInfo& info) {
 }
 
 // linear(stream, out, x, weight, scales | null, bias | null, rows, inFeatures, outFeatures), and likewise
-// linearByInput; scales [outFeatures] belong to an int8 weight
-template <decltype(cpu::linear) kernel>
+// linearByInput; scales [outFeatures] belong to an int8 weight, those of int4 lie as in cpu/int4.h
+template <decltype(cpu::linear) kernel, cpu::Int4Order order>
 void linear(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(6), inFeatures = call.integer(7), outFeatures = call.integer(8);
   float* out = call.floats(1, OpCall::product({rows, outFeatures}));
   const float* x = call.floats(2, OpCall::product({rows, inFeatures}));
-  const cpu::Weight weight = call.matrix(3, 4, outFeatures, inFeatures);
+  const cpu::Weight weight = call.matrix(3, 4, outFeatures, inFeatures, order);
   const cpu::Weight bias = call.optionalWeight(5, outFeatures);
   call.require(inFeatures < (int64_t{1} << 31), 7, "at most 2^31 - 1 inputs");
   if (call.failed()) return;
@@ -89,8 +89,8 @@ void matmul(const Napi::CallbackInfo& info) {
 
 void exportMatrixOps(Napi::Object exports) {
   exportOp<embedding>(exports, "embedding");
-  exportOp<linear<cpu::linear>>(exports, "linear");
-  exportOp<linear<cpu::linearByInput>>(exports, "linearByInput");
+  exportOp<linear<cpu::linear, cpu::Int4Order::kTiles>>(exports, "linear");
+  exportOp<linear<cpu::linearByInput, cpu::Int4Order::kInputs>>(exports, "linearByInput");
   exportOp<layerNorm>(exports, "layerNorm");
   exportOp<rmsNorm>(exports, "rmsNorm");
   exportOp<matmul>(exports, "matmul");

@@ -18,7 +18,7 @@
 namespace persimmon {
 
 inline int64_t elementBytes(cpu::DType dtype) {
-  if (dtype == cpu::DType::kInt8) return 1;
+  if (dtype == cpu::DType::kInt8 || dtype == cpu::DType::kInt4) return 1;  // int4: two elements
   return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kInt32 ? 4 : 2;
 }
 
@@ -122,11 +122,28 @@ class OpCall {
     return {buffer->data(), dtype};
   }
 
-  // The weight of a product with `rows` outputs: also int8, with scales at `scalesIndex`.
-  cpu::Weight matrix(int index, int scalesIndex, int64_t rows, int64_t columns) {
+  // The weight of a product with `rows` outputs: also int8 and, in this order, int4, with scales at
+  // `scalesIndex`.
+  cpu::Weight matrix(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::Int4Order order) {
     const int64_t count = product({rows, columns});
     if (absent(scalesIndex)) return weight(index, count);
-    return {bytes(index, count), cpu::DType::kInt8, floats(scalesIndex, rows)};
+    Buffer* buffer = failed_ ? nullptr : Buffer::from(info_[index]);
+    if (buffer == nullptr || buffer->dtype() != cpu::DType::kInt4)
+      return {bytes(index, count), cpu::DType::kInt8, floats(scalesIndex, rows)};
+    const cpu::Int4Matrix found = int4(index, scalesIndex, rows, columns, order);
+    return {found.elements, cpu::DType::kInt4, found.scales};
+  }
+
+  // int4 elements and their bfloat16 scales.
+  cpu::Int4Matrix int4(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::Int4Order order) {
+    // Far below what would overflow when a shape is rounded up to whole tiles.
+    require(columns % cpu::kInt4Group == 0 && product({rows, columns}) < (int64_t{1} << 60) &&
+                rows < (int64_t{1} << 40) && columns < (int64_t{1} << 40),
+            index, "int4 needs a multiple of 32 columns");
+    if (failed_) return {nullptr, nullptr};
+    return {static_cast<uint8_t*>(bytes(index, cpu::int4Bytes(order, rows, columns), 1, cpu::DType::kInt4)),
+            static_cast<uint16_t*>(bytes(scalesIndex, cpu::int4Scales(order, rows, columns), sizeof(uint16_t),
+                                         cpu::DType::kBFloat16))};
   }
 
   // Puts the op on the stream, and into the plan that is being recorded, if one is.

@@ -24,7 +24,8 @@ const InstructionSet* instructionSets(size_t* count) {
                              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                              __builtin_cpu_supports("avx512vl");
   static const InstructionSet sets[] = {
-      {"avx512-bf16", &avx512_bf16::kOps, avx512 && __builtin_cpu_supports("avx512bf16")},
+      {"avx512-bf16", &avx512_bf16::kOps,
+       avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")},
       {"avx512", &avx512::kOps, avx512},
       {"avx2", &avx2::kOps, avx2},
       {"portable", &portable::kOps, true},

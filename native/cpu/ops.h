@@ -1,7 +1,8 @@
 // CPU operations of Persimmon. This header is the whole interface; dispatch.cc chooses among the instruction
 // sets.
 //
-// Activations are float32, weights float32 or bfloat16, those of products also int8, accumulation float32.
+// Activations are float32, weights float32 or bfloat16, those of products also int8 or int4, accumulation
+// float32.
 // Callers check every shape, id and position before they call: nothing here does. Pointers may be unaligned
 // (weights lie in memory-mapped files).
 //
@@ -17,20 +18,21 @@
 #include <cstdint>
 
 #include "core/thread_pool.h"
+#include "cpu/int4.h"
 
 namespace persimmon::cpu {
 
-enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 = 3, kInt8 = 4 };
+enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 = 3, kInt8 = 4, kInt4 = 5 };
 
 /**
  * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear and
- * linearByInput may be int8: an element is then its integer times the scale of its output. Scales are
- * aligned.
+ * linearByInput may be int8 or int4. An int8 element is its integer times the scale of its output; scales are
+ * float32 and aligned. For int4 see int4.h: linear takes tiles, linearByInput takes inputs.
  */
 struct Weight {
   const void* data;
   DType dtype;
-  const float* scales = nullptr;
+  const void* scales = nullptr;
 };
 
 /** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden]. */
@@ -240,6 +242,30 @@ void quantizeRows(ThreadPool& pool, int8_t* out, float* scales, Weight x, int64_
 /** out[row, i] = x[row, i] * scales[row]. */
 void dequantizeRows(ThreadPool& pool, float* out, const int8_t* x, const float* scales, int64_t rows,
                     int64_t columns);
+
+/**
+ * A finite float32 or bfloat16 weight as int4 in the order of rows; columns is a multiple of 32. The scale of
+ * a group is its number of largest magnitude / -8, so that one number of the group is -8 exactly.
+ */
+void quantizeGroups(ThreadPool& pool, uint8_t* out, uint16_t* scales, Weight x, int64_t rows,
+                    int64_t columns);
+
+/** out[row, i] in float32, of int4 in the order of rows. */
+void dequantizeGroups(ThreadPool& pool, float* out, const uint8_t* x, const uint16_t* scales, int64_t rows,
+                      int64_t columns);
+
+struct Int4Matrix {
+  uint8_t* elements;
+  uint16_t* scales;
+};
+
+/** Bytes of the elements, and how many scales there are, of [rows, columns] in an order. */
+int64_t int4Bytes(Int4Order order, int64_t rows, int64_t columns);
+int64_t int4Scales(Int4Order order, int64_t rows, int64_t columns);
+
+/** The same int4 numbers in another order. One of the two is that of rows. */
+void arrangeGroups(ThreadPool& pool, Int4Matrix out, Int4Order to, Int4Matrix x, Int4Order from, int64_t rows,
+                   int64_t columns);
 
 /** *out = how many elements are infinite or NaN, at most 2^31 - 1. */
 void countNonFiniteWeights(ThreadPool& pool, int32_t* out, Weight x, int64_t count);

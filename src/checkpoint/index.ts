@@ -1,8 +1,16 @@
-export type { Checkpoint, CheckpointTensor } from "./checkpoint.js";
+export { type Checkpoint, type CheckpointTensor, storedElements } from "./checkpoint.js";
 export type { CheckpointDType, StoredDType } from "./dtype.js";
 export type { DownloadProgress } from "./hub_download.js";
 export { openCheckpoint } from "./open.js";
-export { isQuantizable, quantizationConfig, scaleName } from "./quantized.js";
+export {
+  isQuantizable,
+  packedName,
+  packedShape,
+  quantizationConfig,
+  scaleName,
+  scaleShape,
+  shapeName,
+} from "./quantized.js";
 export { readTensor } from "./read_tensor.js";
 export { type ResolveOptions, resolveCheckpoint } from "./resolve.js";
 export { readSafetensorsHeader, type SafetensorsFile } from "./safetensors.js";

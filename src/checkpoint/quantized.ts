@@ -1,20 +1,32 @@
 import type { PersimmonConfig } from "../model/config.js";
 
+/** Numbers of a row that share a scale in int4. */
+const GROUP = 32;
+
 /**
- * How a quantised checkpoint is stored, as in the `int-quantized` format of compressed-tensors: `X.weight` as int8 of its own
- * shape, and beside it `X.weight_scale`, float32 [rows, 1]. Embedding, norms and biases keep their type. This is what
- * config.json says about it, for other readers; here the files themselves decide.
+ * How a quantised checkpoint is stored, as compressed-tensors does. int8 (`int-quantized`): `X.weight` of its own shape, and
+ * beside it `X.weight_scale`, float32 [rows, 1]. int4 (`pack-quantized`): `X.weight_packed`, int32 [rows, columns / 8],
+ * `X.weight_scale`, bfloat16 [rows, columns / 32], and `X.weight_shape`. Embedding, norms and biases keep their type. This is
+ * what config.json says about it, for other readers; here the files themselves decide.
  */
-export function quantizationConfig({ tieWordEmbeddings }: PersimmonConfig) {
+export function quantizationConfig({ tieWordEmbeddings }: PersimmonConfig, dtype: "int8" | "int4") {
+  const int8 = dtype === "int8";
   return {
     quant_method: "compressed-tensors",
-    format: "int-quantized",
+    format: int8 ? "int-quantized" : "pack-quantized",
     quantization_status: "compressed",
     ignore: tieWordEmbeddings ? ["lm_head"] : [],
     config_groups: {
       group_0: {
         targets: ["Linear"],
-        weights: { num_bits: 8, type: "int", symmetric: true, strategy: "channel", dynamic: false },
+        weights: {
+          num_bits: int8 ? 8 : 4,
+          type: "int",
+          symmetric: true,
+          strategy: int8 ? "channel" : "group",
+          ...(!int8 && { group_size: GROUP }),
+          dynamic: false,
+        },
         input_activations: null,
         output_activations: null,
       },
@@ -22,12 +34,38 @@ export function quantizationConfig({ tieWordEmbeddings }: PersimmonConfig) {
   };
 }
 
-/** The name of the scales of an int8 weight. */
+/** The name of the scales of an int8 or int4 weight. */
 export function scaleName(weight: string): string {
   return `${weight}_scale`;
 }
 
-/** Whether a weight is the matrix of a product: all others are small, or read one row at a time. */
-export function isQuantizable(name: string, shape: readonly number[]): boolean {
-  return shape.length === 2 && name !== "model.embed_tokens.weight";
+/** The name of the numbers of an int4 weight. */
+export function packedName(weight: string): string {
+  return `${weight}_packed`;
+}
+
+/** The name of the shape of an int4 weight, which other readers want; ours is that of the config. */
+export function shapeName(weight: string): string {
+  return `${weight}_shape`;
+}
+
+export function packedShape([rows, columns]: readonly number[]): number[] {
+  return [rows, columns / 8];
+}
+
+export function scaleShape(dtype: "int8" | "int4", [rows, columns]: readonly number[]): number[] {
+  return [rows, dtype === "int8" ? 1 : columns / GROUP];
+}
+
+/**
+ * Whether a weight is the matrix of a product, which int8 and int4 round: all others are small, or read one row at a time.
+ * int4 also needs a whole number of groups in a row.
+ */
+export function isQuantizable(
+  name: string,
+  shape: readonly number[],
+  dtype: "int8" | "int4" = "int8",
+): boolean {
+  const isProduct = shape.length === 2 && name !== "model.embed_tokens.weight";
+  return isProduct && (dtype === "int8" || shape[1] % GROUP === 0);
 }

@@ -1,15 +1,18 @@
 import { constants } from "node:buffer";
 import { PersimmonError } from "../errors.js";
+import { type CheckpointTensor, storedElements } from "./checkpoint.js";
 import { bytesPerElement } from "./dtype.js";
 import { PositionalFile } from "./file.js";
 import { byteSpan, type StoredTensor } from "./stored_tensor.js";
 
 /**
- * The bytes of a tensor, row-major and dense: the file's own bytes, gathered where the tensor has strides.
+ * The bytes of a tensor, row-major and dense: the file's own bytes, gathered where the tensor has strides; of an int4 weight
+ * its packed numbers.
  *
  * @throws PersimmonError CHECKPOINT_UNREADABLE, CHECKPOINT_TRUNCATED, TENSOR_TOO_LARGE (more than one buffer holds)
  */
-export async function readTensor(tensor: StoredTensor): Promise<Uint8Array> {
+export async function readTensor(declared: StoredTensor | CheckpointTensor): Promise<Uint8Array> {
+  const tensor = storedElements(declared);
   const span = byteSpan(tensor);
   if (Math.max(span, tensor.byteLength) > constants.MAX_LENGTH) {
     throw new PersimmonError(

@@ -1,15 +1,16 @@
 import { PersimmonError } from "../errors.js";
 import { expectedTensors, type PersimmonConfig } from "../model/config.js";
 import type { CheckpointTensor } from "./checkpoint.js";
-import { isCheckpointDType } from "./dtype.js";
+import { isCheckpointDType, type StoredDType } from "./dtype.js";
 import { isHarmless } from "./harmless.js";
 import { count, nameList } from "./name_list.js";
-import { isQuantizable, scaleName } from "./quantized.js";
+import { isQuantizable, packedName, packedShape, scaleName, scaleShape, shapeName } from "./quantized.js";
 import type { StoredTensor } from "./stored_tensor.js";
 
 /**
  * Checks that the tensors are exactly those of the config, each with its shape and in a format that the model computes
- * with, and returns them in the order of the config. A matrix may be int8 beside the scales of its rows.
+ * with, and returns them in the order of the config. A matrix may be int8 beside the scales of its rows, or
+ * int4 under other names (see `quantizationConfig`).
  *
  * @throws PersimmonError TENSOR_MISSING, TENSOR_UNEXPECTED, TENSOR_SHAPE, TENSOR_DTYPE, each with up to five names
  */
@@ -19,25 +20,30 @@ export function checkTensors(
   directory: string,
 ): Map<string, CheckpointTensor> {
   const expected = expectedTensors(config);
-  const isScaled = ([name, shape]: [string, number[]]) =>
-    tensors.get(name)?.dtype === "int8" && isQuantizable(name, shape);
-  const scales = [...expected].filter(isScaled).map(([name]) => scaleName(name));
-  checkNames(tensors, new Set([...expected.keys(), ...scales]), directory);
+  checkNames(tensors, storedNames(tensors, expected), directory);
   const misshapen: string[] = [];
   const unsupported: string[] = [];
   const checked = new Map<string, CheckpointTensor>();
+  const expect = (tensor: StoredTensor, shape: readonly number[], dtype?: StoredDType) => {
+    if (String(tensor.shape) !== String(shape))
+      misshapen.push(`${tensor.name} [${tensor.shape}] for [${shape}]`);
+    if (dtype !== undefined && tensor.dtype !== dtype)
+      unsupported.push(`${tensor.name} (${tensor.dtype}, not ${dtype})`);
+    return tensor;
+  };
   for (const [name, shape] of expected) {
-    const tensor = tensors.get(name)!;
-    if (String(tensor.shape) !== String(shape)) misshapen.push(`${name} [${tensor.shape}] for [${shape}]`);
-    const { dtype } = tensor;
+    const tensor = tensors.get(name);
+    if (tensor === undefined) {
+      const packed = expect(tensors.get(packedName(name))!, packedShape(shape), "int32");
+      const scale = expect(tensors.get(scaleName(name))!, scaleShape("int4", shape), "bfloat16");
+      checked.set(name, { ...packed, name, shape: [...shape], dtype: "int4", packed, scale });
+      continue;
+    }
+    const { dtype } = expect(tensor, shape);
     if (isCheckpointDType(dtype)) checked.set(name, { ...tensor, dtype });
     else if (dtype !== "int8" || !isQuantizable(name, shape)) unsupported.push(`${name} (${dtype})`);
     else {
-      const scale = tensors.get(scaleName(name))!;
-      if (String(scale.shape) !== String([shape[0], 1])) {
-        misshapen.push(`${scale.name} [${scale.shape}] for [${shape[0]},1]`);
-      }
-      if (scale.dtype !== "float32") unsupported.push(`${scale.name} (${scale.dtype}, not float32)`);
+      const scale = expect(tensors.get(scaleName(name))!, scaleShape("int8", shape), "float32");
       checked.set(name, { ...tensor, dtype, scale });
     }
   }
@@ -46,19 +52,37 @@ export function checkTensors(
     throw new PersimmonError("TENSOR_SHAPE", `${directory}: found ${what}.`);
   }
   if (unsupported.length > 0) {
-    const what = `expected float32, bfloat16, float16 or int8 matrices with scales, found ${count(unsupported, "tensor")} of another format`;
+    const what = `expected float32, bfloat16, float16, or int8 or int4 matrices with scales, found ${count(unsupported, "tensor")} of another format`;
     throw new PersimmonError("TENSOR_DTYPE", `${directory}: ${what}: ${nameList(unsupported)}.`);
   }
   return checked;
 }
 
+/** What the files must have: the weights of the config, each with what its type needs. */
+function storedNames(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  expected: ReadonlyMap<string, readonly number[]>,
+): Map<string, "needed" | "allowed"> {
+  const names = new Map<string, "needed" | "allowed">();
+  for (const [name, shape] of expected) {
+    const isPacked =
+      !tensors.has(name) && tensors.has(packedName(name)) && isQuantizable(name, shape, "int4");
+    names.set(isPacked ? packedName(name) : name, "needed");
+    if (isPacked) names.set(shapeName(name), "allowed");
+    if (isPacked || (tensors.get(name)?.dtype === "int8" && isQuantizable(name, shape)))
+      names.set(scaleName(name), "needed");
+  }
+  return names;
+}
+
 function checkNames(
   tensors: ReadonlyMap<string, unknown>,
-  expected: ReadonlySet<string>,
+  names: ReadonlyMap<string, "needed" | "allowed">,
   directory: string,
 ): void {
-  const missing = [...expected].filter((name) => !tensors.has(name));
-  const unexpected = [...tensors.keys()].filter((name) => !expected.has(name) && !isHarmless(name));
+  const needed = [...names.keys()].filter((name) => names.get(name) === "needed");
+  const missing = needed.filter((name) => !tensors.has(name));
+  const unexpected = [...tensors.keys()].filter((name) => !names.has(name) && !isHarmless(name));
   const parts = [];
   if (missing.length > 0) parts.push(`${count(missing, "tensor")} missing: ${nameList(missing)}`);
   if (unexpected.length > 0)
@@ -66,6 +90,6 @@ function checkNames(
   if (parts.length === 0) return;
   const code = missing.length > 0 ? "TENSOR_MISSING" : "TENSOR_UNEXPECTED";
   const advice = "config.json and the weights do not belong together, or one of them is incomplete";
-  const total = `the config implies ${expected.size} tensors, the files have ${tensors.size}`;
+  const total = `the config implies ${needed.length} tensors, the files have ${tensors.size}`;
   throw new PersimmonError(code, `${directory}: ${parts.join("; ")}; ${total}. ${advice}.`);
 }

@@ -26,7 +26,7 @@ export function benchCommand(): Command {
       "--shape <sizes>",
       "random weights of this shape instead, such as hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768",
     )
-    .option("--dtype <dtype>", "how weights are held: auto, float32, bfloat16, int8", "auto")
+    .option("--dtype <dtype>", "how weights are held: auto, float32, bfloat16, int8, int4", "auto")
     .option("--prompt <tokens>", "tokens of the prompt", "16")
     .option("--generate <tokens>", "tokens to generate in each round", "64")
     .option("--rounds <n>", "rounds; medians are over all of them", "3")

@@ -12,19 +12,19 @@ interface Options {
 export function convertCommand(): Command {
   return new Command("convert")
     .description(
-      "write a checkpoint with its weights as int8 (half the bytes of bfloat16), bfloat16 or float32",
+      "write a checkpoint with its weights as int4 or int8 (28 % and half of the bytes of bfloat16), bfloat16 or float32",
     )
     .argument("<model>", "folder or hub name of a model")
     .argument("<folder>", "where the new checkpoint goes; must not exist")
     .addOption(
-      new Option("--to <dtype>", "type of the weights; int8 rounds the matrices of products, row by row")
-        .choices(["int8", "bfloat16", "float32"])
+      new Option("--to <dtype>", "type of the weights; int8 and int4 round the matrices of products")
+        .choices(["int4", "int8", "bfloat16", "float32"])
         .makeOptionMandatory(),
     )
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
     .addHelpText(
       "after",
-      "\nThe new folder is loaded like any other. An int8 one has the names of compressed-tensors (int-quantized).",
+      "\nThe new folder is loaded like any other. int8 and int4 have the names of compressed-tensors (int-quantized, pack-quantized).",
     )
     .action(async (source: string, folder: string, options: Options) => {
       const { convertCheckpoint } = await import("../convert.js");

@@ -1,5 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Checkpoint, type CheckpointTensor, isQuantizable } from "../checkpoint/index.js";
+import {
+  type Checkpoint,
+  type CheckpointTensor,
+  isQuantizable,
+  storedElements,
+} from "../checkpoint/index.js";
 import { readTensor } from "../checkpoint/read_tensor.js";
 import type { StoredTensor } from "../checkpoint/stored_tensor.js";
 import { PersimmonError } from "../errors.js";
@@ -14,14 +19,18 @@ import { Embedding } from "../nn/embedding.js";
 import { LayerNorm } from "../nn/layer_norm.js";
 import { Linear } from "../nn/linear.js";
 import type { Device } from "../tensor/device.js";
-import { bytesPerElement, type DType } from "../tensor/dtype.js";
+import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** Gives the tensor of a name in the checkpoint. */
 export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
 
-/** How weights are held in memory: all of them, or of int8 the matrices of products, while the others stay as stored. */
-export type WeightDType = "float32" | "bfloat16" | "int8";
+/** How weights are held in memory: all of them, or of int8 and int4 the matrices of products, while the others stay as stored. */
+export type WeightDType = "float32" | "bfloat16" | "int8" | "int4";
+
+export function isWeightDType(dtype: unknown): dtype is WeightDType {
+  return dtype === "float32" || dtype === "bfloat16" || isScaled(dtype as DType);
+}
 
 /**
  * A weight in the order in which its product is fastest. The down projection of an MLP becomes column-major: its input is
@@ -32,11 +41,11 @@ export function ordered(name: string, tensor: Tensor, skipZeros: boolean): Tenso
   return replaced(tensor, tensor.toColumnMajor());
 }
 
-/** A matrix of a product as int8, in place of `tensor`, which is released; every other weight as it is. */
-export function quantized(name: string, tensor: Tensor): Tensor {
-  if (tensor.dtype === "int8" || !isQuantizable(name, tensor.shape)) return tensor;
+/** A matrix of a product as int8 or int4, in place of `tensor`, which is released; every other weight as it is. */
+export function quantized(name: string, tensor: Tensor, dtype: "int8" | "int4"): Tensor {
+  if (tensor.dtype === dtype || !isQuantizable(name, tensor.shape, dtype)) return tensor;
   try {
-    return replaced(tensor, tensor.toInt8());
+    return replaced(tensor, dtype === "int8" ? tensor.toInt8() : tensor.toInt4());
   } catch (error) {
     if (error instanceof PersimmonError) throw new PersimmonError(error.code, `${name}: ${error.message}`);
     throw error;
@@ -53,7 +62,7 @@ function replaced(tensor: Tensor, by: Tensor): Tensor {
  * The weights of a checkpoint on a device. Weights whose stored type is the wanted one are used in place in the mapped
  * file; others are converted.
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
- * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8
+ * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8 and int4
  * @param skipZeros see `ordered`
  */
 export async function checkpointWeights(
@@ -92,13 +101,21 @@ export async function loadWeight(
     files.set(stored.file, file);
     return bytesIn(file, device, stored);
   };
-  const elements = await bytesOf(tensor);
-  const scales = tensor.scale && aligned(device, await bytesOf(tensor.scale));
-  return held(
-    tensor.name,
-    new Tensor(device, elements, tensor.shape, tensor.dtype, false, scales).keep(),
-    dtype,
-  );
+  const elements = await bytesOf(storedElements(tensor));
+  const scales = tensor.scale && (await bytesOf(tensor.scale));
+  return held(tensor.name, inMemory(tensor, device, elements, scales).keep(), dtype);
+}
+
+function inMemory(
+  { shape, dtype }: CheckpointTensor,
+  device: Device,
+  elements: NativeBuffer,
+  scales: NativeBuffer | undefined,
+): Tensor {
+  if (dtype !== "int4")
+    return new Tensor(device, elements, shape, dtype, false, scales && aligned(device, scales));
+  const numbers = elements.view(0, elements.byteLength, nativeDType.int4);
+  return Tensor.fromInt4(device, { elements: numbers, scales: scales! }, shape);
 }
 
 /** The same numbers in memory of their own: in a file they may lie at any byte. */
@@ -126,10 +143,12 @@ async function bytesIn(file: NativeBuffer, device: Device, tensor: StoredTensor)
 
 /** A weight in the type that it is to be held in, in place of `stored`. */
 function held(name: string, stored: Tensor, dtype: WeightDType | "auto"): Tensor {
-  const plain = stored.dtype === "float16" ? "float32" : stored.dtype;
-  const wanted = dtype === "auto" || dtype === "int8" ? plain : dtype;
+  if (dtype === stored.dtype) return stored;
+  const rounds = dtype !== "auto" && isScaled(dtype);
+  const plain = stored.dtype === "float16" || (rounds && isScaled(stored.dtype)) ? "float32" : stored.dtype;
+  const wanted = dtype === "auto" || rounds ? plain : dtype;
   const weight = wanted === stored.dtype ? stored : replaced(stored, converted(stored, wanted));
-  return dtype === "int8" ? quantized(name, weight) : weight;
+  return rounds ? quantized(name, weight, dtype) : weight;
 }
 
 function converted(stored: Tensor, to: DType): Tensor {

@@ -1,16 +1,22 @@
 /**
  * Element types of tensors. Activations are float32, ids and positions int32, weights float32 or bfloat16, matrices of
- * products also int8, where each row has a float32 scale.
+ * products also int8, where each row has a float32 scale, and int4, where each 32 numbers of a row have a bfloat16 one.
  */
-export type DType = "float32" | "bfloat16" | "int32" | "float16" | "int8";
+export type DType = "float32" | "bfloat16" | "int32" | "float16" | "int8" | "int4";
 
-/** Bytes of one element. */
+/** Types whose elements are whole numbers with scales beside them. */
+export function isScaled(dtype: DType): dtype is "int8" | "int4" {
+  return dtype === "int8" || dtype === "int4";
+}
+
+/** Bytes of one element, without scales. */
 export const bytesPerElement: Record<DType, number> = {
   float32: 4,
   bfloat16: 2,
   int32: 4,
   float16: 2,
   int8: 1,
+  int4: 0.5,
 };
 
 /** Widens bfloat16 numbers (the upper halves of float32 numbers) exactly. */

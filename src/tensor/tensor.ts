@@ -1,7 +1,15 @@
 import { PersimmonError } from "../errors.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
-import { bfloat16ToFloat32, bytesPerElement, type DType } from "./dtype.js";
+import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled } from "./dtype.js";
+import {
+  allocateInt4,
+  arrangedInt4,
+  INT4_GROUP,
+  type Int4Memory,
+  type Int4Order,
+  releaseInt4,
+} from "./int4.js";
 import { preview } from "./preview.js";
 import { enter, leave } from "./scope.js";
 
@@ -42,7 +50,10 @@ export class Tensor {
   private readonly scaleHandle: NativeBuffer | undefined;
   private released = false;
 
-  /** For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements; int8 has a scale for each row. */
+  /**
+   * For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements; int8 has a scale for each row.
+   * Of int4 the memory lies in tiles, or by inputs where it is column-major; see `fromInt4` for what files have.
+   */
   constructor(
     device: Device,
     handle: NativeBuffer,
@@ -60,10 +71,11 @@ export class Tensor {
     enter(this);
   }
 
-  /** A tensor with undefined content. int8 comes from `toInt8` only. */
+  /** A tensor with undefined content. int8 and int4 come from `toInt8` and `toInt4` only. */
   static empty(device: Device, shape: readonly number[], dtype: DType = "float32"): Tensor {
-    if (dtype === "int8") {
-      throw new PersimmonError("DTYPE_UNSUPPORTED", "int8 tensors are made from others, with toInt8()");
+    if (isScaled(dtype)) {
+      const method = dtype === "int8" ? "toInt8()" : "toInt4()";
+      throw new PersimmonError("DTYPE_UNSUPPORTED", `${dtype} tensors are made from others, with ${method}`);
     }
     const handle = device.stream.allocate(elementCount(shape) * bytesPerElement[dtype], nativeDType[dtype]);
     return new Tensor(device, handle, shape, dtype);
@@ -96,11 +108,18 @@ export class Tensor {
     return tensor;
   }
 
+  /** For the loaders: an int4 matrix of elements and scales in the order of rows (native/cpu/int4.h), which are copied. */
+  static fromInt4(device: Device, rows: Int4Memory, shape: readonly number[]): Tensor {
+    const { elements, scales } = arrangedInt4(device, "rows", rows, "tiles", shape);
+    return new Tensor(device, elements, shape, "int4", false, scales);
+  }
+
   /**
-   * The values in row-major order, for ops; those of an int8 tensor in float32. Throws `TENSOR_RELEASED` when the memory was
+   * The values in row-major order, for ops; those of an int8 or int4 tensor in float32. Throws `TENSOR_RELEASED` when the memory was
    * given back.
    */
   get buffer(): NativeBuffer {
+    if (this.dtype === "int4") return this.dequantizedGroups();
     const rowMajor = this.isColumnMajor ? this.transposedMemory() : this.memory;
     if (this.scaleHandle === undefined) return rowMajor;
     const values = this.dequantized(rowMajor, this.scaleHandle);
@@ -120,24 +139,30 @@ export class Tensor {
 
   /** The type of what `buffer` holds. */
   private get valueDType(): DType {
-    return this.dtype === "int8" ? "float32" : this.dtype;
+    return isScaled(this.dtype) ? "float32" : this.dtype;
   }
 
-  /** The float32 scales of an int8 tensor, one for each row. Throws as `buffer`. */
+  /** The scales of an int8 or int4 tensor. Throws as `buffer`. */
   get scales(): NativeBuffer | undefined {
     return this.memory && this.scaleHandle;
   }
 
-  /** The bytes of `memory` and of `scales`, once computed: what a checkpoint stores. */
+  /** The bytes of the elements and of the scales, row by row, once computed: what a checkpoint stores. */
   async stored(): Promise<{ elements: Uint8Array; scales: Uint8Array | undefined }> {
     hostRead?.();
     const read = async (buffer: NativeBuffer) =>
       new Uint8Array(await this.device.stream.read(buffer, 0, buffer.byteLength));
+    if (this.dtype === "int4") {
+      const rows = this.int4Rows();
+      const bytes = { elements: await read(rows.elements), scales: await read(rows.scales) };
+      releaseInt4(rows);
+      return bytes;
+    }
     const { memory, scales } = this;
     return { elements: await read(memory), scales: scales && (await read(scales)) };
   }
 
-  /** The native memory as it is, for ops that know both orders and int8. Throws as `buffer`. */
+  /** The native memory as it is, for ops that know both orders, int8 and int4. Throws as `buffer`. */
   get memory(): NativeBuffer {
     if (this.released) {
       throw new PersimmonError(
@@ -172,7 +197,7 @@ export class Tensor {
     return toFloat32(bytes, this.valueDType);
   }
 
-  /** Rows `start` to `end` (exclusive) of the first axis, over the same memory; of an int8 tensor a float32 copy. */
+  /** Rows `start` to `end` (exclusive) of the first axis, over the same memory; of an int8 or int4 tensor a float32 copy. */
   rows(start: number, end: number): Tensor {
     const [count, ...rest] = this.shape;
     if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= count)) {
@@ -189,7 +214,7 @@ export class Tensor {
     return new Tensor(this.device, handle, [end - start, ...rest], dtype);
   }
 
-  /** The same values under another shape with as many elements; of an int8 tensor a float32 copy. */
+  /** The same values under another shape with as many elements; of an int8 or int4 tensor a float32 copy. */
   reshape(shape: readonly number[]): Tensor {
     if (elementCount(shape) !== this.size) {
       throw new PersimmonError("SHAPE_MISMATCH", `cannot view shape [${this.shape}] as [${shape}]`);
@@ -206,16 +231,9 @@ export class Tensor {
    */
   toInt8(): Tensor {
     if (this.dtype === "int8") return this.view();
-    this.expectMatrix("toInt8");
+    this.expectFinite("toInt8", "int8");
     const [rows, columns] = this.shape;
-    const stream = this.device.stream;
-    const count = this.countNonFinite();
-    if (count > 0) {
-      throw new PersimmonError(
-        "WEIGHT_NOT_FINITE",
-        `${count} elements of a weight of shape [${this.shape.join(", ")}] are infinite or NaN, which int8 cannot hold: keep it in float32 or bfloat16`,
-      );
-    }
+    const { stream } = this.device;
     const out = stream.reserve(this.size, nativeDType.int8);
     const scales = stream.allocate(rows * 4, nativeDType.float32);
     this.withBuffer((buffer) => native().quantizeRows(stream, out, scales, buffer, rows, columns));
@@ -223,22 +241,54 @@ export class Tensor {
   }
 
   /**
+   * The same matrix as int4 with a scale for each 32 numbers of a row, 4.5 bits a number, for the weights of `ops.linear`; its
+   * columns must be a multiple of 32. The number of largest magnitude becomes -8 times the scale, as in llama.cpp's Q4_0; the
+   * others are off by half a scale, or a whole one where they are as large on the other side. Other ops refuse it, as with
+   * `toInt8`. Waits for the device.
+   * @throws PersimmonError SHAPE_MISMATCH unless it is such a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
+   */
+  toInt4(): Tensor {
+    if (this.dtype === "int4") return this.view();
+    this.expectFinite("toInt4", "int4");
+    const [rows, columns] = this.shape;
+    if (columns % INT4_GROUP !== 0) {
+      throw new PersimmonError(
+        "SHAPE_MISMATCH",
+        `toInt4 takes a matrix whose columns are a multiple of ${INT4_GROUP}, got [${this.shape.join(", ")}]`,
+      );
+    }
+    const byRow = allocateInt4(this.device, "rows", this.shape);
+    this.withBuffer((buffer) =>
+      native().quantizeGroups(this.device.stream, byRow.elements, byRow.scales, buffer, rows, columns),
+    );
+    const tensor = Tensor.fromInt4(this.device, byRow, this.shape);
+    releaseInt4(byRow);
+    return tensor;
+  }
+
+  /**
    * The same matrix with the elements of a column side by side, as `ops.linear` wants it to skip zeros of its input. It
    * takes as much memory again, which is given back with this tensor's. A weight with infinite or NaN elements stays as it
    * is: there a zero is no longer without effect. Waits for the device.
-   * @throws PersimmonError SHAPE_MISMATCH unless it is a float32, bfloat16 or int8 matrix
+   * @throws PersimmonError SHAPE_MISMATCH unless it is a float32, bfloat16, int8 or int4 matrix
    */
   toColumnMajor(): Tensor {
-    if (this.dtype !== "int8") this.expectMatrix("toColumnMajor");
+    if (!isScaled(this.dtype)) this.expectMatrix("toColumnMajor");
+    if (this.isColumnMajor || (!isScaled(this.dtype) && this.countNonFinite() > 0)) return this.view();
+    if (this.dtype === "int4") {
+      const rows = this.int4Rows();
+      const { elements, scales } = arrangedInt4(this.device, "rows", rows, "inputs", this.shape);
+      releaseInt4(rows);
+      return new Tensor(this.device, elements, this.shape, "int4", true, scales);
+    }
     const { scales } = this;
-    if (this.isColumnMajor || (this.dtype !== "int8" && this.countNonFinite() > 0)) return this.view();
     return new Tensor(
       this.device,
       this.transposedMemory(),
       this.shape,
       this.dtype,
       true,
-      scales && whole(scales),
+      scales && whole(scales, this.scaleDType),
     );
   }
 
@@ -247,6 +297,17 @@ export class Tensor {
     throw new PersimmonError(
       "SHAPE_MISMATCH",
       `${method} takes a float32 or bfloat16 matrix, got ${this.dtype} [${this.shape.join(", ")}]`,
+    );
+  }
+
+  /** Throws unless it is a matrix of finite float32 or bfloat16 numbers. */
+  private expectFinite(method: string, dtype: DType): void {
+    this.expectMatrix(method);
+    const count = this.countNonFinite();
+    if (count === 0) return;
+    throw new PersimmonError(
+      "WEIGHT_NOT_FINITE",
+      `${count} elements of a weight of shape [${this.shape.join(", ")}] are infinite or NaN, which ${dtype} cannot hold: keep it in float32 or bfloat16`,
     );
   }
 
@@ -265,7 +326,29 @@ export class Tensor {
     return out;
   }
 
-  /** The elements in the other order, in memory of their own. */
+  /** int4 elements and scales in the order of rows, in memory of their own. Throws as `buffer`. */
+  private int4Rows(): Int4Memory {
+    const order: Int4Order = this.isColumnMajor ? "inputs" : "tiles";
+    return arrangedInt4(
+      this.device,
+      order,
+      { elements: this.memory, scales: this.scaleHandle! },
+      "rows",
+      this.shape,
+    );
+  }
+
+  /** The values of an int4 tensor in float32. */
+  private dequantizedGroups(): NativeBuffer {
+    const [rows, columns] = this.shape;
+    const byRow = this.int4Rows();
+    const out = this.device.stream.allocate(this.valueBytes, nativeDType.float32);
+    native().dequantizeGroups(this.device.stream, out, byRow.elements, byRow.scales, rows, columns);
+    releaseInt4(byRow);
+    return out;
+  }
+
+  /** The elements in the other order, in memory of their own; not of int4. */
   private transposedMemory(): NativeBuffer {
     const [rows, columns] = this.isColumnMajor ? [this.shape[1], this.shape[0]] : this.shape;
     const out = this.device.stream.allocate(this.size * bytesPerElement[this.dtype], nativeDType[this.dtype]);
@@ -292,14 +375,14 @@ export class Tensor {
   }
 
   private expectWritable(): void {
-    if (this.dtype !== "int8") return;
+    if (!isScaled(this.dtype)) return;
     throw new PersimmonError(
       "DTYPE_UNSUPPORTED",
-      "an int8 tensor cannot be overwritten: change a copy() of it, which is float32, and put that in its place",
+      `an ${this.dtype} tensor cannot be overwritten: change a copy() of it, which is float32, and put that in its place`,
     );
   }
 
-  /** Another tensor with the same values in memory of its own; that of an int8 tensor is float32. */
+  /** Another tensor with the same values in memory of its own; that of an int8 or int4 tensor is float32. */
   copy(): Tensor {
     const copy = Tensor.empty(this.device, this.shape, this.valueDType);
     copy.copyFrom(this);
@@ -322,7 +405,7 @@ export class Tensor {
   /** Another handle to the same memory, which lives on when this one is released. */
   view(): Tensor {
     const handle = this.memory.view(0, this.memory.byteLength, nativeDType[this.dtype]);
-    const scales = this.scaleHandle && whole(this.scaleHandle);
+    const scales = this.scaleHandle && whole(this.scaleHandle, this.scaleDType);
     return new Tensor(this.device, handle, this.shape, this.dtype, this.isColumnMajor, scales);
   }
 
@@ -355,9 +438,14 @@ export class Tensor {
     return `Tensor [${this.shape.join(", ")}] ${this.dtype}${this.released ? ", released" : ""}`;
   }
 
-  /** Bytes of the memory that it takes: the elements, and the scales of int8. */
+  /** Bytes of the memory that it takes: the elements, and the scales of int8 and int4. */
   get byteLength(): number {
-    return this.size * bytesPerElement[this.dtype] + (this.scaleHandle?.byteLength ?? 0);
+    const elements = this.dtype === "int4" ? this.handle.byteLength : this.size * bytesPerElement[this.dtype];
+    return elements + (this.scaleHandle?.byteLength ?? 0);
+  }
+
+  private get scaleDType(): DType {
+    return this.dtype === "int4" ? "bfloat16" : "float32";
   }
 
   /** Bytes of what `buffer` holds. */
@@ -366,9 +454,9 @@ export class Tensor {
   }
 }
 
-/** Another handle to the same float32 numbers. */
-function whole(floats: NativeBuffer): NativeBuffer {
-  return floats.view(0, floats.byteLength, nativeDType.float32);
+/** Another handle to the same numbers. */
+function whole(numbers: NativeBuffer, dtype: DType): NativeBuffer {
+  return numbers.view(0, numbers.byteLength, nativeDType[dtype]);
 }
 
 function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {
@@ -381,6 +469,7 @@ function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {
       return Float32Array.from(new Int32Array(bytes));
     case "float16":
     case "int8":
+    case "int4":
       throw new PersimmonError("DTYPE_UNSUPPORTED", `${dtype} tensors are converted before they are read`);
   }
 }

@@ -114,8 +114,8 @@ describe("loading: each is one clear error, and the next call works", () => {
   });
 
   it("dtypes and devices that there are not", async () => {
-    expect(await failure(good, { dtype: "int4" })).toMatchInlineSnapshot(
-      `"DTYPE_UNSUPPORTED: dtype must be "auto", "float32", "bfloat16" or "int8" in this version, got "int4""`,
+    expect(await failure(good, { dtype: "int2" })).toMatchInlineSnapshot(
+      `"DTYPE_UNSUPPORTED: dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got "int2""`,
     );
     expect(await failure(good, { dtype: "float16" })).toMatch(/^DTYPE_UNSUPPORTED/);
     expect(await failure(good, { device: "cuda" })).toMatchInlineSnapshot(

@@ -97,7 +97,7 @@ describe("randomModel's zeros", () => {
     for (const zeros of [0, 1, -1, Number.NaN]) {
       expect(codeOf(() => randomModel(shape, { zeros }))).toBe("OPTION_INVALID");
     }
-    for (const dtype of ["int4", "auto", "float16"]) {
+    for (const dtype of ["int2", "auto", "float16"]) {
       expect(codeOf(() => randomModel(shape, { dtype: dtype as never }))).toBe("DTYPE_UNSUPPORTED");
     }
   });

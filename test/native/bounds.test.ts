@@ -24,6 +24,12 @@ function integers(...values: number[]): NativeBuffer {
 }
 
 const bytes = (count: number) => stream.allocate(count, nativeDType.int8);
+const nibbles = (count: number) => stream.allocate(count, nativeDType.int4);
+const halves = (count: number) => stream.allocate(2 * count, nativeDType.bfloat16);
+const row = (count: number) => stream.allocate(4 * count, nativeDType.float32);
+/** Arguments of a product with a tile of int4 weights: 16 outputs of 32 inputs. */
+const int4Product = (inputs: number, outputs: number) =>
+  [row(outputs), row(inputs), nibbles(256), halves(16), null, 1, inputs, outputs] as const;
 
 /** Sizes of one token of one head in one page. */
 const sizes = {
@@ -73,6 +79,51 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["rounding past the scales", () => addon.quantizeRows(stream, bytes(4), one, floats(1, 1), 2, 1)],
     ["rounding int8", () => addon.quantizeRows(stream, bytes(4), one, bytes(4), 1, 4)],
     ["widening past the result", () => addon.dequantizeRows(stream, one, bytes(4), one, 1, 2)],
+    ["an int4 weight past its bytes", () => addon.linear(stream, ...int4Product(32, 17))],
+    ["an int4 weight of half a group", () => addon.linear(stream, ...int4Product(16, 1))],
+    [
+      "an int4 weight past its scales",
+      () => addon.linear(stream, floats(1), row(32), nibbles(1024), halves(15), null, 1, 32, 1),
+    ],
+    [
+      "an int4 weight with scales of float32",
+      () => addon.linear(stream, floats(1), row(32), nibbles(1024), row(16), null, 1, 32, 1),
+    ],
+    ["an int4 weight by input past its bytes", () => addon.linearByInput(stream, ...int4Product(32, 1))],
+    [
+      "an int4 weight without scales",
+      () => addon.linear(stream, one, row(32), nibbles(256), null, null, 1, 32, 1),
+    ],
+    [
+      "rounding to int4 past the result",
+      () => addon.quantizeGroups(stream, nibbles(15), halves(1), row(32), 1, 32),
+    ],
+    [
+      "rounding to int4 past the weight",
+      () => addon.quantizeGroups(stream, nibbles(16), halves(1), row(31), 1, 32),
+    ],
+    [
+      "widening int4 past the result",
+      () => addon.dequantizeGroups(stream, row(31), nibbles(16), halves(1), 1, 32),
+    ],
+    [
+      "arranging int4 past the result",
+      () => addon.arrangeGroups(stream, nibbles(16), halves(16), 1, nibbles(16), halves(1), 0, 1, 32),
+    ],
+    [
+      "arranging int4 in an order that is none",
+      () => addon.arrangeGroups(stream, nibbles(16), halves(1), 3, nibbles(16), halves(1), 0, 1, 32),
+    ],
+    [
+      "arranging int4 from tiles by input",
+      () => addon.arrangeGroups(stream, nibbles(1024), halves(64), 2, nibbles(256), halves(16), 1, 1, 32),
+    ],
+    [
+      "int4 sizes that overflow",
+      () => addon.quantizeGroups(stream, nibbles(16), halves(1), row(32), big * big, big),
+    ],
+    ["converting int4", () => addon.convert(stream, one, nibbles(4), 1)],
+    ["exchanging axes of int4", () => addon.transposeWeight(stream, nibbles(16), nibbles(16), 1, 1)],
     ["counts past their buffer", () => addon.weightTraffic(stream, integers(0, 0, 0))],
     ["converting int8", () => addon.convert(stream, one, bytes(4), 1)],
     ["sizes whose product overflows to 0", () => addon.softmax(stream, one, one, big, big)],

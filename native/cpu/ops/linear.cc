@@ -15,6 +15,7 @@
 // parts (8 + 8 + 8 bits), and it issues no faster than a float32 multiply-add (both measured at 7.7 G/s a
 // core). For 32 inputs that is three instructions against two: 1.5 times slower, and subnormal numbers would
 // be lost.
+#include "cpu/ops/int4_tiles.h"
 #include "cpu/ops/linear_blocked.h"
 #include "cpu/ops/linear_direct.h"
 
@@ -52,7 +53,11 @@ void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight
 
 void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures) {
-  const Finish finish = {weight.scales, bias};
+  if (weight.dtype == DType::kInt4) {
+    linearInt4(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+    return;
+  }
+  const Finish finish = {rowScales(weight), bias};
   withWeight(weight, [&](auto* w) {
     const int64_t bytes = inFeatures * outFeatures * static_cast<int64_t>(sizeof *w);
     pool.weightTraffic().read += bytes * ((rows + kBlockRows - 1) / kBlockRows);

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "cpu/ops/int4_by_input.h"
+#include "cpu/ops/linear_pieces.h"
 #include "cpu/ops/matmul_panel.h"
 #include "cpu/simd/weight.h"
 
@@ -26,7 +28,6 @@ constexpr int64_t kPanelsAtOnce = 4;
 constexpr int kGroup = 4;
 // Outputs whose sums wait in the first-level cache, for all rows together.
 constexpr int64_t kWaitingSums = 4096;
-constexpr int64_t kOneThreadBytes = 1 << 20;  // as in linear_direct.h
 
 /** The inputs that are not zero in every row, chunk by chunk: those of chunk c are inputs[starts[c]..starts[c
  * + 1]). */
@@ -46,10 +47,11 @@ struct ByInput {
   LiveInputs live;
 };
 
-void findLive(LiveInputs live, const float* x, int64_t rows, int64_t inFeatures) {
+/** Chunks of `chunkInputs` inputs. */
+void findLive(LiveInputs live, const float* x, int64_t rows, int64_t inFeatures, int64_t chunkInputs) {
   int64_t found = 0, chunk = 0;
   for (int64_t k = 0; k < inFeatures; ++k) {
-    if (k % kInnerChunk == 0) live.starts[chunk++] = found;
+    if (k % chunkInputs == 0) live.starts[chunk++] = found;
     uint32_t any = 0;
     for (int64_t row = 0; row < rows; ++row) {
       uint32_t bits;
@@ -170,6 +172,15 @@ void eachPiece(ThreadPool& pool, int64_t pieces, bool alone, const F& f) {
   }
 }
 
+/** Room for the live inputs in `chunks` chunks, and `perThread` floats for each thread. */
+LiveInputs reserveLive(ThreadPool& pool, int64_t inFeatures, int64_t chunks, int64_t perThread) {
+  const auto lists = static_cast<size_t>(chunks + 1) * sizeof(int64_t) +
+                     static_cast<size_t>(inFeatures + 1) * sizeof(int32_t);
+  pool.reserveScratch(lists, static_cast<size_t>(perThread) * sizeof(float));
+  auto* starts = static_cast<int64_t*>(pool.sharedScratch());
+  return {starts, reinterpret_cast<int32_t*>(starts + chunks + 1)};
+}
+
 template <class T>
 void fewRows(ThreadPool& pool, ByInput<T> problem) {
   const int64_t chunks = (problem.inFeatures + kInnerChunk - 1) / kInnerChunk;
@@ -180,12 +191,8 @@ void fewRows(ThreadPool& pool, ByInput<T> problem) {
   const int64_t share = problem.outFeatures / (alone ? 1 : 2 * pool.size());
   const int64_t most = kWaitingSums / problem.rows;
   const int64_t room = std::max<int64_t>(std::min(share, most) / 64 * 64, 64);
-  const auto lists = static_cast<size_t>(chunks + 1) * sizeof(int64_t) +
-                     static_cast<size_t>(problem.inFeatures + 1) * sizeof(int32_t);
-  pool.reserveScratch(lists, static_cast<size_t>(problem.rows * room) * sizeof(float));
-  problem.live.starts = static_cast<int64_t*>(pool.sharedScratch());
-  problem.live.inputs = reinterpret_cast<int32_t*>(problem.live.starts + chunks + 1);
-  findLive(problem.live, problem.x, problem.rows, problem.inFeatures);
+  problem.live = reserveLive(pool, problem.inFeatures, chunks, problem.rows * room);
+  findLive(problem.live, problem.x, problem.rows, problem.inFeatures, kInnerChunk);
   const int64_t live = problem.live.starts[chunks] * problem.outFeatures * static_cast<int64_t>(sizeof(T));
   pool.weightTraffic().read += live;
   pool.weightTraffic().skipped += bytes - live;
@@ -214,14 +221,63 @@ void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
   });
 }
 
+void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
+  const int64_t groups = problem.inFeatures / kInt4Group, outputs = problem.outputs(), rows = problem.rows;
+  const bool few = rows <= kFewRows;
+  const int64_t scaleBytes = outputs * static_cast<int64_t>(sizeof(uint16_t));
+  const int64_t bytes = problem.inFeatures * outputs / 2 + groups * scaleBytes;
+  const bool alone = few && bytes <= kOneThreadBytes;
+  const int64_t blockRows = few ? rows : kPanelRows, blocks = (rows + blockRows - 1) / blockRows;
+  // As in fewRows: long pieces, but two for each thread. Many rows find their sums in the second-level cache.
+  const int64_t share =
+      few ? std::min(outputs / (alone ? 1 : 2 * pool.size()), kWaitingSums / rows) : 4 * kInt4Unit;
+  const int64_t room = std::max(share / (2 * kInt4Unit) * (2 * kInt4Unit), 2 * kInt4Unit);
+  const LiveInputs live =
+      reserveLive(pool, problem.inFeatures, groups, blockRows * room + kInt4Group * kInt4Unit);
+  problem.starts = live.starts;
+  problem.inputs = live.inputs;
+  if (few) {
+    findLive(live, problem.x, rows, problem.inFeatures, kInt4Group);
+  } else {
+    for (int64_t g = 0; g <= groups; ++g) live.starts[g] = g * kInt4Group;
+    for (int64_t k = 0; k < problem.inFeatures; ++k) live.inputs[k] = static_cast<int32_t>(k);
+  }
+  int64_t read = 0;
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t inputs = live.starts[g + 1] - live.starts[g];
+    read += inputs == 0 ? 0 : inputs * outputs / 2 + scaleBytes;
+  }
+  pool.weightTraffic().read += blocks * read;
+  pool.weightTraffic().skipped += blocks * (bytes - read);
+  const int64_t pieces = (outputs + room - 1) / room;
+  eachPiece(pool, blocks * pieces, alone, [&](float* sums, int64_t index) {
+    const int64_t begin = index / pieces * blockRows, column = index % pieces * room;
+    int4Outputs(problem, sums, room, begin, std::min(begin + blockRows, rows), column,
+                std::min(room, outputs - column));
+  });
+}
+
 }  // namespace
 
 void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
+  if (weight.dtype == DType::kInt4) {
+    int4ByInput(pool, {out,
+                       x,
+                       static_cast<const uint8_t*>(weight.data),
+                       static_cast<const uint16_t*>(weight.scales),
+                       bias,
+                       rows,
+                       inFeatures,
+                       outFeatures,
+                       {},
+                       {}});
+    return;
+  }
   withWeight(weight, [&](auto* w) {
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(w)>>;
-    const ByInput<T> problem = {out, x, w, weight.scales, bias, rows, inFeatures, outFeatures, {}};
+    const ByInput<T> problem = {out, x, w, rowScales(weight), bias, rows, inFeatures, outFeatures, {}};
     if (rows <= kFewRows) {
       fewRows(pool, problem);
     } else {

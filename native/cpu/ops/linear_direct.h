@@ -9,6 +9,7 @@
 // leave no registers for a tile of rows in prefill, whose sums must be the same.
 #pragma once
 
+#include "cpu/ops/linear_pieces.h"
 #include "cpu/ops/linear_tile.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -82,15 +83,12 @@ void directRows(DirectLinear problem, int64_t rows, const T* weight, int64_t beg
   }
 }
 
-constexpr int64_t kOneThreadBytes = 1 << 20;
-
 /** Rows <= kDirectRows. */
 template <class T>
 void linearDirect(ThreadPool& pool, const DirectLinear& problem, int64_t rows, const T* weight) {
-  // Pieces of about 256 KiB: 12 microseconds at 22 GB/s, so that the threads finish together. A multiple
-  // of 24, so that groups of 4, 6 and 8 outputs leave no rest.
+  // A multiple of 24, so that groups of 4, 6 and 8 outputs leave no rest.
   const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
-  const int64_t grain = (262144 / (rowBytes > 0 ? rowBytes : 1) + 24) / 24 * 24;
+  const int64_t grain = (kPieceBytes / (rowBytes > 0 ? rowBytes : 1) + 24) / 24 * 24;
   ChunkQueue queue(problem.outFeatures, grain);
   const auto work = [&](int, int) {
     // A piece is taken before the last one is done, so that its first group can be fetched in time.
@@ -103,9 +101,6 @@ void linearDirect(ThreadPool& pool, const DirectLinear& problem, int64_t rows, c
       end = nextEnd;
     }
   };
-  // Below 1 MiB of weights, as in the bundled model, one thread is faster: a token of a model with hidden 256
-  // and 6 layers took 0.95 ms with two threads in every product and takes 0.75 ms so (2 cores, one of them
-  // also running JavaScript).
   if (problem.outFeatures * rowBytes <= kOneThreadBytes) {
     work(0, 1);
   } else {

@@ -6,6 +6,9 @@
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
+/** The scales of an int8 weight, one for each output; null for others. */
+PERSIMMON_INLINE const float* rowScales(Weight weight) { return static_cast<const float*>(weight.scales); }
+
 /** f(const float*), f(const BFloat16*) or f(const int8_t*). */
 template <class F>
 PERSIMMON_INLINE void withWeight(Weight weight, F&& f) {

@@ -76,4 +76,4 @@ function describe(value: unknown): string {
 export const weightDTypes: readonly DType[] = ["float32", "bfloat16"];
 
 /** Element types that the matrices of products are held in. */
-export const matrixDTypes: readonly DType[] = [...weightDTypes, "int8"];
+export const matrixDTypes: readonly DType[] = [...weightDTypes, "int8", "int4"];

@@ -41,6 +41,19 @@ TEST(linearByInputMatchesAcrossChunksPanelsAndPieces) {
   checkShape(16, 1100, 1500, DType::kFloat32, false, 80);
 }
 
+TEST(linearByInputMatchesForInt4) {
+  Random random(7);
+  const int64_t inputs[] = {32, 64, 96, 320, 1056}, outputs[] = {1, 3, 16, 63, 64, 65, 100, 200};
+  const int percents[] = {0, 50, 90, 100};
+  for (int i = 0; i < (sanitized() ? 10 : 30); ++i) {
+    checkShape(1 + random.below(30), inputs[random.below(5)], outputs[random.below(8)], DType::kInt4, i % 2,
+               percents[i % 4]);
+  }
+  if (sanitized()) return;
+  checkShape(1, 2048, 4500, DType::kInt4, true, 90);
+  checkShape(131, 608, 670, DType::kInt4, true, 90);
+}
+
 TEST(linearByInputDoesNotReadWhatBelongsToZeros) {
   Random random(2);
   const int64_t in = 700, out = 90;

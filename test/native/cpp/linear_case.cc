@@ -1,6 +1,13 @@
 #include "linear_case.h"
 
+#include <bit>
+
 namespace check {
+
+using persimmon::cpu::arrangeGroups;
+using persimmon::cpu::int4Bytes;
+using persimmon::cpu::Int4Order;
+using persimmon::cpu::int4Scales;
 
 std::vector<float> runLinear(LinearKernel kernel, ThreadPool& pool, const std::vector<float>& x,
                              Weight weight, Weight bias, int64_t rows, int64_t in, int64_t out) {
@@ -39,20 +46,66 @@ struct Int8Weight {
   std::vector<float> values, scales;
 };
 
+/** Numbers from -8 to 7 and a scale for each group of 32 inputs, in the order that the kernel wants. */
+struct Int4Weight {
+  Int4Weight(Random& random, WeightIndex index, Int4Order order, int64_t in, int64_t out)
+      : values(static_cast<size_t>(in * out)),
+        elements(static_cast<size_t>(int4Bytes(order, out, in))),
+        scales(static_cast<size_t>(int4Scales(order, out, in))) {
+    std::vector<uint8_t> rows(values.size() / 2);
+    std::vector<uint16_t> rowScales(values.size() / 32);
+    for (int64_t o = 0; o < out; ++o) {
+      for (int64_t k = 0; k < in; ++k) {
+        const auto group = static_cast<size_t>((o * in + k) / 32);
+        if (k % 32 == 0)
+          rowScales[group] = static_cast<uint16_t>(0x3c00 + random.below(256));  // 0.008 to 0.031
+        const int64_t number = random.below(16);
+        rows[static_cast<size_t>((o * in + k) / 2)] |= static_cast<uint8_t>(number << (k % 2 ? 4 : 0));
+        values[static_cast<size_t>(index(o, k, out, in))] =
+            static_cast<float>(number - 8) *
+            std::bit_cast<float>(static_cast<uint32_t>(rowScales[group]) << 16);
+      }
+    }
+    ThreadPool pool(1);
+    arrangeGroups(pool, {elements.data(), scales.data()}, order, {rows.data(), rowScales.data()},
+                  Int4Order::kRows, out, in);
+  }
+  Weight weight() const { return {elements.data(), DType::kInt4, scales.data()}; }
+
+  std::vector<float> values;
+  std::vector<uint8_t> elements;
+  std::vector<uint16_t> scales;
+};
+
+/** Whole numbers whose largest is 127 in each group of 32: those linear does not have to round for int4. */
+std::vector<float> wholeNumbers(Random& random, int64_t count) {
+  std::vector<float> x(static_cast<size_t>(count));
+  for (size_t i = 0; i < x.size(); ++i) {
+    x[i] = static_cast<float>(i % 32 == 5 ? (random.below(2) ? 127 : -127) : random.below(255) - 127);
+  }
+  return x;
+}
+
 }  // namespace
 
 void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t in, int64_t out, DType dtype,
                  bool withBias, int percentZeros) {
   Random random(static_cast<uint64_t>(rows * 1000003 + in * 1009 + out + percentZeros));
-  const bool scaled = dtype == DType::kInt8;
+  const bool int8 = dtype == DType::kInt8, int4 = dtype == DType::kInt4, scaled = int8 || int4;
+  const bool rounding = int4 && kernel == persimmon::cpu::linear;
   const DType biasType = scaled ? DType::kFloat32 : dtype;
   const StoredWeight plain(random, static_cast<size_t>(in * out), biasType);
-  const Int8Weight integers(random, index, scaled ? in : 0, scaled ? out : 0);
-  const Weight weight = scaled ? integers.weight() : plain.weight();
-  const std::vector<float>& values = scaled ? integers.values : plain.values();
+  const Int8Weight integers(random, index, int8 ? in : 0, int8 ? out : 0);
+  const Int4Weight groups(random, index,
+                          kernel == persimmon::cpu::linear ? Int4Order::kTiles : Int4Order::kInputs,
+                          int4 ? in : 0, int4 ? out : 0);
+  const Weight weight = int4 ? groups.weight() : int8 ? integers.weight() : plain.weight();
+  const std::vector<float>& values = int4 ? groups.values : int8 ? integers.values : plain.values();
   const StoredWeight stored(random, static_cast<size_t>(out), biasType);
   const Weight bias = withBias ? stored.weight() : kNone;
-  const std::vector<float> x = sparseNormals(random, rows * in, percentZeros);
+  const std::vector<float> x =
+      rounding ? wholeNumbers(random, rows * in) : sparseNormals(random, rows * in, percentZeros);
+  const double size = rounding ? 127 : 1;
   std::vector<double> expected(static_cast<size_t>(rows * out));
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t o = 0; o < out; ++o) {
@@ -76,7 +129,7 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
         continue;
       }
       first = y;
-      CHECK_MESSAGE(distance(y, expected) < 3e-6 * std::sqrt(static_cast<double>(in)) + 1e-6,
+      CHECK_MESSAGE(distance(y, expected) < size * (3e-6 * std::sqrt(static_cast<double>(in)) + 1e-6),
                     shape + " is off by " + std::to_string(distance(y, expected)));
       // Each row alone gives the bits that it has among the others, whose zeros are elsewhere.
       for (int64_t r = 0; r < rows; r += rows > 8 ? 7 : 1) {

@@ -1,7 +1,12 @@
 #include "linear_case.h"
 
 using namespace check;
+using persimmon::cpu::arrangeGroups;
+using persimmon::cpu::int4Bytes;
+using persimmon::cpu::Int4Order;
+using persimmon::cpu::int4Scales;
 using persimmon::cpu::linear;
+using persimmon::cpu::quantizeGroups;
 
 namespace {
 
@@ -26,6 +31,77 @@ TEST(linearMatchesANaiveLoopOverOddShapes) {
     checkShape(1 + random.below(70), sizes[random.below(8)], sizes[random.below(8)], kTypes[i % 4],
                i % 3 != 0);
   }
+}
+
+TEST(linearMatchesForInt4) {
+  Random random(7);
+  const int64_t inputs[] = {32, 64, 96, 320, 1056}, outputs[] = {1, 3, 15, 16, 17, 64, 100, 130};
+  for (int i = 0; i < (sanitized() ? 10 : 30); ++i) {
+    checkShape(1 + random.below(30), inputs[random.below(5)], outputs[random.below(8)], DType::kInt4, i % 2);
+  }
+  if (!sanitized()) checkShape(3, 4096, 1030, DType::kInt4, true);  // several pieces
+}
+
+TEST(linearRoundsActivationsForInt4ToTheNearestOfTheirGroup) {
+  // Weights that pick one input each.
+  const int64_t in = 64, out = 64;
+  std::vector<float> identity(in * out, 0.0f);
+  for (int64_t i = 0; i < in; ++i) identity[static_cast<size_t>(i * in + i)] = -8.0f;
+  std::vector<uint8_t> rows(in * out / 2), tiles(static_cast<size_t>(int4Bytes(Int4Order::kTiles, out, in)));
+  std::vector<uint16_t> scales(in * out / 32), tileScales(scales.size());
+  ThreadPool pool(1);
+  quantizeGroups(pool, rows.data(), scales.data(), {identity.data(), DType::kFloat32}, out, in);
+  arrangeGroups(pool, {tiles.data(), tileScales.data()}, Int4Order::kTiles, {rows.data(), scales.data()},
+                Int4Order::kRows, out, in);
+  const Weight weight = {tiles.data(), DType::kInt4, tileScales.data()};
+  Random random(8);
+  std::vector<float> x = random.normals(in);
+  x[40] = 1e4f;
+  forEachInstructionSet([&] {
+    const std::vector<float> y = run(pool, x, weight, kNone, 1, in, out);
+    for (size_t i = 0; i < x.size(); ++i) {
+      float largest = 0;
+      for (size_t j = i / 32 * 32; j < i / 32 * 32 + 32; ++j) largest = std::max(largest, std::fabs(x[j]));
+      CHECK(std::fabs(y[i] / -8.0f - x[i]) <= largest / 254 * 1.00001f);
+      if (std::fabs(x[i]) == largest) CHECK(std::fabs(y[i] / -8.0f - x[i]) <= largest * 1e-6f);
+    }
+  });
+}
+
+TEST(linearGivesNaNForInt4WhereAnInputIsNotFiniteAndZeroForTinyOnes) {
+  std::vector<uint8_t> tiles(static_cast<size_t>(int4Bytes(Int4Order::kTiles, 3, 32)), 0x99);
+  const std::vector<uint16_t> scales(16, 0x3f80);
+  const Weight weight = {tiles.data(), DType::kInt4, scales.data()};
+  ThreadPool pool(1);
+  std::vector<float> x(4 * 32, 1e-38f);
+  x[33] = std::nanf("");
+  x[70] = HUGE_VALF;
+  for (size_t i = 96; i < 128; ++i) x[i] = 2.0f;
+  forEachInstructionSet([&] {
+    const std::vector<float> y = run(pool, x, weight, kNone, 4, 32, 3);
+    for (size_t o = 0; o < 3; ++o) {
+      CHECK(y[o] == 0 && std::isnan(y[3 + o]) && std::isnan(y[6 + o]));
+      CHECK(std::fabs(y[9 + o] - 64) < 1e-4f);
+    }
+  });
+}
+
+TEST(linearGivesTheSameBitsForInt4OnEveryInstructionSetWithFma) {
+  Random random(9);
+  const int64_t in = 1056, out = 153;
+  std::vector<uint8_t> tiles(static_cast<size_t>(int4Bytes(Int4Order::kTiles, out, in)));
+  std::vector<uint16_t> scales(static_cast<size_t>(int4Scales(Int4Order::kTiles, out, in)), 0x3c12);
+  for (uint8_t& byte : tiles) byte = static_cast<uint8_t>(random.below(256));
+  const std::vector<float> x = random.normals(static_cast<size_t>(11 * in));
+  ThreadPool pool(2);
+  std::vector<float> first;
+  forEachInstructionSet([&] {
+    if (std::strcmp(persimmon::cpu::instructionSet(), "portable") == 0) return;
+    const std::vector<float> y =
+        run(pool, x, {tiles.data(), DType::kInt4, scales.data()}, kNone, 11, in, out);
+    if (first.empty()) first = y;
+    CHECK(sameBits(y, first));
+  });
 }
 
 TEST(linearMatchesForEveryCountOfRows) {

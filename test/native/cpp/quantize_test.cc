@@ -1,7 +1,13 @@
 #include "check.h"
 
 using namespace check;
+using persimmon::cpu::arrangeGroups;
+using persimmon::cpu::dequantizeGroups;
 using persimmon::cpu::dequantizeRows;
+using persimmon::cpu::int4Bytes;
+using persimmon::cpu::Int4Order;
+using persimmon::cpu::int4Scales;
+using persimmon::cpu::quantizeGroups;
 using persimmon::cpu::quantizeRows;
 
 TEST(quantizeRowsRoundsToTheNearestEvenMultipleOfTheScale) {
@@ -42,4 +48,72 @@ TEST(quantizeRowsGivesZeroWhereAScaleWouldBeSubnormal) {
   ThreadPool pool(1);
   quantizeRows(pool, out.data(), &scale, {x.data(), DType::kFloat32}, 1, 2);
   CHECK(out[0] == 0 && out[1] == 0 && scale == 0);
+}
+
+TEST(quantizeGroupsMakesTheLargestNumberOfAGroupMinusEight) {
+  std::vector<float> x(64, 0.0f);
+  x[0] = 16, x[1] = -3, x[2] = -14, x[3] = -13.5f, x[31] = 1;  // scale -2
+  x[32] = -1, x[33] = 0.9375f, x[63] = 0.0625f;                // scale 1/8
+  std::vector<uint8_t> out(32);
+  std::vector<uint16_t> scales(2);
+  std::vector<float> back(64);
+  ThreadPool pool(2);
+  quantizeGroups(pool, out.data(), scales.data(), {x.data(), DType::kFloat32}, 1, 64);
+  CHECK(scales[0] == 0xc000 && scales[1] == 0x3e00);
+  // Numbers plus 8, the first of each two in the low half: -8 and 2 (1.5 to even), 7 and 7 (6.75), then
+  // zeros.
+  CHECK(out[0] == 0xa0 && out[1] == 0xff && out[2] == 0x88 && out[15] == 0x88);
+  CHECK(out[16] == 0xf0 && out[17] == 0x88 && out[31] == 0x88);  // 7.5 is too much; 0.5 to even
+  dequantizeGroups(pool, back.data(), out.data(), scales.data(), 1, 64);
+  CHECK(back[0] == 16 && back[1] == -4 && back[2] == -14 && back[3] == -14 && back[32] == -1 &&
+        back[33] == 0.875f);
+}
+
+TEST(quantizeGroupsIsOffByAScaleAtMost) {
+  Random random(5);
+  const int64_t rows = 37, columns = 96;
+  for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    const StoredWeight weight(random, static_cast<size_t>(rows * columns), dtype);
+    std::vector<uint8_t> out(static_cast<size_t>(rows * columns / 2));
+    std::vector<uint16_t> scales(static_cast<size_t>(rows * columns / 32));
+    std::vector<float> back(static_cast<size_t>(rows * columns));
+    forEachPool([&](ThreadPool& pool) {
+      quantizeGroups(pool, out.data(), scales.data(), weight.weight(), rows, columns);
+      dequantizeGroups(pool, back.data(), out.data(), scales.data(), rows, columns);
+      for (size_t group = 0; group < back.size(); group += 32) {
+        float largest = 0;
+        for (size_t i = group; i < group + 32; ++i)
+          largest = std::max(largest, std::fabs(weight.values()[i]));
+        // Half a scale, and a whole one for what would be +8; the scale is rounded to bfloat16.
+        for (size_t i = group; i < group + 32; ++i) {
+          CHECK(std::fabs(back[i] - weight.values()[i]) <= largest / 8 * 1.05f);
+        }
+      }
+    });
+  }
+}
+
+TEST(arrangeGroupsBringsEveryNumberBack) {
+  Random random(6);
+  for (const int64_t rows : {1, 16, 37, 64, 100}) {
+    const int64_t columns = 96;
+    std::vector<uint8_t> elements(static_cast<size_t>(rows * columns / 2) + 1);
+    std::vector<uint16_t> scales(static_cast<size_t>(rows * columns / 32));
+    for (uint8_t& byte : elements) byte = static_cast<uint8_t>(random.below(256));
+    for (uint16_t& scale : scales) scale = static_cast<uint16_t>(random.below(65536));
+    for (const Int4Order order : {Int4Order::kRows, Int4Order::kTiles, Int4Order::kInputs}) {
+      forEachPool([&](ThreadPool& pool) {
+        std::vector<uint8_t> there(static_cast<size_t>(int4Bytes(order, rows, columns)));
+        std::vector<uint16_t> thereScales(static_cast<size_t>(int4Scales(order, rows, columns)));
+        std::vector<uint8_t> back(elements.size() - 1);
+        std::vector<uint16_t> backScales(scales.size());
+        // From a place that is not aligned, as in a file.
+        arrangeGroups(pool, {there.data(), thereScales.data()}, order, {elements.data() + 1, scales.data()},
+                      Int4Order::kRows, rows, columns);
+        arrangeGroups(pool, {back.data(), backScales.data()}, Int4Order::kRows,
+                      {there.data(), thereScales.data()}, order, rows, columns);
+        CHECK(std::equal(back.begin(), back.end(), elements.begin() + 1) && backScales == scales);
+      });
+    }
+  }
 }

@@ -1,0 +1,129 @@
+// linearByInput for int4 weights: the live inputs of a group of 32 are widened into a panel that stays in the
+// first-level cache, added up for each row, and the sum is scaled. Activations stay in float32, because after
+// squared ReLU a few are far larger than the others.
+#pragma once
+
+#include "cpu/isa.h"
+#include "cpu/simd/int8_dot.h"
+#include "cpu/simd/weight.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+constexpr int kInt4Vectors = static_cast<int>(kInt4Unit) / kLanes;
+#if defined(__AVX512F__)
+constexpr int kInt4PanelRows = 4;
+#else
+constexpr int kInt4PanelRows = 1;
+#endif
+
+struct Int4ByInput {
+  float* out;
+  const float* x;
+  const uint8_t* weight;
+  const uint16_t* scales;
+  Weight bias;
+  int64_t rows, inFeatures, outFeatures;
+  const int64_t* starts;  // [groups + 1]: the live inputs of group g are inputs[starts[g]..starts[g + 1])
+  const int32_t* inputs;
+  int64_t outputs() const { return (outFeatures + kInt4Unit - 1) / kInt4Unit * kInt4Unit; }
+};
+
+/** For 64 outputs of one row: sums += scale * (the sum over n inputs of x times their weights at `w`, `step` bytes apart). The
+ * bits are those of addPanel. */
+PERSIMMON_INLINE void addOneRow(float* sums, const uint8_t* w, int64_t step, const float* x, const int32_t* inputs,
+                                int64_t n, const Vec (&scales)[kInt4Vectors]) {
+  Vec partial[kInt4Vectors];
+  for (int v = 0; v < kInt4Vectors; ++v) partial[v] = zero();
+  for (int64_t j = 0; j < n; ++j) {
+    Vec numbers[kInt4Vectors];
+    loadOutputs(w + inputs[j] * step, numbers);
+    const Vec factor = broadcast(x[inputs[j]]);
+    for (int v = 0; v < kInt4Vectors; ++v) partial[v] = fma(factor, numbers[v], partial[v]);
+  }
+  for (int v = 0; v < kInt4Vectors; ++v) {
+    store(sums + v * kLanes, fma(scales[v], partial[v], load(sums + v * kLanes)));
+  }
+}
+
+/** For 64 outputs of M rows: sums += scale * (the sum over n inputs of x times the panel). */
+template <int M>
+PERSIMMON_INLINE void addPanel(float* sums, int64_t room, const float* panel, const float* x, int64_t xRow,
+                               const int32_t* inputs, int64_t n, const Vec (&scales)[kInt4Vectors]) {
+  Vec partial[M][kInt4Vectors];
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < kInt4Vectors; ++v) partial[m][v] = zero();
+  }
+  for (int64_t j = 0; j < n; ++j) {
+    Vec w[kInt4Vectors];
+    for (int v = 0; v < kInt4Vectors; ++v) w[v] = load(panel + (j * kInt4Vectors + v) * kLanes);
+    for (int m = 0; m < M; ++m) {
+      const Vec factor = broadcast(x[m * xRow + inputs[j]]);
+      for (int v = 0; v < kInt4Vectors; ++v) partial[m][v] = fma(factor, w[v], partial[m][v]);
+    }
+  }
+  for (int m = 0; m < M; ++m) {
+    for (int v = 0; v < kInt4Vectors; ++v) {
+      float* sum = sums + m * room + v * kLanes;
+      store(sum, fma(scales[v], partial[m][v], load(sum)));
+    }
+  }
+}
+
+/** Outputs [column, column + columns) of rows [begin, end), both multiples of 64 or up to the end; `sums` has
+ * `room` numbers for each row, and room for a panel behind them. */
+inline void int4Outputs(const Int4ByInput& problem, float* sums, int64_t room, int64_t begin, int64_t end,
+                        int64_t column, int64_t columns) {
+  const int64_t outputs = problem.outputs(), rows = end - begin, groups = problem.inFeatures / kInt4Group;
+  float* panel = sums + rows * room;
+  const float* x = problem.x + begin * problem.inFeatures;
+  const auto* allScales = reinterpret_cast<const BFloat16*>(problem.scales);
+  for (int64_t i = 0; i < rows * room; i += kLanes) store(sums + i, zero());
+  for (int64_t g = 0; g < groups; ++g) {
+    const int32_t* inputs = problem.inputs + problem.starts[g];
+    const int64_t n = problem.starts[g + 1] - problem.starts[g];
+    if (n == 0) continue;
+    const int64_t next = g + 1 < groups ? problem.starts[g + 2] - problem.starts[g + 1] : 0;
+    for (int64_t c = 0; c < columns; c += kInt4Unit) {
+      const int64_t at = (column + c) / 2;
+      for (int64_t j = 0; j < next; ++j)
+        __builtin_prefetch(problem.weight + inputs[n + j] * outputs / 2 + at, 0, 3);
+      if (next > 0) {
+        const BFloat16* ahead = allScales + (g + 1) * outputs + column + c;
+        __builtin_prefetch(ahead, 0, 3);
+        __builtin_prefetch(ahead + kInt4Unit / 2, 0, 3);
+      }
+      Vec scales[kInt4Vectors];
+      for (int v = 0; v < kInt4Vectors; ++v)
+        scales[v] = load(allScales + g * outputs + column + c + v * kLanes);
+      if (rows == 1) {
+        addOneRow(sums + c, problem.weight + at, outputs / 2, x, inputs, n, scales);
+        continue;
+      }
+      for (int64_t j = 0; j < n; ++j) {
+        Vec w[kInt4Vectors];
+        loadOutputs(problem.weight + inputs[j] * outputs / 2 + at, w);
+        for (int v = 0; v < kInt4Vectors; ++v) store(panel + (j * kInt4Vectors + v) * kLanes, w[v]);
+      }
+      int64_t row = 0;
+      for (; row + kInt4PanelRows <= rows; row += kInt4PanelRows) {
+        addPanel<kInt4PanelRows>(sums + row * room + c, room, panel, x + row * problem.inFeatures,
+                                 problem.inFeatures, inputs, n, scales);
+      }
+      for (; row < rows; ++row) {
+        addPanel<1>(sums + row * room + c, room, panel, x + row * problem.inFeatures, problem.inFeatures,
+                    inputs, n, scales);
+      }
+    }
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    float* out = problem.out + (begin + row) * problem.outFeatures + column;
+    for (int64_t c = 0; c < columns && column + c < problem.outFeatures; c += kLanes) {
+      const int64_t left = problem.outFeatures - column - c;
+      Vec sum = load(sums + row * room + c);
+      if (problem.bias.data != nullptr) sum = sum + loadWeight(problem.bias, column + c, left);
+      storeUpTo(out + c, sum, left);
+    }
+  }
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA

@@ -1,0 +1,154 @@
+// Sixteen int32 lanes with dot products of four unsigned by four signed bytes, and sixteen int4 numbers as a
+// Vec. Integer sums are exact, so every version gives the same bits.
+#pragma once
+
+#include "cpu/int4.h"
+#include "cpu/simd/vec.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+#if defined(__AVX512F__)
+
+struct Bytes {
+  __m512i v;
+};
+struct Integers {
+  __m512i v;
+};
+
+PERSIMMON_INLINE Integers broadcastInteger(int32_t x) { return {_mm512_set1_epi32(x)}; }
+/** The four bytes at p in every lane. */
+PERSIMMON_INLINE Bytes broadcastWord(const int8_t* p) {
+  int32_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return {_mm512_set1_epi32(word)};
+}
+/** 128 numbers of four bits: the low halves of 64 bytes and the high ones, from 0 to 15. */
+PERSIMMON_INLINE void loadHalves(const uint8_t* p, Bytes* low, Bytes* high) {
+  const __m512i bytes = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
+  *low = {_mm512_and_si512(bytes, mask)};
+  *high = {_mm512_and_si512(_mm512_srli_epi16(bytes, 4), mask)};
+}
+/** sums[lane] + the four products of the lane; a from 0 to 15. */
+PERSIMMON_INLINE Integers addDots(Integers sums, Bytes a, Bytes b) {
+#if defined(__AVX512VNNI__)
+  return {_mm512_dpbusd_epi32(sums.v, a.v, b.v)};
+#else
+  const __m512i pairs = _mm512_maddubs_epi16(a.v, b.v);  // at most 2 * 15 * 127
+  return {_mm512_add_epi32(sums.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
+#endif
+}
+PERSIMMON_INLINE Vec toFloats(Integers x) { return {_mm512_cvtepi32_ps(x.v)}; }
+
+/** The numbers of 32 bytes, see int4.h: 64 outputs of one input. */
+PERSIMMON_INLINE void loadOutputs(const uint8_t* p, Vec (&out)[4]) {
+  const __m512 numbers = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
+  for (int i = 0; i < 2; ++i) {
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * i)));
+    out[i] = {_mm512_permutexvar_ps(bytes, numbers)};  // which looks at the lowest four bits only
+    out[i + 2] = {_mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 4), numbers)};
+  }
+}
+
+#elif defined(__AVX2__)
+
+struct Bytes {
+  __m256i v[2];
+};
+struct Integers {
+  __m256i v[2];
+};
+
+PERSIMMON_INLINE Integers broadcastInteger(int32_t x) {
+  const __m256i all = _mm256_set1_epi32(x);
+  return {{all, all}};
+}
+PERSIMMON_INLINE Bytes broadcastWord(const int8_t* p) {
+  int32_t word;
+  __builtin_memcpy(&word, p, sizeof word);
+  const __m256i all = _mm256_set1_epi32(word);
+  return {{all, all}};
+}
+PERSIMMON_INLINE void loadHalves(const uint8_t* p, Bytes* low, Bytes* high) {
+  const __m256i mask = _mm256_set1_epi8(15);
+  for (int i = 0; i < 2; ++i) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32 * i));
+    low->v[i] = _mm256_and_si256(bytes, mask);
+    high->v[i] = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
+  }
+}
+PERSIMMON_INLINE Integers addDots(Integers sums, const Bytes& a, const Bytes& b) {
+  for (int i = 0; i < 2; ++i) {
+    const __m256i pairs = _mm256_maddubs_epi16(a.v[i], b.v[i]);  // at most 2 * 15 * 127
+    sums.v[i] = _mm256_add_epi32(sums.v[i], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  }
+  return sums;
+}
+PERSIMMON_INLINE Vec toFloats(const Integers& x) {
+  return {_mm256_cvtepi32_ps(x.v[0]), _mm256_cvtepi32_ps(x.v[1])};
+}
+
+PERSIMMON_INLINE void loadOutputs(const uint8_t* p, Vec (&out)[4]) {
+  const __m256i mask = _mm256_set1_epi32(15), eight = _mm256_set1_epi32(kInt4Zero);
+  const auto number = [&](__m256i x) {
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_and_si256(x, mask), eight));
+  };
+  for (int i = 0; i < 2; ++i) {
+    __m256i bytes[2];
+    for (int j = 0; j < 2; ++j) {
+      bytes[j] = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 16 * i + 8 * j)));
+    }
+    out[i] = {number(bytes[0]), number(bytes[1])};
+    out[i + 2] = {number(_mm256_srli_epi32(bytes[0], 4)), number(_mm256_srli_epi32(bytes[1], 4))};
+  }
+}
+
+#else
+
+struct Bytes {
+  int8_t v[64];
+};
+struct Integers {
+  int32_t v[16];
+};
+
+PERSIMMON_INLINE Integers broadcastInteger(int32_t x) {
+  Integers all;
+  for (int i = 0; i < 16; ++i) all.v[i] = x;
+  return all;
+}
+PERSIMMON_INLINE Bytes broadcastWord(const int8_t* p) {
+  Bytes all;
+  for (int i = 0; i < 64; ++i) all.v[i] = p[i % 4];
+  return all;
+}
+PERSIMMON_INLINE void loadHalves(const uint8_t* p, Bytes* low, Bytes* high) {
+  for (int i = 0; i < 64; ++i) {
+    low->v[i] = static_cast<int8_t>(p[i] & 15);
+    high->v[i] = static_cast<int8_t>(p[i] >> 4);
+  }
+}
+PERSIMMON_INLINE Integers addDots(Integers sums, const Bytes& a, const Bytes& b) {
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < 4; ++j) sums.v[i] += a.v[4 * i + j] * b.v[4 * i + j];
+  }
+  return sums;
+}
+PERSIMMON_INLINE Vec toFloats(const Integers& x) {
+  float values[16];
+  for (int i = 0; i < 16; ++i) values[i] = static_cast<float>(x.v[i]);
+  return load(values);
+}
+
+PERSIMMON_INLINE void loadOutputs(const uint8_t* p, Vec (&out)[4]) {
+  float values[64];
+  for (int i = 0; i < 32; ++i) {
+    values[i] = static_cast<float>((p[i] & 15) - kInt4Zero);
+    values[i + 32] = static_cast<float>((p[i] >> 4) - kInt4Zero);
+  }
+  for (int i = 0; i < 4; ++i) out[i] = load(values + 16 * i);
+}
+
+#endif
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA
