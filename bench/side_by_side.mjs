@@ -31,11 +31,11 @@ export function median(values) {
 }
 
 /** "median (least–most)" */
-function spread(values, digits = 2) {
+export function spread(values, digits = 2) {
   return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
 }
 
-async function timed(run) {
+export async function timed(run) {
   const start = performance.now();
   const result = await run();
   return { result, seconds: (performance.now() - start) / 1000 };

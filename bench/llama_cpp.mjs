@@ -1,0 +1,156 @@
+#!/usr/bin/env node
+// Our decode and prefill beside llama.cpp's through node-llama-cpp, on random weights of the same shape: in every round each
+// engine takes its turn, in an order that alternates, between probes of the read bandwidth. llama.cpp runs its `nemotron`
+// architecture, which is Persimmon without QK-LayerNorm, in a process of its own.
+//   npm install --prefix bench/peers
+//   node bench/llama_cpp.mjs [--dtypes bfloat16,int8,int4] [--rounds 9] [--tokens 16] [--prompt 128] [--threads N] [--zeros 0.5]
+//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--json]
+import { fork } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { parseShape } from "../dist/src/cli/bench.js";
+import { BandwidthProbe } from "../dist/src/cli/bench/bandwidth.js";
+import { bytesRead, promptIds } from "../dist/src/cli/bench/measure.js";
+import { mlpSparsity, randomModel } from "../dist/src/index.js";
+import { writeRandomGguf } from "./peers/gguf.mjs";
+import { median, sliceShape, spread, timed } from "./side_by_side.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    dtypes: { type: "string", default: "bfloat16,int8,int4" },
+    rounds: { type: "string", default: "9" },
+    tokens: { type: "string", default: "16" },
+    prompt: { type: "string", default: "128" },
+    threads: { type: "string", default: String(availableParallelism()) },
+    zeros: { type: "string", default: "0.5" },
+    shape: { type: "string" },
+    "no-skip-zeros": { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+  },
+});
+const [rounds, tokens, prompt, threads, zeros] = ["rounds", "tokens", "prompt", "threads", "zeros"].map((name) =>
+  Number(options[name]),
+);
+const shape = options.shape === undefined ? sliceShape : parseShape(options.shape);
+const peerTypes = { bfloat16: "bfloat16", int8: "q8_0", int4: "q4_0" };
+const peers = join(import.meta.dirname, "peers");
+if (!existsSync(join(peers, "node_modules", "node-llama-cpp"))) {
+  console.error("node-llama-cpp is missing: npm install --prefix bench/peers");
+  process.exit(1);
+}
+
+/** llama.cpp with a model of this type: `measure` gives the seconds of a prompt and of tokens after it. */
+async function startLlama(path) {
+  const child = fork(join(peers, "llama_process.mjs"), [path, String(threads)]);
+  const message = async () => {
+    const exit = once(child, "exit").then(([code]) => ({ error: `llama.cpp's process ended with ${code}` }));
+    const [reply] = [await Promise.race([once(child, "message").then(([value]) => value), exit])];
+    if (reply.error) throw new Error(reply.error);
+    return reply;
+  };
+  await message();
+  return {
+    async measure(ids) {
+      child.send({ prompt: ids, tokens });
+      return message();
+    },
+    stop: () => child.kill(),
+  };
+}
+
+async function measureOurs(model, ids) {
+  const filled = await timed(() => model.prefill(ids));
+  await model.generate([300], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
+  const decoded = await timed(
+    () => model.generate([301], { kv: filled.result, maxNewTokens: tokens, stopAtEos: false }).done,
+  );
+  filled.result.release();
+  return { prefill: filled.seconds, decode: decoded.seconds };
+}
+
+async function compare(dtype, folder) {
+  const path = join(folder, `${dtype}.gguf`);
+  const file = await writeRandomGguf(path, shape, peerTypes[dtype]);
+  const model = randomModel(shape, { dtype, threads, zeros, skipZeros: !options["no-skip-zeros"], maxLength: 4096 });
+  const probe = new BandwidthProbe(model.device);
+  const { zeroFraction } = await mlpSparsity(model, promptIds(model, prompt, 0), { progress: false });
+  const llama = await startLlama(path);
+  const matrices = shape.hidden * (shape.vocab + shape.layers * (4 * shape.hidden + 2 * shape.ffn));
+  const perWeight = { bfloat16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
+  const bytes = {
+    ours: bytesRead(model, prompt + tokens / 2, zeroFraction),
+    // Keys and values in float16, for prompt and tokens.
+    llama: matrices * perWeight + 4 * shape.hidden * shape.layers * (prompt + tokens / 2),
+  };
+  const runs = { ours: (ids) => measureOurs(model, ids), llama: (ids) => llama.measure(ids) };
+  const figures = { ours: { decode: [], prefill: [], share: [] }, llama: { decode: [], prefill: [], share: [] } };
+  for (let round = 0; round <= rounds; round++) {
+    const ids = promptIds(model, prompt, round).map((id) => 259 + (id % (shape.vocab - 259)));
+    for (const name of round % 2 === 0 ? ["ours", "llama"] : ["llama", "ours"]) {
+      const before = await probe.measure();
+      const seconds = await runs[name](ids);
+      const after = await probe.measure();
+      if (round === 0) continue; // the first touch of all weights
+      const { decode, prefill, share } = figures[name];
+      decode.push(tokens / seconds.decode);
+      prefill.push(prompt / seconds.prefill);
+      share.push((bytes[name] * decode.at(-1)) / 1e9 / ((before + after) / 2));
+    }
+  }
+  probe.release();
+  llama.stop();
+  rmSync(path);
+  const ratio = (key) => spread(figures.ours[key].map((rate, round) => rate / figures.llama[key][round]));
+  const row = (name) => ({
+    tokensPerSecond: spread(figures[name].decode, 1),
+    GBPerToken: bytes[name] / 1e9,
+    GBPerSecond: (bytes[name] * median(figures[name].decode)) / 1e9,
+    percentOfBandwidth: spread(
+      figures[name].share.map((value) => 100 * value),
+      0,
+    ),
+    prefillTokensPerSecond: spread(figures[name].prefill, 0),
+  });
+  return {
+    dtype,
+    peerType: peerTypes[dtype],
+    peerFileGB: file.bytes / 1e9,
+    ours: row("ours"),
+    llama: row("llama"),
+    decodeGain: ratio("decode"),
+    prefillGain: ratio("prefill"),
+  };
+}
+
+const folder = mkdtempSync(join(tmpdir(), "persimmon-llama-"));
+const results = [];
+try {
+  for (const dtype of options.dtypes.split(",")) {
+    results.push(await compare(dtype, folder));
+    globalThis.gc?.();
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+if (options.json) console.log(JSON.stringify({ shape, zeros, threads, prompt, tokens, rounds, results }, null, 2));
+else {
+  const sizes = Object.entries(shape).map(([name, size]) => `${name} ${size}`);
+  console.log(
+    `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)}; ${sizes.join(", ")}; context ${prompt}, ${rounds} rounds of ${tokens} tokens; ${100 * zeros} % zeros${options["no-skip-zeros"] ? ", read all the same" : ""}`,
+  );
+  console.log("| weights | engine | tokens/s | GB/token | GB/s | % of bandwidth | gain | prefill tokens/s | gain |");
+  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+  for (const { dtype, peerType, ours, llama, decodeGain, prefillGain } of results) {
+    for (const [name, r, gain, prefill] of [
+      [`node-llama-cpp, ${peerType}`, llama, "", ""],
+      ["ours", ours, decodeGain, prefillGain],
+    ]) {
+      console.log(
+        `| ${dtype} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBPerSecond.toFixed(1)} | ${r.percentOfBandwidth} | ${gain} | ${r.prefillTokensPerSecond} | ${prefill} |`,
+      );
+    }
+  }
+}
