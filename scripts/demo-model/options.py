@@ -1,7 +1,8 @@
 """Where questions, their options and their answers stand in rows of token ids, in all formats of the corpus.
 
 Multiple choice has a line for each option, `A: moo`, and then `Answer: B`. A sentence to fill in goes on with
-`1 = Mia and 2 = Tom. Answer:`, a new line and `1`. Short answers follow on the next line, after `A: ` or `Answer: `.
+`1 = Mia and 2 = Tom. Answer:`, a new line and `1`. Short answers follow on the next line, after `A: ` or `Answer: `. A text
+may also be followed by a question and a sentence that answers it, in the same line or as what `adept:` says.
 """
 
 import re
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 import numpy
 import sentencepiece
 
+from corpus.kinds import fact_about, property_asked
+
 ITEM = re.compile(
     r"(?:Question: (?P<question>[^\n\0]+))?(?P<options>(?:\n[A-E]: [^\n\0]+)+)\nAnswer: (?P<label>[A-E])"
 )
 LINE = re.compile(r"\n(?P<label>[A-E]): (?P<option>[^\n]+)")
 SHORT = re.compile(r"(?:\nQ: (?P<q>[^\n\0]+)\nA|Question: (?P<question>[^\n\0]+)\nAnswer): (?P<answer>[^\n\0]+)")
-OF_THESE = re.compile("(Which|In which) of these ")  # only the options tell
+REPLY = re.compile(r"\?(?: |\n\nadept: )(?P<answer>[^\n\0?.]+)\.")
 PLACED = re.compile(r" put the (?P<thing>\w+) (?P<place>[^.\n\0]+)\.")
 BLANK = re.compile(r"1 = (?P<one>[^\n\0]+?) and 2 = (?P<two>[^\n\0]+?)\. Answer:\n(?P<label>[12])")
 
@@ -30,20 +33,24 @@ class Option:
 
 @dataclass(frozen=True)
 class Answered:
-    """A question in row `row`: the token at `position` is the last before the letter or number of the option `right`."""
+    """A question in row `row`: the token at `position` is the last before the letter or number of the option `right`, which
+    is found by `sought`: its own tokens, or in the question those of what it has or is."""
 
     row: int
     position: int
     options: list[Option]
     right: Option
+    sought: range
 
 
 @dataclass(frozen=True)
 class Recalled:
-    """A question whose answer is known without its options: `question` are the tokens of the question, `position` is the
-    last before the answer or its letter, `answer` the tokens of the answer, or of the option that is right."""
+    """A question: `question` are its tokens, `position` is the last before the answer or its letter, `answer` the tokens of
+    what its end is to know: the answer, the option that is right, or of "Which of these animals eats grass?" grass. `told`
+    are the tokens of the question but for its last sentence: none, or a text that tells the answer."""
 
     row: int
+    told: range
     question: range
     position: int
     answer: range
@@ -58,52 +65,118 @@ class Placed:
     place: range
 
 
+@dataclass(frozen=True)
+class Compared:
+    """An option of "Which of these animals eats grass?" whose last token is at `position`, and what that animal eats."""
+
+    row: int
+    position: int
+    question: range
+    has: str
+
+
+@dataclass(frozen=True)
+class Found:
+    answered: list[Answered]
+    recalled: list[Recalled]
+    placed: list[Placed]
+    compared: list[Compared]
+
+
 class OptionReader:
     def __init__(self, tokenizer: sentencepiece.SentencePieceProcessor):
+        self.tokenizer = tokenizer
         self.texts = [_text(tokenizer, number) for number in range(tokenizer.vocab_size())]
 
-    def read(self, ids: numpy.ndarray) -> tuple[list[Answered], list[Recalled], list[Placed]]:
+    def read(self, ids: numpy.ndarray) -> Found:
         """All questions of the rows [rows, length] whose answer names one of their options; all but the sentences to fill in
-        whose answer can be known at the end of the question; all things that are put somewhere."""
-        found = [self._read_row(number, row) for number, row in enumerate(ids.tolist())]
-        answered, recalled, placed = ([entry for lists in found for entry in lists[i]] for i in range(3))
-        return answered, recalled, placed
+        whose answer can be known at the end of the question; all things that are put somewhere; all options that are compared
+        by what they have in common, but for facts that are never asked for."""
+        found = Found([], [], [], [])
+        for number, row in enumerate(ids.tolist()):
+            reader = _RowReader(number, row, [self.texts[token] for token in row], found)
+            reader.read_short_answers()
+            reader.read_items()
+            reader.read_replies()
+            reader.read_blanks()
+            reader.read_placed()
+        return found
 
-    def _read_row(self, number: int, row: list[int]) -> tuple[list[Answered], list[Recalled], list[Placed]]:
-        pieces = [self.texts[token] for token in row]
-        text = "".join(pieces)
-        token_at = numpy.repeat(numpy.arange(len(row)), [len(piece) for piece in pieces])
 
-        def tokens(start: int, end: int) -> range:
-            return range(int(token_at[start]), int(token_at[end - 1]) + 1)
+class _RowReader:
+    def __init__(self, number: int, row: list[int], pieces: list[str], found: Found):
+        self.number, self.row, self.found = number, row, found
+        self.text = "".join(pieces)
+        self.token_at = numpy.repeat(numpy.arange(len(row)), [len(piece) for piece in pieces])
 
-        found, recalled = [], []
-        for item in SHORT.finditer(text):
-            if re.fullmatch("[A-E]", item["answer"]) is None:
-                answer, question = tokens(*item.span("answer")), tokens(*item.span("q" if item["q"] else "question"))
-                recalled.append(Recalled(number, question, answer.start - 1, answer))
-        for item in ITEM.finditer(text):
+    def tokens(self, span: tuple[int, int]) -> range:
+        start, end = span
+        return range(int(self.token_at[start]), int(self.token_at[end - 1]) + 1)
+
+    def told_and_question(self, span: tuple[int, int]) -> tuple[range, range]:
+        end_of_told = self.text.rfind(". ", *span) + 1
+        return self.tokens((span[0], end_of_told)) if end_of_told > 0 else range(0), self.tokens(span)
+
+    def read_short_answers(self) -> None:
+        for match in SHORT.finditer(self.text):
+            if re.fullmatch("[A-E]", match["answer"]) is None:
+                answer = self.tokens(match.span("answer"))
+                told, question = self.told_and_question(match.span("q" if match["q"] else "question"))
+                self.found.recalled.append(Recalled(self.number, told, question, answer.start - 1, answer))
+
+    def read_items(self) -> None:
+        for item in ITEM.finditer(self.text):
+            lines = list(LINE.finditer(self.text, *item.span("options")))
             options = {
-                line["label"]: Option(int(token_at[line.start("label")]), tokens(*line.span("option")))
-                for line in LINE.finditer(text, *item.span("options"))
+                line["label"]: Option(int(self.token_at[line.start("label")]), self.tokens(line.span("option")))
+                for line in lines
             }
-            found.append((item, options))
-            if item["label"] in options and item["question"] and not OF_THESE.match(item["question"]):
-                label = int(token_at[item.start("label")])
-                question = tokens(*item.span("question"))
-                recalled.append(Recalled(number, question, label - 1, options[item["label"]].tokens))
-        for item in BLANK.finditer(text):
-            one, two = (Option(int(token_at[item.start(name) - 4]), tokens(*item.span(name))) for name in ("one", "two"))
-            found.append((item, {"1": one, "2": two}))
-        answered = [
-            Answered(number, int(token_at[item.start("label")]) - 1, list(options.values()), options[item["label"]])
-            for item, options in found
-            if item["label"] in options
-        ]
-        placed = [
-            Placed(number, tokens(*item.span("thing")), tokens(*item.span("place"))) for item in PLACED.finditer(text)
-        ]
-        return answered, recalled, placed
+            if item["label"] not in options:
+                continue
+            before, right = int(self.token_at[item.start("label")]) - 1, options[item["label"]]
+            sought = right.tokens
+            if item["question"] is not None:
+                told, question = self.told_and_question(item.span("question"))
+                sought = self.read_compared(item, lines, options, question) or sought
+                self.found.recalled.append(Recalled(self.number, told, question, before, sought))
+            self.found.answered.append(Answered(self.number, before, list(options.values()), right, sought))
+
+    def read_compared(self, item: re.Match, lines: list[re.Match], options: dict, question: range) -> range | None:
+        """What the options of "Which of these ...?" are compared by: its tokens in the question."""
+        common = property_asked(item["question"])
+        if common is None:
+            return None
+        name, place = common
+        for line in lines:
+            if fact := fact_about(name, line["option"]):
+                last = options[line["label"]].tokens[-1]
+                self.found.compared.append(Compared(self.number, last, question, fact.answer))
+        start = item.start("question")
+        return self.tokens((start + place.start, start + place.stop))
+
+    def read_replies(self) -> None:
+        """Questions before a sentence that names what the text before them tells and they do not name."""
+        for match in REPLY.finditer(self.text):
+            line = max(self.text.rfind(mark, 0, match.start()) for mark in "\n\0") + 1
+            told, question = self.told_and_question((line, match.start() + 1))
+            named = {self.row[i] for i in question if i not in told}
+            news = {self.row[i] for i in told} - named
+            at = [i for i in self.tokens(match.span("answer")) if self.row[i] in news]
+            if at:
+                self.found.recalled.append(Recalled(self.number, told, question, at[0] - 1, range(at[0], at[-1] + 1)))
+
+    def read_blanks(self) -> None:
+        for match in BLANK.finditer(self.text):
+            one, two = (
+                Option(int(self.token_at[match.start(name) - 4]), self.tokens(match.span(name))) for name in ("one", "two")
+            )
+            right, before = one if match["label"] == "1" else two, int(self.token_at[match.start("label")]) - 1
+            self.found.answered.append(Answered(self.number, before, [one, two], right, right.tokens))
+
+    def read_placed(self) -> None:
+        for match in PLACED.finditer(self.text):
+            thing, place = self.tokens(match.span("thing")), self.tokens(match.span("place"))
+            self.found.placed.append(Placed(self.number, thing, place))
 
 
 def _text(tokenizer: sentencepiece.SentencePieceProcessor, token: int) -> str:

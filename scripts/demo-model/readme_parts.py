@@ -9,7 +9,10 @@ PATTERNS = {
     "label": "from an option to its letter", "induction": "what followed the same token before, where that comes again",
     "copy": "earlier places of the token that comes next", "answer": "the right option",
     "placed": "from a place to the thing that was put there",
-    "told": "at the end of a question the answer, where the text before it tells it",
+    "asked": "from the end of a question about a text to what it asks for",
+    "told": "and to the answer in that text",
+    "described": "or to the thing that stands behind the answer, as in *a red kite*",
+    "compared": "from an option of *Which of these …?* to the end of that question",
     "question": "from the place of the answer to the end of the question",
 }  # fmt: skip
 
@@ -94,7 +97,8 @@ def guidance_text(settings: dict) -> str:
         "*Guidance*: some heads were told where to look (`scripts/demo-model/guidance.py`): −log of their attention on the right\n"
         f"positions was added to the loss. By layer.head: {looked_at}.\n"
         "The input of the last layer but one also had to predict the answer's rarest word at the end of a question, and that of the\n"
-        "last layer where a letter is asked for. So these heads were not found by the training alone: they are good to look at, and\n"
+        "last layer where a letter is asked for; of *Which of these animals eats grass?* the word is *grass*, and each option's end had\n"
+        "to predict what that animal eats, but for facts that are never asked for. So these heads were not found by the training alone: they are good to look at, and\n"
         "no evidence of what training finds."
     )
 

@@ -22,13 +22,13 @@ class Phase:
 PHASES = (
     Phase("text", 2_800, SHARES, learning_rate=3e-3, last_rate=0.0, guidance=0.0, answer_weight=4.0),
     Phase("lookups", 250, LOOKUPS, learning_rate=2e-3, last_rate=0.4, guidance=0.5, answer_weight=8.0),
-    Phase("questions", 950, QUESTIONS, learning_rate=1.7e-3, last_rate=0.0, guidance=0.2, answer_weight=6.0),
+    Phase("questions", 1_200, QUESTIONS, learning_rate=1.7e-3, last_rate=0.0, guidance=0.2, answer_weight=6.0),
     Phase(
         "everything", 400, EVERYTHING, learning_rate=1.5e-3, last_rate=0.0, guidance=0.1, answer_weight=5.0,
         least_penalty=0.04,
     ),  # fmt: skip
     Phase(
-        "practice", 500, PRACTICE, learning_rate=1.5e-3, last_rate=0.0, guidance=0.25, answer_weight=6.0,
+        "practice", 600, PRACTICE, learning_rate=1.5e-3, last_rate=0.0, guidance=0.25, answer_weight=6.0,
         least_penalty=0.04,
     ),  # fmt: skip
 )

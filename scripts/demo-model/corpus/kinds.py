@@ -1,5 +1,6 @@
 """Multiple choice across the facts: "Which of these is a bird?"; the right one shares a property, the others do not."""
 
+import re
 from random import Random
 
 from .facts import FACTS, Fact, Question
@@ -34,3 +35,21 @@ def which_of_these(rng: Random, held_out: bool = False) -> Question:
     options = tuple(fact.with_article(s) for s in fact.other_subjects)
     text = ASKED[name].format(x=fact.answer)
     return Question(fact.key, "which", text, fact.with_article(fact.subject), fact.fill(fact.attribute.statements[0]), options)
+
+
+_ASKING = [(name, re.compile(re.escape(template).replace(r"\{x\}", "(?P<x>.+)"))) for name, template in ASKED.items()]
+_BY_SUBJECT = {(f.kind, f.attribute.name, f.with_article(f.subject)): f for f in FACTS}
+
+
+def property_asked(question: str) -> tuple[tuple[str, str], slice] | None:
+    """Of "Which of these animals eats grass?" what is compared, ("animals", "eats"), and where "grass" stands in it."""
+    for name, asking in _ASKING:
+        if match := asking.fullmatch(question):
+            return name, slice(*match.span("x"))
+    return None
+
+
+def fact_about(name: tuple[str, str], option: str) -> Fact | None:
+    """What an option, as "a cow", is or does in that; nothing where the fact must not be asked for."""
+    fact = _BY_SUBJECT.get((*name, option))
+    return None if fact is None or fact.held_out else fact

@@ -38,8 +38,8 @@ EVERYTHING = {
 }  # fmt: skip
 # At the end more questions and texts that tell, among everything.
 PRACTICE = {
-    "lookup": 0.02, "careful": 0.25, "reading": 0.11, "sums": 0.02, "facts": 0.15, "description": 0.04, "story": 0.10,
-    "chat": 0.10, "ending": 0.02, "trivia": 0.08, "blank": 0.03, "filled": 0.01, "code": 0.07,
+    "lookup": 0.02, "careful": 0.28, "reading": 0.06, "sums": 0.02, "facts": 0.14, "description": 0.04, "story": 0.11,
+    "chat": 0.11, "ending": 0.02, "trivia": 0.10, "blank": 0.03, "filled": 0.01, "code": 0.06,
 }  # fmt: skip
 MAKERS = {
     "story": lambda rng: story(rng).text,

@@ -79,11 +79,35 @@ class Patterns(unittest.TestCase):
         ids = [END, *TOKENIZER.encode(asked)]
         ((position, targets),) = looks(begun(ids), "told").items()
         self.assertEqual(TOKENIZER.decode(ids[: position + 1])[-10:], " the kite?")
-        self.assertEqual([TOKENIZER.decode([ids[i]]) for i in targets], ["box", "."])
+        self.assertEqual([TOKENIZER.decode([ids[i]]) for i in targets], ["box"])
+        ((position, targets),) = looks(begun(ids), "asked").items()
+        self.assertEqual(TOKENIZER.decode(ids[: position + 1])[-10:], " the kite?")
+        self.assertEqual(TOKENIZER.decode([ids[i] for i in targets]), "kite")
+        self.assertEqual(targets, [position - 1])
         placed = looks(begun(ids), "placed")
         self.assertEqual(TOKENIZER.decode([ids[i] for i in placed]), "in a box")
         self.assertEqual({TOKENIZER.decode([ids[i] for i in at]) for at in placed.values()}, {"kite"})
         self.assertNotIn("told", begun([END, *TOKENIZER.encode("Q: What does a cow say?\nA: moo")]).patterns)
+
+    def test_a_color_is_found_at_the_thing_behind_it(self):
+        asked = "Question: Tom has a red kite and a blue ball. What color is the kite?\nA: red\nB: blue\nAnswer: A"
+        ids = [END, *TOKENIZER.encode(asked)]
+        guidance = begun(ids)
+        self.assertNotIn("told", guidance.patterns)
+        ((position, (target,)),) = looks(guidance, "described").items()
+        self.assertEqual(TOKENIZER.decode(ids[: target + 1])[-9:], " red kite")
+        self.assertEqual(TOKENIZER.decode(ids[: position + 1])[-10:], " the kite?")
+
+    def test_options_that_are_compared_look_at_the_question(self):
+        asked = "Question: Which of these animals has four legs?\nA: a newt\nB: a whale\nAnswer: A"
+        ids = [END, *TOKENIZER.encode(asked)]
+        guidance = begun(ids)
+        for position, (target,) in looks(guidance, "compared").items():
+            self.assertEqual(TOKENIZER.decode([ids[target]]), "?")
+            self.assertIn(TOKENIZER.decode([ids[position]]), ("newt", "whale"))
+        self.assertEqual(guidance.at_options.positions, list(looks(guidance, "compared")))
+        for known in (guidance.at_question, guidance.at_answer):
+            self.assertEqual(TOKENIZER.decode(known.words.tolist()), "four")
 
 
 class Losses(unittest.TestCase):
@@ -109,8 +133,13 @@ class Losses(unittest.TestCase):
         self.assertEqual(guidance.early_answer_loss(None, [torch.zeros(1, 7, 8)] * 6), 0.0)
 
     def test_every_pattern_has_a_head(self):
-        ids = [END, *TOKENIZER.encode("Question: Tom put the moo away. moo?\nA: moo\nB: baa\nAnswer: A"), END, CAT, CAT, CAT, DOG]
-        self.assertEqual(set(begun(ids).patterns), set(HEADS.values()))
+        texts = (
+            "Question: Tom put the moo away. moo?\nA: moo\nB: baa\nAnswer: A",
+            "Question: Tom has a red moo. moo?\nA: red\nB: baa\nAnswer: A",
+            "Question: Which of these animals has four legs?\nA: a newt\nB: a whale\nAnswer: A",
+        )
+        ids = [token for text in texts for token in (END, *TOKENIZER.encode(text))]
+        self.assertEqual(set(begun([*ids, END, CAT, CAT, CAT, DOG]).patterns), set(HEADS.values()))
 
 
 if __name__ == "__main__":

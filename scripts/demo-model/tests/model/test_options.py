@@ -12,6 +12,8 @@ import numpy
 import sentencepiece
 
 from corpus.blanks import blank_document
+from corpus.facts import FACTS
+from corpus.kinds import fact_about, property_asked, which_of_these
 from corpus.questions import lookups, trivia
 from options import OptionReader
 
@@ -25,12 +27,12 @@ def row(*texts: str) -> list[int]:
 
 
 def read(ids: list[int]):
-    return READER.read(numpy.array([ids]))[0]
+    return READER.read(numpy.array([ids])).answered
 
 
 def recalled(ids: list[int]) -> list[tuple[str, str, str]]:
     """Of each question the last token of it, the last before the answer, and the answer."""
-    found = READER.read(numpy.array([ids]))[1]
+    found = READER.read(numpy.array([ids])).recalled
     return [tuple(text(ids, tokens) for tokens in (r.question[-1:], [r.position], r.answer)) for r in found]
 
 
@@ -71,14 +73,54 @@ class Options(unittest.TestCase):
 
     def test_what_was_put_where(self):
         ids = row("Question: Mia put the kite under the bed. Tom put the ball in a box. Where is the kite?\nA: x")
-        found = READER.read(numpy.array([ids]))[2]
+        found = READER.read(numpy.array([ids])).placed
         self.assertEqual(
             [(text(ids, p.thing), text(ids, p.place)) for p in found], [("kite", "under the bed"), ("ball", "in a box")]
         )
 
-    def test_what_only_the_options_tell_is_not_recalled(self):
-        for asked in ("Which of these is red?", "In which of these countries do people speak Thai?"):
-            self.assertEqual(recalled(row(f"Question: {asked}\nA: moo\nB: Tom\nAnswer: B")), [], asked)
+    def test_what_is_told_before_a_question(self):
+        ids = row("Question: Tom has a kite. Mia has a ball. Who has it?\nA: Mia\nB: Tom\nAnswer: B", "x\nQ: Who?\nA: Mia")
+        found = READER.read(numpy.array([ids])).recalled
+        self.assertEqual([text(ids, r.told) for r in found], ["", "Tom has a kite. Mia has a ball."])
+
+    def test_a_sentence_that_answers_from_the_text_before_its_question(self):
+        told = "Mia put the kite under the bed. Tom put the ball in a box. Where is the ball?"
+        for reply in (f"{told} The ball is in a box. Where", f"human: {told}\n\nadept: The ball is in a box."):
+            self.assertEqual(recalled(row(reply)), [("?", "is", "in a box")])
+        self.assertEqual(recalled(row("Who has the kite? Tom has the kite.")), [])
+        self.assertEqual(recalled(row("Tom has it. Who has it? Tom has it.")), [("?", "?", "Tom")])
+
+    def test_options_that_are_compared(self):
+        """A toad eats insects, which must not be asked for: FACTS says so for one of two animals."""
+        asked = "Question: Which of these animals has four legs?\nA: a newt\nB: a whale\nC: a stone\nAnswer: A"
+        ids = row(asked)
+        found = READER.read(numpy.array([ids]))
+        names = {text(ids, [c.position]): c.has for c in found.compared}
+        facts = {f.subject: f for f in FACTS if (f.kind, f.attribute.name) == ("animals", "legs")}
+        self.assertEqual(
+            names, {s: facts[s].answer for s in ("newt", "whale") if not facts[s].held_out}
+        )
+        self.assertNotEqual(names, {})
+        self.assertEqual({text(ids, [c.question[-1]]) for c in found.compared}, {"?"})
+        # What is to be known is not the option but what it has.
+        self.assertEqual([text(ids, a.sought) for a in found.answered], ["four"])
+        self.assertEqual(recalled(ids), [("?", ":", "four")])
+
+    def test_no_option_tells_a_fact_that_is_never_asked_for(self):
+        for fact in FACTS:
+            name = (fact.kind, fact.attribute.name)
+            found = fact_about(name, fact.with_article(fact.subject))
+            self.assertIs(found, None if fact.held_out or fact.kind == "words" else found)
+            if found is not None:
+                self.assertFalse(found.held_out)
+
+    def test_every_question_about_what_options_have_in_common_is_understood(self):
+        rng = Random(3)
+        for _ in range(300):
+            asked = which_of_these(rng)
+            name, place = property_asked(asked.text)
+            fact = fact_about(name, asked.answer)
+            self.assertEqual((fact.key, asked.text[place]), (asked.key, fact.answer))
 
     def test_nothing_is_recalled_where_a_question_or_its_answer_is_cut(self):
         for cut in ("cow?\nA: moo", "Question: x?\nA: quack\nB: moo\nAnswer: C", "Question: x?\nAnswer: B", "Q: x?\nA:"):
