@@ -6,15 +6,14 @@
 //   node bench/llama_cpp.mjs [--dtypes bfloat16,int8,int4] [--rounds 9] [--tokens 16] [--prompt 128] [--threads N] [--zeros 0.5]
 //                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--json]
 import { fork } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseShape } from "../dist/src/cli/bench.js";
-import { BandwidthProbe } from "../dist/src/cli/bench/bandwidth.js";
-import { bytesRead, promptIds } from "../dist/src/cli/bench/measure.js";
-import { mlpSparsity, randomModel } from "../dist/src/index.js";
+import { BandwidthProbe, mlpSparsity, randomModel } from "../dist/src/index.js";
+import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 import { writeRandomGguf } from "./peers/gguf.mjs";
 import { median, sliceShape, spread, timed } from "./side_by_side.mjs";
 
@@ -31,8 +30,8 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-const [rounds, tokens, prompt, threads, zeros] = ["rounds", "tokens", "prompt", "threads", "zeros"].map((name) =>
-  Number(options[name]),
+const [rounds, tokens, prompt, threads, zeros] = ["rounds", "tokens", "prompt", "threads", "zeros"].map(
+  (name) => Number(options[name]),
 );
 const shape = options.shape === undefined ? sliceShape : parseShape(options.shape);
 const peerTypes = { bfloat16: "bfloat16", int8: "q8_0", int4: "q4_0" };
@@ -74,7 +73,13 @@ async function measureOurs(model, ids) {
 async function compare(dtype, folder) {
   const path = join(folder, `${dtype}.gguf`);
   const file = await writeRandomGguf(path, shape, peerTypes[dtype]);
-  const model = randomModel(shape, { dtype, threads, zeros, skipZeros: !options["no-skip-zeros"], maxLength: 4096 });
+  const model = randomModel(shape, {
+    dtype,
+    threads,
+    zeros,
+    skipZeros: !options["no-skip-zeros"],
+    maxLength: 4096,
+  });
   const probe = new BandwidthProbe(model.device);
   const { zeroFraction } = await mlpSparsity(model, promptIds(model, prompt, 0), { progress: false });
   const llama = await startLlama(path);
@@ -86,7 +91,10 @@ async function compare(dtype, folder) {
     llama: matrices * perWeight + 4 * shape.hidden * shape.layers * (prompt + tokens / 2),
   };
   const runs = { ours: (ids) => measureOurs(model, ids), llama: (ids) => llama.measure(ids) };
-  const figures = { ours: { decode: [], prefill: [], share: [] }, llama: { decode: [], prefill: [], share: [] } };
+  const figures = {
+    ours: { decode: [], prefill: [], share: [] },
+    llama: { decode: [], prefill: [], share: [] },
+  };
   for (let round = 0; round <= rounds; round++) {
     const ids = promptIds(model, prompt, round).map((id) => 259 + (id % (shape.vocab - 259)));
     for (const name of round % 2 === 0 ? ["ours", "llama"] : ["llama", "ours"]) {
@@ -135,13 +143,16 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-if (options.json) console.log(JSON.stringify({ shape, zeros, threads, prompt, tokens, rounds, results }, null, 2));
+if (options.json)
+  console.log(JSON.stringify({ shape, zeros, threads, prompt, tokens, rounds, results }, null, 2));
 else {
   const sizes = Object.entries(shape).map(([name, size]) => `${name} ${size}`);
   console.log(
     `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)}; ${sizes.join(", ")}; context ${prompt}, ${rounds} rounds of ${tokens} tokens; ${100 * zeros} % zeros${options["no-skip-zeros"] ? ", read all the same" : ""}`,
   );
-  console.log("| weights | engine | tokens/s | GB/token | GB/s | % of bandwidth | gain | prefill tokens/s | gain |");
+  console.log(
+    "| weights | engine | tokens/s | GB/token | GB/s | % of bandwidth | gain | prefill tokens/s | gain |",
+  );
   console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
   for (const { dtype, peerType, ours, llama, decodeGain, prefillGain } of results) {
     for (const [name, r, gain, prefill] of [

@@ -1,9 +1,8 @@
 // Models timed beside each other: in every round each decodes in its turn, in an order that alternates, between probes of the
 // read bandwidth, because a shared machine changes from second to second. Gains are medians of the rounds' ratios.
 import { availableParallelism, cpus, loadavg } from "node:os";
-import { BandwidthProbe } from "../dist/src/cli/bench/bandwidth.js";
-import { bytesRead, promptIds } from "../dist/src/cli/bench/measure.js";
-import { mlpSparsity } from "../dist/src/index.js";
+import { BandwidthProbe, mlpSparsity } from "../dist/src/index.js";
+import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 
 /** Hidden 4096, 64 heads, ffn 16384, vocabulary 32,768: the layers of the 8B, few enough to be made in seconds. */
 export const sliceShape = { hidden: 4096, layers: 4, heads: 64, ffn: 16384, vocab: 32768 };

@@ -24,6 +24,7 @@ export {
 export type { Answer, AnswerToken } from "./research/answer.js";
 export { type AttentionPatternsOptions, attentionPatterns } from "./research/attention_patterns.js";
 export type { AttentionPatterns, HeadHabits } from "./research/attention_patterns_result.js";
+export { BandwidthProbe } from "./research/bandwidth_probe.js";
 export type { Edit } from "./research/edit.js";
 export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
 export type { FiringCounter } from "./research/firing.js";
@@ -33,6 +34,8 @@ export type { LogitAttribution, LogitPart } from "./research/logit_attribution_r
 export { type LogitLensOptions, logitLens } from "./research/logit_lens.js";
 export type { LogitLens } from "./research/logit_lens_result.js";
 export { mlpSparsity, type SparsityOptions } from "./research/mlp_sparsity.js";
+export { type ModelSpeedOptions, modelSpeed } from "./research/model_speed.js";
+export type { ModelSpeed, ModelSpeedFigures, Spread } from "./research/model_speed_result.js";
 export {
   type NeuronExample,
   type NeuronExamples,

@@ -1,7 +1,8 @@
 // Writes a GGUF file of llama.cpp's `nemotron` architecture with random weights: LayerNorm, squared ReLU, half the head
 // rotated, biases; all that Persimmon computes but QK-LayerNorm. Format: the GGUF specification in ggml's docs/gguf.md.
-import { createWriteStream } from "node:fs";
+
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 
 const ALIGNMENT = 32;
 const VALUE = { uint32: 4, int32: 5, float32: 6, string: 8, array: 9 };
@@ -150,7 +151,8 @@ function randomBlock(type) {
   }
   for (let i = 0; i < block.length; i++) block[i] = random() * 256;
   // Each block begins with a float16 scale: 2^-9 for numbers to 8, 2^-12 for numbers to 127.
-  for (let i = 0; i < block.length; i += TYPES[type].bytes) block.writeUInt16LE(type === "q4_0" ? 0x1800 : 0x0c00, i);
+  for (let i = 0; i < block.length; i += TYPES[type].bytes)
+    block.writeUInt16LE(type === "q4_0" ? 0x1800 : 0x0c00, i);
   return block;
 }
 
@@ -186,7 +188,8 @@ export async function writeRandomGguf(path, shape, type) {
     if (tensor.type === "float32") {
       await write(Buffer.from(new Float32Array(length / 4).fill(tensor.value ?? 0).buffer));
     } else {
-      for (let at = 0; at < length; at += block.length) await write(block.subarray(0, Math.min(block.length, length - at)));
+      for (let at = 0; at < length; at += block.length)
+        await write(block.subarray(0, Math.min(block.length, length - at)));
     }
     await write(Buffer.alloc(padded(length) - length));
   }

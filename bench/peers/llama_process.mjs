@@ -3,7 +3,12 @@
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 
 const [, , modelPath, threads] = process.argv;
-const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error, maxThreads: Number(threads) });
+const llama = await getLlama({
+  gpu: false,
+  build: "never",
+  logLevel: LlamaLogLevel.error,
+  maxThreads: Number(threads),
+});
 const model = await llama.loadModel({ modelPath });
 const context = await model.createContext({ contextSize: 4096, batchSize: 512, threads: Number(threads) });
 const sequence = context.getSequence();

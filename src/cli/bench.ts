@@ -2,8 +2,8 @@ import { Command } from "commander";
 import { PersimmonError } from "../errors.js";
 import { loadModel } from "../load_model.js";
 import { type RandomShape, randomModel } from "../random_model.js";
+import { modelSpeed } from "../research/model_speed.js";
 import type { WeightDType } from "../runtime/load_weights.js";
-import { measure, type Spread } from "./bench/measure.js";
 
 interface BenchFlags {
   shape?: string;
@@ -46,38 +46,15 @@ export function benchCommand(): Command {
               skipZeros: flags.skipZeros,
               ...(flags.zeros !== undefined && { zeros: Number(flags.zeros) }),
             });
-      const options = {
+      const speed = await modelSpeed(model, {
         prompt: whole("--prompt", flags.prompt),
         generate: whole("--generate", flags.generate),
         rounds: whole("--rounds", flags.rounds),
-      };
-      const result = await measure(model, options);
-      const setting = {
-        model: model.source,
-        dtype: model.dtype,
-        threads: model.device.threads,
-        instructionSet: model.device.instructionSet,
-        skipZeros: flags.skipZeros,
-        ...options,
-      };
-      if (flags.json) {
-        process.stdout.write(`${JSON.stringify({ ...setting, ...result }, null, 2)}\n`);
-        return;
-      }
-      const line = (name: string, value: Spread, unit: string, scale = 1) =>
-        `${name.padEnd(16)} ${(value.median * scale).toFixed(1)} ${unit}   (${(value.min * scale).toFixed(1)} to ${(value.max * scale).toFixed(1)})`;
-      process.stdout.write(
-        `${[
-          `${setting.model}, ${setting.dtype}, ${setting.threads} threads, ${setting.instructionSet}; prompt ${options.prompt}, generate ${options.generate}, ${options.rounds} rounds; medians`,
-          line("decode", result.decodeTokensPerSecond, "tokens/s"),
-          line("prefill", result.prefillTokensPerSecond, "tokens/s"),
-          `${"zeros".padEnd(16)} ${(result.zeros * 100).toFixed(1)} % of the squared ReLUs${flags.skipZeros ? ", not read" : ""}`,
-          `${"bytes per token".padEnd(16)} ${(result.bytesPerToken / 1e9).toFixed(3)} GB, and ${(result.leftOutPerToken / 1e9).toFixed(3)} GB left out`,
-          line("decode reads", result.decodeGBPerSecond, "GB/s"),
-          line("machine reads", result.readBandwidthGBPerSecond, "GB/s"),
-          line("share", result.shareOfBandwidth, "%", 100),
-        ].join("\n")}\n`,
-      );
+      });
+      const text = flags.json
+        ? JSON.stringify({ ...speed.figures, skipZeros: flags.skipZeros }, null, 2)
+        : speed.lines().join("\n");
+      process.stdout.write(`${text}\n`);
     });
 }
 

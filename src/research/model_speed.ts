@@ -1,43 +1,20 @@
-import type { LanguageModel } from "../../language_model.js";
-import { MLP } from "../../model/mlp.js";
-import type { Embedding } from "../../nn/embedding.js";
-import { Linear } from "../../nn/linear.js";
-import { mlpSparsity } from "../../research/mlp_sparsity.js";
-import { bytesPerElement } from "../../tensor/dtype.js";
-import { BandwidthProbe } from "./bandwidth.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
+import type { LanguageModel } from "../language_model.js";
+import { MLP } from "../model/mlp.js";
+import type { Embedding } from "../nn/embedding.js";
+import { Linear } from "../nn/linear.js";
+import { bytesPerElement } from "../tensor/dtype.js";
+import { BandwidthProbe } from "./bandwidth_probe.js";
+import { mlpSparsity } from "./mlp_sparsity.js";
+import { ModelSpeed, type Spread } from "./model_speed_result.js";
 
-export interface BenchOptions {
-  /** Tokens of the prompt. */
-  prompt: number;
-  /** Tokens generated in each round. */
-  generate: number;
-  /** Rounds, each with its own prefill and its own bandwidth probes. */
-  rounds: number;
-}
-
-/** The middle and the spread of what the rounds gave. */
-export interface Spread {
-  median: number;
-  min: number;
-  max: number;
-}
-
-export interface BenchResult {
-  decodeTokensPerSecond: Spread;
-  prefillTokensPerSecond: Spread;
-  /** Share of the squared ReLUs that is zero, over the prompt. */
-  zeros: number;
-  /** Bytes of weights, keys and values that one decoded token reads, at the middle of the generation; without what the zeros
-   * save where they are left out. */
-  bytesPerToken: number;
-  /** Bytes of weights that a decoded token leaves out because they belong to zeros, counted while it was decoded. */
-  leftOutPerToken: number;
-  /** bytesPerToken · tokens/s. */
-  decodeGBPerSecond: Spread;
-  /** Read bandwidth of the same threads, probed before and after each stretch of tokens. */
-  readBandwidthGBPerSecond: Spread;
-  /** Each stretch's GB/s over the mean of the two probes around it. */
-  shareOfBandwidth: Spread;
+export interface ModelSpeedOptions {
+  /** Tokens of the prompt; 16. */
+  prompt?: number;
+  /** Tokens generated in each round; 64. */
+  generate?: number;
+  /** Rounds, each with its own prefill and its own bandwidth probes; 3. */
+  rounds?: number;
 }
 
 /** Tokens between two probes: long enough to be a measurement, short enough to see one state of the machine. */
@@ -46,28 +23,39 @@ const stretch = 8;
 /**
  * Decode and prefill speed, interleaved with probes of the read bandwidth: on shared machines it changes from second to
  * second, and only what was measured side by side can be compared.
+ * @throws PersimmonError OPTION_INVALID unless all are whole numbers from 1; OPTION_UNKNOWN; CONTEXT_FULL
  */
-export async function measure(model: LanguageModel, options: BenchOptions): Promise<BenchResult> {
+export async function modelSpeed(model: LanguageModel, options: ModelSpeedOptions = {}): Promise<ModelSpeed> {
+  const { prompt = 16, generate = 64, rounds = 3 } = options;
+  checkOptionNames("modelSpeed", options, [
+    "prompt",
+    "generate",
+    "rounds",
+  ] satisfies (keyof ModelSpeedOptions)[]);
+  for (const [name, value] of Object.entries({ prompt, generate, rounds })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new PersimmonError("OPTION_INVALID", `${name} must be a whole number from 1, got ${value}`);
+  }
   const probe = new BandwidthProbe(model.device);
   const decode: number[] = [];
   const prefill: number[] = [];
   const bandwidth: number[] = [];
   const shares: number[] = [];
-  const zeros = await mlpSparsity(model, promptIds(model, options.prompt, 0), { progress: false });
-  const bytesPerToken = bytesRead(model, options.prompt + options.generate / 2, zeros.zeroFraction);
+  const zeros = await mlpSparsity(model, promptIds(model, prompt, 0), { progress: false });
+  const bytesPerToken = bytesRead(model, prompt + generate / 2, zeros.zeroFraction);
   // One token more than counted, so that the first touch of all weights is not part of a measurement.
-  await model.generate(promptIds(model, options.prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
+  await model.generate(promptIds(model, prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
   let leftOut = 0;
-  for (let round = 0; round < options.rounds; round++) {
-    const ids = promptIds(model, options.prompt, round + 1);
+  for (let round = 0; round < rounds; round++) {
+    const ids = promptIds(model, prompt, round + 1);
     const started = performance.now();
     const kv = await model.prefill(ids);
     prefill.push(ids.length / ((performance.now() - started) / 1000));
     let next = ids[0];
     const counted = await model.device.weightTraffic();
     let before = await probe.measure();
-    for (let made = 0; made < options.generate; made += stretch) {
-      const count = Math.min(stretch, options.generate - made);
+    for (let made = 0; made < generate; made += stretch) {
+      const count = Math.min(stretch, generate - made);
       const from = performance.now();
       const { ids: generated } = await model.generate([next], { kv, maxNewTokens: count, stopAtEos: false })
         .done;
@@ -83,16 +71,23 @@ export async function measure(model: LanguageModel, options: BenchOptions): Prom
     kv.release();
   }
   probe.release();
-  return {
+  return new ModelSpeed({
+    model: model.source,
+    dtype: model.dtype,
+    threads: model.device.threads,
+    instructionSet: model.device.instructionSet,
+    prompt,
+    generate,
+    rounds,
     decodeTokensPerSecond: spread(decode),
     prefillTokensPerSecond: spread(prefill),
     zeros: zeros.meanZeroFraction,
     bytesPerToken,
-    leftOutPerToken: leftOut / (options.rounds * options.generate),
+    leftOutPerToken: leftOut / (rounds * generate),
     decodeGBPerSecond: spread(decode.map((rate) => (rate * bytesPerToken) / 1e9)),
     readBandwidthGBPerSecond: spread(bandwidth),
     shareOfBandwidth: spread(shares),
-  };
+  });
 }
 
 /**

@@ -1,8 +1,8 @@
-import { native, nativeDType } from "../../native.js";
-import type { Device } from "../../tensor/device.js";
-import { Tensor } from "../../tensor/tensor.js";
+import { native, nativeDType } from "../native.js";
+import type { Device } from "../tensor/device.js";
+import { Tensor } from "../tensor/tensor.js";
 
-/** Measures how fast the threads of a device read memory. */
+/** Measures how fast the threads of a device read memory: what no decoding can be faster than. */
 export class BandwidthProbe {
   private readonly device: Device;
   private readonly block: Tensor;
