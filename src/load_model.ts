@@ -14,7 +14,7 @@ export interface LoadOptions {
   /**
    * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices of products to whole numbers with a scale
    * for each row, "int4" to 4 bits with a scale for each 32 of a row; embedding, norms and biases stay. Sums are float32 in
-   * any case, and so are activations, except that products with int4 weights round them to 8 bits (`ops.linear`).
+   * any case, and so are activations, except that products with such weights round them to 8 bits (`ops.linear`).
    */
   dtype?: "auto" | WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */

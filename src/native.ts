@@ -10,8 +10,8 @@ import { packageRoot } from "./package_root.js";
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
 export const nativeDType = { float32: 0, bfloat16: 1, int32: 2, float16: 3, int8: 4, int4: 5 } as const;
 
-/** Orders of int4 weights in memory, as the addon numbers them (native/cpu/int4.h). */
-export const nativeInt4Order = { rows: 0, tiles: 1, inputs: 2 } as const;
+/** Orders of int8 and int4 weights in memory, as the addon numbers them (native/cpu/scaled_weights.h). */
+export const nativeWeightOrder = { rows: 0, tiles: 1, inputs: 2 } as const;
 
 /** A range of native memory with an element type. */
 export interface NativeBuffer {
@@ -373,6 +373,10 @@ export interface NativeAddon {
     rows: number,
     columns: number,
   ): void;
+  /** int8 in the order of rows, x, in that of tiles. */
+  int8ToTiles(stream: NativeStream, out: Buffer, x: Buffer, rows: number, columns: number): void;
+  /** int8 in the order of tiles, x, in that of rows. */
+  int8FromTiles(stream: NativeStream, out: Buffer, x: Buffer, rows: number, columns: number): void;
   /** out, 16 bytes of int32: two 64-bit integers, the bytes of weights that products have read and left out so far. */
   weightTraffic(stream: NativeStream, out: Buffer): void;
   /** Copies bytes inside native memory. */

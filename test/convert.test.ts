@@ -34,7 +34,9 @@ describe("convertCheckpoint", () => {
     expect(seen.at(-1)).toBe(1);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     const [converted, rounded] = [await loadModel(target), await loadModel(source, { dtype: "int8" })];
-    expect(converted.weightBytes).toBe(bytes);
+    expect(converted.weightBytes).toBe(rounded.weightBytes);
+    const stored = (await readSafetensorsHeader(join(target, "model.safetensors"))).tensors.values();
+    expect([...stored].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBe(bytes);
     const prompt = "the human";
     expect((await converted.logits(prompt)).data).toEqual((await rounded.logits(prompt)).data);
     expect(readdirSync(join(target, ".."))).toEqual(["new"]);

@@ -78,7 +78,7 @@ void dequantizeRows(const Napi::CallbackInfo& info) {
 void quantizeGroups(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(4), columns = call.integer(5);
-  const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, cpu::Int4Order::kRows);
+  const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, cpu::WeightOrder::kRows);
   const cpu::Weight x = call.weight(3, OpCall::product({rows, columns}));
   if (call.failed()) return;
   call.enqueue(
@@ -90,29 +90,49 @@ void dequantizeGroups(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(4), columns = call.integer(5);
   float* out = call.floats(1, OpCall::product({rows, columns}));
-  const cpu::Int4Matrix x = call.int4(2, 3, rows, columns, cpu::Int4Order::kRows);
+  const cpu::Int4Matrix x = call.int4(2, 3, rows, columns, cpu::WeightOrder::kRows);
   if (call.failed()) return;
   call.enqueue(
       [=](ThreadPool& pool) { cpu::dequantizeGroups(pool, out, x.elements, x.scales, rows, columns); });
 }
 
-cpu::Int4Order orderAt(OpCall& call, int index) {
+cpu::WeightOrder orderAt(OpCall& call, int index) {
   const int64_t order = call.integer(index);
-  call.require(order <= static_cast<int64_t>(cpu::Int4Order::kInputs), index, "an order of int4 weights");
-  return call.failed() ? cpu::Int4Order::kRows : static_cast<cpu::Int4Order>(order);
+  call.require(order <= static_cast<int64_t>(cpu::WeightOrder::kInputs), index, "an order of int4 weights");
+  return call.failed() ? cpu::WeightOrder::kRows : static_cast<cpu::WeightOrder>(order);
 }
 
 // arrangeGroups(stream, out int4, outScales, to, x int4, scales, from, rows, columns)
 void arrangeGroups(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const cpu::Int4Order to = orderAt(call, 3), from = orderAt(call, 6);
+  const cpu::WeightOrder to = orderAt(call, 3), from = orderAt(call, 6);
   const int64_t rows = call.integer(7), columns = call.integer(8);
-  call.require(to == from || to == cpu::Int4Order::kRows || from == cpu::Int4Order::kRows, 3,
+  call.require(to == from || to == cpu::WeightOrder::kRows || from == cpu::WeightOrder::kRows, 3,
                "one of the orders must be that of rows");
   const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, to);
   const cpu::Int4Matrix x = call.int4(4, 5, rows, columns, from);
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) { cpu::arrangeGroups(pool, out, to, x, from, rows, columns); });
+}
+
+// int8ToTiles(stream, out int8, x int8, rows, columns)
+void int8ToTiles(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), columns = call.integer(4);
+  auto* out = reinterpret_cast<uint8_t*>(call.int8Tiles(1, rows, columns));
+  const int8_t* x = call.bytes(2, OpCall::product({rows, columns}));
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::int8ToTiles(pool, out, x, rows, columns); });
+}
+
+// int8FromTiles(stream, out int8, x int8, rows, columns)
+void int8FromTiles(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), columns = call.integer(4);
+  int8_t* out = call.bytes(1, OpCall::product({rows, columns}));
+  const auto* x = reinterpret_cast<const uint8_t*>(call.int8Tiles(2, rows, columns));
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) { cpu::int8FromTiles(pool, out, x, rows, columns); });
 }
 
 // copyBytes(stream, out, outOffset, x, offset, bytes)
@@ -198,6 +218,8 @@ void exportConversionOps(Napi::Object exports) {
   exportOp<quantizeGroups>(exports, "quantizeGroups");
   exportOp<dequantizeGroups>(exports, "dequantizeGroups");
   exportOp<arrangeGroups>(exports, "arrangeGroups");
+  exportOp<int8ToTiles>(exports, "int8ToTiles");
+  exportOp<int8FromTiles>(exports, "int8FromTiles");
   exportOp<copyBytes>(exports, "copyBytes");
   exportOp<fillNormal>(exports, "fillNormal");
   exportOp<weightTraffic>(exports, "weightTraffic");

@@ -30,8 +30,8 @@ void embedding(const Napi::CallbackInfo& info) {
 }
 
 // linear(stream, out, x, weight, scales | null, bias | null, rows, inFeatures, outFeatures), and likewise
-// linearByInput; scales [outFeatures] belong to an int8 weight, those of int4 lie as in cpu/int4.h
-template <decltype(cpu::linear) kernel, cpu::Int4Order order>
+// linearByInput; scales [outFeatures] belong to an int8 weight, those of int4 lie as in cpu/scaled_weights.h
+template <decltype(cpu::linear) kernel, cpu::WeightOrder order>
 void linear(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t rows = call.integer(6), inFeatures = call.integer(7), outFeatures = call.integer(8);
@@ -89,8 +89,8 @@ void matmul(const Napi::CallbackInfo& info) {
 
 void exportMatrixOps(Napi::Object exports) {
   exportOp<embedding>(exports, "embedding");
-  exportOp<linear<cpu::linear, cpu::Int4Order::kTiles>>(exports, "linear");
-  exportOp<linear<cpu::linearByInput, cpu::Int4Order::kInputs>>(exports, "linearByInput");
+  exportOp<linear<cpu::linear, cpu::WeightOrder::kTiles>>(exports, "linear");
+  exportOp<linear<cpu::linearByInput, cpu::WeightOrder::kInputs>>(exports, "linearByInput");
   exportOp<layerNorm>(exports, "layerNorm");
   exportOp<rmsNorm>(exports, "rmsNorm");
   exportOp<matmul>(exports, "matmul");

@@ -124,22 +124,28 @@ class OpCall {
 
   // The weight of a product with `rows` outputs: also int8 and, in this order, int4, with scales at
   // `scalesIndex`.
-  cpu::Weight matrix(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::Int4Order order) {
+  cpu::Weight matrix(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::WeightOrder order) {
     const int64_t count = product({rows, columns});
     if (absent(scalesIndex)) return weight(index, count);
     Buffer* buffer = failed_ ? nullptr : Buffer::from(info_[index]);
-    if (buffer == nullptr || buffer->dtype() != cpu::DType::kInt4)
-      return {bytes(index, count), cpu::DType::kInt8, floats(scalesIndex, rows)};
+    if (buffer == nullptr || buffer->dtype() != cpu::DType::kInt4) {
+      int8_t* elements =
+          order == cpu::WeightOrder::kTiles ? int8Tiles(index, rows, columns) : bytes(index, count);
+      return {elements, cpu::DType::kInt8, floats(scalesIndex, rows)};
+    }
     const cpu::Int4Matrix found = int4(index, scalesIndex, rows, columns, order);
     return {found.elements, cpu::DType::kInt4, found.scales};
   }
 
+  int8_t* int8Tiles(int index, int64_t rows, int64_t columns) {
+    require(areSizes(rows, columns), index, "sizes of a matrix");
+    return failed_ ? nullptr : bytes(index, cpu::int8TileBytes(rows, columns));
+  }
+
   // int4 elements and their bfloat16 scales.
-  cpu::Int4Matrix int4(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::Int4Order order) {
-    // Far below what would overflow when a shape is rounded up to whole tiles.
-    require(columns % cpu::kInt4Group == 0 && product({rows, columns}) < (int64_t{1} << 60) &&
-                rows < (int64_t{1} << 40) && columns < (int64_t{1} << 40),
-            index, "int4 needs a multiple of 32 columns");
+  cpu::Int4Matrix int4(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::WeightOrder order) {
+    require(columns % cpu::kGroupInputs == 0 && areSizes(rows, columns), index,
+            "int4 needs a multiple of 32 columns");
     if (failed_) return {nullptr, nullptr};
     return {static_cast<uint8_t*>(bytes(index, cpu::int4Bytes(order, rows, columns), 1, cpu::DType::kInt4)),
             static_cast<uint16_t*>(bytes(scalesIndex, cpu::int4Scales(order, rows, columns), sizeof(uint16_t),
@@ -181,6 +187,12 @@ class OpCall {
   static bool holds(const Buffer& buffer, int64_t count, int64_t size) {
     return count >= 0 &&
            static_cast<double>(count) * static_cast<double>(size) <= static_cast<double>(buffer.bytes());
+  }
+
+  // Far below what would overflow when a shape is rounded up to whole tiles.
+  static bool areSizes(int64_t rows, int64_t columns) {
+    constexpr int64_t kMost = int64_t{1} << 40;
+    return product({rows, columns}) < (int64_t{1} << 60) && rows < kMost && columns < kMost;
   }
 
   void* bytes(int index, int64_t count, int64_t size, cpu::DType dtype) {

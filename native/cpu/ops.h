@@ -18,7 +18,7 @@
 #include <cstdint>
 
 #include "core/thread_pool.h"
-#include "cpu/int4.h"
+#include "cpu/scaled_weights.h"
 
 namespace persimmon::cpu {
 
@@ -26,8 +26,8 @@ enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 =
 
 /**
  * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear and
- * linearByInput may be int8 or int4. An int8 element is its integer times the scale of its output; scales are
- * float32 and aligned. For int4 see int4.h: linear takes tiles, linearByInput takes inputs.
+ * linearByInput may be int8 or int4. See scaled_weights.h: linear takes tiles, linearByInput takes inputs.
+ * Scales are aligned.
  */
 struct Weight {
   const void* data;
@@ -254,18 +254,23 @@ void quantizeGroups(ThreadPool& pool, uint8_t* out, uint16_t* scales, Weight x, 
 void dequantizeGroups(ThreadPool& pool, float* out, const uint8_t* x, const uint16_t* scales, int64_t rows,
                       int64_t columns);
 
+/** int8 from the order of rows to that of tiles, and back. Tiles take int8TileBytes(rows, columns). */
+int64_t int8TileBytes(int64_t rows, int64_t columns);
+void int8ToTiles(ThreadPool& pool, uint8_t* tiles, const int8_t* x, int64_t rows, int64_t columns);
+void int8FromTiles(ThreadPool& pool, int8_t* out, const uint8_t* tiles, int64_t rows, int64_t columns);
+
 struct Int4Matrix {
   uint8_t* elements;
   uint16_t* scales;
 };
 
 /** Bytes of the elements, and how many scales there are, of [rows, columns] in an order. */
-int64_t int4Bytes(Int4Order order, int64_t rows, int64_t columns);
-int64_t int4Scales(Int4Order order, int64_t rows, int64_t columns);
+int64_t int4Bytes(WeightOrder order, int64_t rows, int64_t columns);
+int64_t int4Scales(WeightOrder order, int64_t rows, int64_t columns);
 
 /** The same int4 numbers in another order. One of the two is that of rows. */
-void arrangeGroups(ThreadPool& pool, Int4Matrix out, Int4Order to, Int4Matrix x, Int4Order from, int64_t rows,
-                   int64_t columns);
+void arrangeGroups(ThreadPool& pool, Int4Matrix out, WeightOrder to, Int4Matrix x, WeightOrder from,
+                   int64_t rows, int64_t columns);
 
 /** *out = how many elements are infinite or NaN, at most 2^31 - 1. */
 void countNonFiniteWeights(ThreadPool& pool, int32_t* out, Weight x, int64_t count);

@@ -112,17 +112,9 @@ function inMemory(
   elements: NativeBuffer,
   scales: NativeBuffer | undefined,
 ): Tensor {
-  if (dtype !== "int4")
-    return new Tensor(device, elements, shape, dtype, false, scales && aligned(device, scales));
-  const numbers = elements.view(0, elements.byteLength, nativeDType.int4);
-  return Tensor.fromInt4(device, { elements: numbers, scales: scales! }, shape);
-}
-
-/** The same numbers in memory of their own: in a file they may lie at any byte. */
-function aligned(device: Device, stored: NativeBuffer): NativeBuffer {
-  const out = device.stream.allocate(stored.byteLength, nativeDType.float32);
-  native().copyBytes(device.stream, out, 0, stored, 0, stored.byteLength);
-  return out;
+  if (dtype !== "int8" && dtype !== "int4") return new Tensor(device, elements, shape, dtype);
+  const numbers = elements.view(0, elements.byteLength, nativeDType[dtype]);
+  return Tensor.fromRows(device, dtype, { elements: numbers, scales: scales! }, shape);
 }
 
 /** The bytes of a stored tensor: a part of the mapped file where they lie densely. */

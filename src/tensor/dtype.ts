@@ -5,7 +5,9 @@
 export type DType = "float32" | "bfloat16" | "int32" | "float16" | "int8" | "int4";
 
 /** Types whose elements are whole numbers with scales beside them. */
-export function isScaled(dtype: DType): dtype is "int8" | "int4" {
+export type ScaledDType = "int8" | "int4";
+
+export function isScaled(dtype: DType): dtype is ScaledDType {
   return dtype === "int8" || dtype === "int4";
 }
 

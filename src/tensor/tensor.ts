@@ -1,16 +1,9 @@
 import { PersimmonError } from "../errors.js";
-import { type NativeBuffer, native, nativeDType } from "../native.js";
+import { type NativeAddon, type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
-import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled } from "./dtype.js";
-import {
-  allocateInt4,
-  arrangedInt4,
-  INT4_GROUP,
-  type Int4Memory,
-  type Int4Order,
-  releaseInt4,
-} from "./int4.js";
+import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled, type ScaledDType } from "./dtype.js";
 import { preview } from "./preview.js";
+import { allocateScaled, arranged, INT4_GROUP, releaseScaled, type ScaledMemory } from "./scaled_memory.js";
 import { enter, leave } from "./scope.js";
 
 let hostRead: (() => void) | undefined;
@@ -51,8 +44,8 @@ export class Tensor {
   private released = false;
 
   /**
-   * For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements; int8 has a scale for each row.
-   * Of int4 the memory lies in tiles, or by inputs where it is column-major; see `fromInt4` for what files have.
+   * For src/tensor and the loaders: wraps native memory of `elementCount(shape)` elements. That of int8 and int4 has scales
+   * beside it, and lies in tiles, or by inputs where it is column-major; see `fromRows` for what files have.
    */
   constructor(
     device: Device,
@@ -108,10 +101,10 @@ export class Tensor {
     return tensor;
   }
 
-  /** For the loaders: an int4 matrix of elements and scales in the order of rows (native/cpu/int4.h), which are copied. */
-  static fromInt4(device: Device, rows: Int4Memory, shape: readonly number[]): Tensor {
-    const { elements, scales } = arrangedInt4(device, "rows", rows, "tiles", shape);
-    return new Tensor(device, elements, shape, "int4", false, scales);
+  /** For the loaders: an int8 or int4 matrix in the order of rows (native/cpu/scaled_weights.h), which is copied. */
+  static fromRows(device: Device, dtype: ScaledDType, rows: ScaledMemory, shape: readonly number[]): Tensor {
+    const { elements, scales } = arranged(device, dtype, "rows", rows, "tiles", shape);
+    return new Tensor(device, elements, shape, dtype, false, scales);
   }
 
   /**
@@ -119,12 +112,8 @@ export class Tensor {
    * given back.
    */
   get buffer(): NativeBuffer {
-    if (this.dtype === "int4") return this.dequantizedGroups();
-    const rowMajor = this.isColumnMajor ? this.transposedMemory() : this.memory;
-    if (this.scaleHandle === undefined) return rowMajor;
-    const values = this.dequantized(rowMajor, this.scaleHandle);
-    if (rowMajor !== this.handle) rowMajor.release();
-    return values;
+    if (isScaled(this.dtype)) return this.dequantized(this.dtype);
+    return this.isColumnMajor ? this.transposedMemory() : this.memory;
   }
 
   /** Enqueues what `use` does with `buffer`, and gives that back where it was made for this. */
@@ -152,14 +141,11 @@ export class Tensor {
     hostRead?.();
     const read = async (buffer: NativeBuffer) =>
       new Uint8Array(await this.device.stream.read(buffer, 0, buffer.byteLength));
-    if (this.dtype === "int4") {
-      const rows = this.int4Rows();
-      const bytes = { elements: await read(rows.elements), scales: await read(rows.scales) };
-      releaseInt4(rows);
-      return bytes;
-    }
-    const { memory, scales } = this;
-    return { elements: await read(memory), scales: scales && (await read(scales)) };
+    if (!isScaled(this.dtype)) return { elements: await read(this.memory), scales: undefined };
+    const rows = this.rowsOf(this.dtype);
+    const bytes = { elements: await read(rows.elements), scales: await read(rows.scales) };
+    releaseScaled(rows);
+    return bytes;
   }
 
   /** The native memory as it is, for ops that know both orders, int8 and int4. Throws as `buffer`. */
@@ -225,19 +211,15 @@ export class Tensor {
 
   /**
    * The same matrix as int8 with a scale for each row, a quarter of the bytes of float32: for the weights of `ops.linear`.
-   * A number is off by half a scale at most, and the scale is the largest of its row / 127. Other ops refuse it; `data()`,
+   * A number is off by half a scale at most, and the scale is the largest of its row / 127. Memory is filled up to whole
+   * tiles of 16 rows and 32 columns. Other ops refuse it; `data()`,
    * `copy()`, `rows()` and `reshape()` give the values in float32, made anew at each use. Waits for the device.
    * @throws PersimmonError SHAPE_MISMATCH unless it is a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
    */
   toInt8(): Tensor {
     if (this.dtype === "int8") return this.view();
     this.expectFinite("toInt8", "int8");
-    const [rows, columns] = this.shape;
-    const { stream } = this.device;
-    const out = stream.reserve(this.size, nativeDType.int8);
-    const scales = stream.allocate(rows * 4, nativeDType.float32);
-    this.withBuffer((buffer) => native().quantizeRows(stream, out, scales, buffer, rows, columns));
-    return new Tensor(this.device, out, this.shape, "int8", false, scales);
+    return this.quantized("int8", native().quantizeRows);
   }
 
   /**
@@ -250,19 +232,23 @@ export class Tensor {
   toInt4(): Tensor {
     if (this.dtype === "int4") return this.view();
     this.expectFinite("toInt4", "int4");
-    const [rows, columns] = this.shape;
-    if (columns % INT4_GROUP !== 0) {
+    if (this.shape[1] % INT4_GROUP !== 0) {
       throw new PersimmonError(
         "SHAPE_MISMATCH",
         `toInt4 takes a matrix whose columns are a multiple of ${INT4_GROUP}, got [${this.shape.join(", ")}]`,
       );
     }
-    const byRow = allocateInt4(this.device, "rows", this.shape);
+    return this.quantized("int4", native().quantizeGroups);
+  }
+
+  private quantized(dtype: ScaledDType, quantize: NativeAddon["quantizeRows"]): Tensor {
+    const [rows, columns] = this.shape;
+    const byRow = allocateScaled(this.device, dtype, "rows", this.shape);
     this.withBuffer((buffer) =>
-      native().quantizeGroups(this.device.stream, byRow.elements, byRow.scales, buffer, rows, columns),
+      quantize(this.device.stream, byRow.elements, byRow.scales, buffer, rows, columns),
     );
-    const tensor = Tensor.fromInt4(this.device, byRow, this.shape);
-    releaseInt4(byRow);
+    const tensor = Tensor.fromRows(this.device, dtype, byRow, this.shape);
+    releaseScaled(byRow);
     return tensor;
   }
 
@@ -274,22 +260,15 @@ export class Tensor {
    */
   toColumnMajor(): Tensor {
     if (!isScaled(this.dtype)) this.expectMatrix("toColumnMajor");
-    if (this.isColumnMajor || (!isScaled(this.dtype) && this.countNonFinite() > 0)) return this.view();
-    if (this.dtype === "int4") {
-      const rows = this.int4Rows();
-      const { elements, scales } = arrangedInt4(this.device, "rows", rows, "inputs", this.shape);
-      releaseInt4(rows);
-      return new Tensor(this.device, elements, this.shape, "int4", true, scales);
+    if (this.isColumnMajor) return this.view();
+    if (isScaled(this.dtype)) {
+      const rows = this.rowsOf(this.dtype);
+      const { elements, scales } = arranged(this.device, this.dtype, "rows", rows, "inputs", this.shape);
+      releaseScaled(rows);
+      return new Tensor(this.device, elements, this.shape, this.dtype, true, scales);
     }
-    const { scales } = this;
-    return new Tensor(
-      this.device,
-      this.transposedMemory(),
-      this.shape,
-      this.dtype,
-      true,
-      scales && whole(scales, this.scaleDType),
-    );
+    if (this.countNonFinite() > 0) return this.view();
+    return new Tensor(this.device, this.transposedMemory(), this.shape, this.dtype, true);
   }
 
   private expectMatrix(method: string): void {
@@ -318,37 +297,26 @@ export class Tensor {
     return nonFinite.dataSync()[0];
   }
 
-  /** The values of row-major int8 elements in float32. */
-  private dequantized(elements: NativeBuffer, scales: NativeBuffer): NativeBuffer {
+  /** int8 or int4 elements and scales in the order of rows, in memory of their own. Throws as `buffer`. */
+  private rowsOf(dtype: ScaledDType): ScaledMemory {
+    const from = this.isColumnMajor ? "inputs" : "tiles";
+    const memory = { elements: this.memory, scales: this.scaleHandle! };
+    return arranged(this.device, dtype, from, memory, "rows", this.shape);
+  }
+
+  /** The values of an int8 or int4 tensor in float32. */
+  private dequantized(dtype: ScaledDType): NativeBuffer {
     const [rows, columns] = this.shape;
-    const out = this.device.stream.allocate(this.valueBytes, nativeDType.float32);
-    native().dequantizeRows(this.device.stream, out, elements, scales, rows, columns);
+    const { stream } = this.device;
+    const byRow = this.rowsOf(dtype);
+    const out = stream.allocate(this.valueBytes, nativeDType.float32);
+    const dequantize = dtype === "int8" ? native().dequantizeRows : native().dequantizeGroups;
+    dequantize(stream, out, byRow.elements, byRow.scales, rows, columns);
+    releaseScaled(byRow);
     return out;
   }
 
-  /** int4 elements and scales in the order of rows, in memory of their own. Throws as `buffer`. */
-  private int4Rows(): Int4Memory {
-    const order: Int4Order = this.isColumnMajor ? "inputs" : "tiles";
-    return arrangedInt4(
-      this.device,
-      order,
-      { elements: this.memory, scales: this.scaleHandle! },
-      "rows",
-      this.shape,
-    );
-  }
-
-  /** The values of an int4 tensor in float32. */
-  private dequantizedGroups(): NativeBuffer {
-    const [rows, columns] = this.shape;
-    const byRow = this.int4Rows();
-    const out = this.device.stream.allocate(this.valueBytes, nativeDType.float32);
-    native().dequantizeGroups(this.device.stream, out, byRow.elements, byRow.scales, rows, columns);
-    releaseInt4(byRow);
-    return out;
-  }
-
-  /** The elements in the other order, in memory of their own; not of int4. */
+  /** The elements in the other order, in memory of their own; not of int8 and int4. */
   private transposedMemory(): NativeBuffer {
     const [rows, columns] = this.isColumnMajor ? [this.shape[1], this.shape[0]] : this.shape;
     const out = this.device.stream.allocate(this.size * bytesPerElement[this.dtype], nativeDType[this.dtype]);
@@ -440,7 +408,7 @@ export class Tensor {
 
   /** Bytes of the memory that it takes: the elements, and the scales of int8 and int4. */
   get byteLength(): number {
-    const elements = this.dtype === "int4" ? this.handle.byteLength : this.size * bytesPerElement[this.dtype];
+    const elements = isScaled(this.dtype) ? this.handle.byteLength : this.size * bytesPerElement[this.dtype];
     return elements + (this.scaleHandle?.byteLength ?? 0);
   }
 

@@ -37,11 +37,17 @@ async function greedy(model: LanguageModel): Promise<number[]> {
   return all.slice(ids.length);
 }
 
-// int4 also rounds activations, to 8 bits; the bound is a fifth of what rounding the weights changes in these logits (2.2).
-describe.each<["int8" | "int4", number, number]>([
-  ["int8", 1e-5, 0.55],
-  ["int4", 0.44, 0.41],
-])('dtype "%s"', (dtype, tolerance, share) => {
+// Products with such weights round activations, too, to 8 bits with a scale for each 32. On average that changes these logits,
+// which are as large as 8, by 0.05; rounding the weights to int8 changes them by 0.04, to int4 by 0.6.
+describe.each<["int8" | "int4", number]>([
+  ["int8", 0.55],
+  ["int4", 0.41],
+])('dtype "%s"', (dtype, share) => {
+  const distance = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    Math.sqrt(Float32Array.from(a, (value, i) => (value - b[i]) ** 2).reduce((x, y) => x + y) / a.length);
+  const apart = async ({ rounded, widened }: Record<"rounded" | "widened", LanguageModel>) =>
+    distance((await rounded.logits(ids)).data, (await widened.logits(ids)).data);
+
   it("rounds the matrices of products and nothing else", async () => {
     const model = await loadModel(await tinyCheckpoint(), { dtype });
     expect(linears(model).map(({ weight }) => weight.dtype)).toEqual(Array(5).fill(dtype));
@@ -55,22 +61,17 @@ describe.each<["int8" | "int4", number, number]>([
   });
 
   it("computes with the rounded weights: logits, generation from plans, edits, the logit lens, sparsity", async () => {
-    const { rounded, widened } = await both(dtype);
-    const difference = async () =>
-      largestDifference((await rounded.logits(ids)).data, (await widened.logits(ids)).data);
-    expect(await difference()).toBeLessThan(tolerance);
+    const models = await both(dtype);
+    const { rounded, widened } = models;
+    expect(await apart(models)).toBeLessThan(0.07);
     const made = (await rounded.generate(ids, { maxNewTokens: 20, stopAtEos: false }).done).ids;
-    expect(made).toEqual(await greedy(dtype === "int8" ? widened : rounded));
-    const lens = async (model: LanguageModel) => (await logitLens(model, ids)).ofPrediction;
-    const [a, b] = [await lens(rounded), await lens(widened)];
-    expect(largestDifference(a.probabilities, b.probabilities)).toBeLessThan(tolerance / 10);
-    if (dtype === "int8") expect(a.ranks).toEqual(b.ranks);
+    expect(made).toEqual(await greedy(rounded));
+    const lens = async (model: LanguageModel) => (await logitLens(model, ids)).ofPrediction.probabilities;
+    expect(distance(await lens(rounded), await lens(widened))).toBeLessThan(0.02);
     const zeros = async (model: LanguageModel) => (await mlpSparsity(model, [ids])).zeroFraction;
-    expect(
-      largestDifference(Float32Array.from(await zeros(rounded)), Float32Array.from(await zeros(widened))),
-    ).toBeLessThan(tolerance);
+    expect(distance(await zeros(rounded), await zeros(widened))).toBeLessThan(0.02);
     for (const model of [rounded, widened]) model.edit("layers.1.mlp.out", edits.zero());
-    expect(await difference()).toBeLessThan(tolerance);
+    expect(await apart(models)).toBeLessThan(0.07);
   });
 
   it("gives the same bits token by token and at once, with one thread and with two", async () => {
@@ -85,16 +86,14 @@ describe.each<["int8" | "int4", number, number]>([
   });
 
   it("an edited copy of a weight can be put in its place", async () => {
-    const { rounded, widened } = await both(dtype);
-    for (const model of [rounded, widened]) {
+    const models = await both(dtype);
+    for (const model of [models.rounded, models.widened]) {
       const { weight, bias } = (model.layers[0].mlp as MLP).denseHTo4h as Linear;
       const copy = weight.copy().keep();
       copy.write((await weight.data()).map((value) => 2 * value));
       (model.layers[0].mlp as MLP).denseHTo4h = new Linear(copy, bias);
     }
-    expect(
-      largestDifference((await rounded.logits(ids)).data, (await widened.logits(ids)).data),
-    ).toBeLessThan(tolerance);
+    expect(await apart(models)).toBeLessThan(0.07);
   });
 
   it("random models have it", async () => {
@@ -125,5 +124,6 @@ it("one rounding is loaded as another from what it holds", async () => {
   const int8 = await loadModel(`${folder}/int8`);
   expect(int8.dtype).toBe("int8");
   const wanted = (await widened.logits(ids)).data;
-  expect(largestDifference((await int8.logits(ids)).data, wanted)).toBeLessThan(0.3);
+  // Rounded to int8 once more, and activations in both.
+  expect(largestDifference((await int8.logits(ids)).data, wanted)).toBeLessThan(0.6);
 });

@@ -68,9 +68,21 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["scales of a weight that is not int8", () => addon.linear(stream, one, one, one, one, null, 1, 1, 1)],
     [
       "an int8 weight past its bytes",
-      () => addon.linear(stream, one, floats(1, 1, 1, 1, 1), bytes(4), one, null, 1, 5, 1),
+      () => addon.linear(stream, one, floats(1), bytes(16 * 32 - 1), one, null, 1, 1, 1),
     ],
-    ["scales past their buffer", () => addon.linear(stream, floats(1, 1), one, bytes(4), one, null, 1, 1, 2)],
+    [
+      "an int8 weight by input past its bytes",
+      () => addon.linearByInput(stream, one, floats(1, 1, 1, 1, 1), bytes(4), one, null, 1, 5, 1),
+    ],
+    ["int8 tiles past the result", () => addon.int8ToTiles(stream, bytes(511), bytes(1), 1, 1)],
+    ["int8 tiles past what they are made from", () => addon.int8ToTiles(stream, bytes(512), bytes(1), 1, 2)],
+    ["int8 from tiles past the result", () => addon.int8FromTiles(stream, bytes(1), bytes(512), 2, 1)],
+    ["int8 from tiles past them", () => addon.int8FromTiles(stream, bytes(1), bytes(511), 1, 1)],
+    ["int8 tiles whose sizes overflow", () => addon.int8ToTiles(stream, bytes(1), bytes(1), big, big * big)],
+    [
+      "scales past their buffer",
+      () => addon.linear(stream, floats(1, 1), one, bytes(512), one, null, 1, 1, 2),
+    ],
     ["an int8 bias", () => addon.linear(stream, one, one, one, null, bytes(4), 1, 1, 1)],
     [
       "rounding past the result",

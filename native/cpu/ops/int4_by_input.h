@@ -4,7 +4,7 @@
 #pragma once
 
 #include "cpu/isa.h"
-#include "cpu/simd/int8_dot.h"
+#include "cpu/simd/integer_dot.h"
 #include "cpu/simd/weight.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -28,10 +28,10 @@ struct Int4ByInput {
   int64_t outputs() const { return (outFeatures + kInt4Unit - 1) / kInt4Unit * kInt4Unit; }
 };
 
-/** For 64 outputs of one row: sums += scale * (the sum over n inputs of x times their weights at `w`, `step` bytes apart). The
- * bits are those of addPanel. */
-PERSIMMON_INLINE void addOneRow(float* sums, const uint8_t* w, int64_t step, const float* x, const int32_t* inputs,
-                                int64_t n, const Vec (&scales)[kInt4Vectors]) {
+/** For 64 outputs of one row: sums += scale * (the sum over n inputs of x times their weights at `w`, `step`
+ * bytes apart). The bits are those of addPanel. */
+PERSIMMON_INLINE void addOneRow(float* sums, const uint8_t* w, int64_t step, const float* x,
+                                const int32_t* inputs, int64_t n, const Vec (&scales)[kInt4Vectors]) {
   Vec partial[kInt4Vectors];
   for (int v = 0; v < kInt4Vectors; ++v) partial[v] = zero();
   for (int64_t j = 0; j < n; ++j) {
@@ -73,7 +73,7 @@ PERSIMMON_INLINE void addPanel(float* sums, int64_t room, const float* panel, co
  * `room` numbers for each row, and room for a panel behind them. */
 inline void int4Outputs(const Int4ByInput& problem, float* sums, int64_t room, int64_t begin, int64_t end,
                         int64_t column, int64_t columns) {
-  const int64_t outputs = problem.outputs(), rows = end - begin, groups = problem.inFeatures / kInt4Group;
+  const int64_t outputs = problem.outputs(), rows = end - begin, groups = problem.inFeatures / kGroupInputs;
   float* panel = sums + rows * room;
   const float* x = problem.x + begin * problem.inFeatures;
   const auto* allScales = reinterpret_cast<const BFloat16*>(problem.scales);

@@ -8,14 +8,13 @@
 //            4096 x 32768 47 (89 %); float32 4096 x 16384 52 (95 %)
 //   rows of 4096 x 16384: 2 take 2.9 ms, 4 3.1, 8 4.0, 16 6.7, 32 13.5, 128 40 (434 GFLOP/s), 512 160 (430,
 //   87 %) 512 rows of 16384 x 4096: 413 GFLOP/s; float32 weights 364. AVX2, 1 thread: 36 GB/s and 87 GFLOP/s.
-// int8, in a whole model on 2 threads of a 2-core Sapphire Rapids server (bench/dtypes.mjs): 64 % of its
-// bandwidth, where bfloat16 reaches 70 %.
+// Weights of int8 and int4: integer_tiles.h.
 //
 // AVX-512-BF16 is not used here. vdpbf16ps rounds activations to bfloat16 unless they are split into three
 // parts (8 + 8 + 8 bits), and it issues no faster than a float32 multiply-add (both measured at 7.7 G/s a
 // core). For 32 inputs that is three instructions against two: 1.5 times slower, and subnormal numbers would
 // be lost.
-#include "cpu/ops/int4_tiles.h"
+#include "cpu/ops/integer_tiles.h"
 #include "cpu/ops/linear_blocked.h"
 #include "cpu/ops/linear_direct.h"
 
@@ -24,7 +23,7 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 namespace {
 
 template <class T>
-void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight, Finish finish, int64_t rows,
+void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
   const int64_t panels = panelsOf(rows), vectors = (inFeatures + kLanes - 1) / kLanes;
   pool.reserveScratch(static_cast<size_t>(panels * vectors * kTileRows * kLanes) * sizeof(float),
@@ -33,7 +32,7 @@ void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight
   parallelChunks(pool, panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) packRows(packed, x, panel, rows, inFeatures);
   });
-  const BlockedLinear problem = {out, packed, finish, rows, inFeatures, outFeatures};
+  const BlockedLinear problem = {out, packed, bias, rows, inFeatures, outFeatures};
   const int64_t chunkOutputs = kChunkPanels * kTileOutputs;
   const int64_t chunks = (outFeatures + chunkOutputs - 1) / chunkOutputs;
   ChunkQueue queue(chunks, 1);
@@ -54,21 +53,23 @@ void linearBlocked(ThreadPool& pool, float* out, const float* x, const T* weight
 void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures) {
   if (weight.dtype == DType::kInt4) {
-    linearInt4(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+    linearInTiles<Int4Tiles>(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
     return;
   }
-  const Finish finish = {rowScales(weight), bias};
+  if (weight.dtype == DType::kInt8) {
+    linearInTiles<Int8Tiles>(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+    return;
+  }
   withWeight(weight, [&](auto* w) {
     const int64_t bytes = inFeatures * outFeatures * static_cast<int64_t>(sizeof *w);
     pool.weightTraffic().read += bytes * ((rows + kBlockRows - 1) / kBlockRows);
     if (rows <= kDirectRows) {
-      linearDirect(pool, {out, x, finish, inFeatures, outFeatures}, rows, w);
+      linearDirect(pool, {out, x, bias, inFeatures, outFeatures}, rows, w);
       return;
     }
     for (int64_t row = 0; row < rows; row += kBlockRows) {
       const int64_t n = rows - row < kBlockRows ? rows - row : kBlockRows;
-      linearBlocked(pool, out + row * outFeatures, x + row * inFeatures, w, finish, n, inFeatures,
-                    outFeatures);
+      linearBlocked(pool, out + row * outFeatures, x + row * inFeatures, w, bias, n, inFeatures, outFeatures);
     }
   });
 }

@@ -18,7 +18,7 @@ constexpr int64_t kChunkPanels = 4;
 struct BlockedLinear {
   float* out;
   const float* packedRows;
-  Finish finish;
+  Weight bias;
   int64_t rows, inFeatures, outFeatures;
   int64_t vectors() const { return (inFeatures + kLanes - 1) / kLanes; }
 };
@@ -90,7 +90,7 @@ PERSIMMON_INLINE void runTile(const BlockedLinear& problem, float* waiting, cons
   addProducts(sums, x, kLanes, kTileRows * kLanes, weights, kLanes, kTileOutputs * kLanes, vectors);
   if (last) {
     const int64_t left = problem.outFeatures - o;
-    storeSums(sums, problem.out + row * problem.outFeatures + o, problem.outFeatures, problem.finish, o,
+    storeSums(sums, problem.out + row * problem.outFeatures + o, problem.outFeatures, problem.bias, o,
               left < kTileOutputs ? static_cast<int>(left) : kTileOutputs);
   } else {
     for (int m = 0; m < M; ++m) {

@@ -222,7 +222,7 @@ void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
 }
 
 void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
-  const int64_t groups = problem.inFeatures / kInt4Group, outputs = problem.outputs(), rows = problem.rows;
+  const int64_t groups = problem.inFeatures / kGroupInputs, outputs = problem.outputs(), rows = problem.rows;
   const bool few = rows <= kFewRows;
   const int64_t scaleBytes = outputs * static_cast<int64_t>(sizeof(uint16_t));
   const int64_t bytes = problem.inFeatures * outputs / 2 + groups * scaleBytes;
@@ -233,13 +233,13 @@ void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
       few ? std::min(outputs / (alone ? 1 : 2 * pool.size()), kWaitingSums / rows) : 4 * kInt4Unit;
   const int64_t room = std::max(share / (2 * kInt4Unit) * (2 * kInt4Unit), 2 * kInt4Unit);
   const LiveInputs live =
-      reserveLive(pool, problem.inFeatures, groups, blockRows * room + kInt4Group * kInt4Unit);
+      reserveLive(pool, problem.inFeatures, groups, blockRows * room + kGroupInputs * kInt4Unit);
   problem.starts = live.starts;
   problem.inputs = live.inputs;
   if (few) {
-    findLive(live, problem.x, rows, problem.inFeatures, kInt4Group);
+    findLive(live, problem.x, rows, problem.inFeatures, kGroupInputs);
   } else {
-    for (int64_t g = 0; g <= groups; ++g) live.starts[g] = g * kInt4Group;
+    for (int64_t g = 0; g <= groups; ++g) live.starts[g] = g * kGroupInputs;
     for (int64_t k = 0; k < problem.inFeatures; ++k) live.inputs[k] = static_cast<int32_t>(k);
   }
   int64_t read = 0;
@@ -275,15 +275,21 @@ void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, 
                        {}});
     return;
   }
-  withWeight(weight, [&](auto* w) {
+  const auto run = [&](auto* w) {
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(w)>>;
-    const ByInput<T> problem = {out, x, w, rowScales(weight), bias, rows, inFeatures, outFeatures, {}};
+    const auto* scales = static_cast<const float*>(weight.scales);  // of int8 only
+    const ByInput<T> problem = {out, x, w, scales, bias, rows, inFeatures, outFeatures, {}};
     if (rows <= kFewRows) {
       fewRows(pool, problem);
     } else {
       manyRows(pool, problem);
     }
-  });
+  };
+  if (weight.dtype == DType::kInt8) {
+    run(static_cast<const int8_t*>(weight.data));
+  } else {
+    withWeight(weight, run);
+  }
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

@@ -27,7 +27,7 @@ constexpr int64_t kDirectRows = 4 * kDirectGroup;
 struct DirectLinear {
   float* out;
   const float* x;
-  Finish finish;
+  Weight bias;
   int64_t inFeatures, outFeatures;
 };
 
@@ -47,7 +47,7 @@ PERSIMMON_INLINE void directOutputs(const DirectLinear& problem, const T* weight
       addLastProducts(sums, problem.x + whole, inFeatures, w + whole, inFeatures,
                       static_cast<int>(inFeatures - whole));
     }
-    storeSums(sums, problem.out + o, problem.outFeatures, problem.finish, o, N);
+    storeSums(sums, problem.out + o, problem.outFeatures, problem.bias, o, N);
   }
   if constexpr (N > 1) {
     if (o < end) directOutputs<M, 1>(problem, weight, o, end, next);

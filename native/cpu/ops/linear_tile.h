@@ -78,22 +78,14 @@ PERSIMMON_INLINE void zeroSums(Vec (&sums)[M][N]) {
   }
 }
 
-/** What becomes of the sums: sum (* scales[o]) (+ bias[o]). */
-struct Finish {
-  const float* scales;
-  Weight bias;
-};
-
-/** out[m * outRow + n] = the finished sum of the lanes for the first `outputs` of N. */
+/** out[m * outRow + n] = the sum of the lanes (+ bias[o + n]) for the first `outputs` of N. */
 template <int M, int N>
-PERSIMMON_INLINE void storeSums(const Vec (&sums)[M][N], float* out, int64_t outRow, Finish finish, int64_t o,
+PERSIMMON_INLINE void storeSums(const Vec (&sums)[M][N], float* out, int64_t outRow, Weight bias, int64_t o,
                                 int outputs) {
-  const auto [scales, bias] = finish;
   for (int n = 0; n < outputs; ++n) {
     const float shift = elementOrZero(bias, o + n);
     for (int m = 0; m < M; ++m) {
-      float sum = reduceAdd(sums[m][n]);
-      if (scales != nullptr) sum *= scales[o + n];
+      const float sum = reduceAdd(sums[m][n]);
       out[m * outRow + n] = bias.data == nullptr ? sum : sum + shift;
     }
   }

@@ -6,29 +6,24 @@
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
-/** The scales of an int8 weight, one for each output; null for others. */
-PERSIMMON_INLINE const float* rowScales(Weight weight) { return static_cast<const float*>(weight.scales); }
-
-/** f(const float*), f(const BFloat16*) or f(const int8_t*). */
+/** f(const float*) or f(const BFloat16*). */
 template <class F>
 PERSIMMON_INLINE void withWeight(Weight weight, F&& f) {
   if (weight.dtype == DType::kBFloat16) {
     f(static_cast<const BFloat16*>(weight.data));
-  } else if (weight.dtype == DType::kInt8) {
-    f(static_cast<const int8_t*>(weight.data));
   } else {
     f(static_cast<const float*>(weight.data));
   }
 }
 
-/** Element i of a weight that may be absent and is not int8. */
+/** Element i of a weight that may be absent. */
 PERSIMMON_INLINE float elementOrZero(Weight weight, int64_t i) {
   if (weight.data == nullptr) return 0.0f;
   return weight.dtype == DType::kBFloat16 ? loadScalar(static_cast<const BFloat16*>(weight.data) + i)
                                           : loadScalar(static_cast<const float*>(weight.data) + i);
 }
 
-/** Elements i..i+15 (fewer where n says so) of a weight that is not int8. */
+/** Elements i..i+15 (fewer where n says so) of a weight. */
 PERSIMMON_INLINE Vec loadWeight(Weight weight, int64_t i, int64_t n) {
   return weight.dtype == DType::kBFloat16 ? loadUpTo(static_cast<const BFloat16*>(weight.data) + i, n)
                                           : loadUpTo(static_cast<const float*>(weight.data) + i, n);

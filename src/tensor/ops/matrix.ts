@@ -26,7 +26,7 @@ export function embedding(table: Tensor, ids: Tensor): Tensor {
  * of x is not read, up to 16 rows; the results differ from those of a row-major one in rounding only.
  * @param x [rows, inFeatures]
  * @param weight [outFeatures, inFeatures], float32, bfloat16 (widened exactly), int8 (`weight.toInt8()`) or int4 (`weight.toInt4()`).
- *   A row-major int4 one takes x rounded to 8 bits, with a scale for each 32 of a row; an infinite x gives NaN there.
+ *   Row-major int8 and int4 take x rounded to 8 bits, with a scale for each 32 of a row; an infinite x gives NaN there.
  * @param bias [outFeatures]
  * @returns [rows, outFeatures]
  */

@@ -6,8 +6,10 @@ namespace check {
 
 using persimmon::cpu::arrangeGroups;
 using persimmon::cpu::int4Bytes;
-using persimmon::cpu::Int4Order;
 using persimmon::cpu::int4Scales;
+using persimmon::cpu::int8TileBytes;
+using persimmon::cpu::int8ToTiles;
+using persimmon::cpu::WeightOrder;
 
 std::vector<float> runLinear(LinearKernel kernel, ThreadPool& pool, const std::vector<float>& x,
                              Weight weight, Weight bias, int64_t rows, int64_t in, int64_t out) {
@@ -29,7 +31,7 @@ namespace {
 /** Whole numbers from -127 to 127 and a scale for each output, which makes about the size of normal numbers
  * of them. */
 struct Int8Weight {
-  Int8Weight(Random& random, WeightIndex index, int64_t in, int64_t out)
+  Int8Weight(Random& random, WeightIndex index, bool inTiles, int64_t in, int64_t out)
       : integers(static_cast<size_t>(in * out)), values(integers.size()), scales(static_cast<size_t>(out)) {
     for (int64_t o = 0; o < out; ++o) {
       scales[static_cast<size_t>(o)] = static_cast<float>(1 + random.below(100)) / 4096.0f;
@@ -39,16 +41,24 @@ struct Int8Weight {
         values[i] = static_cast<float>(integers[i]) * scales[static_cast<size_t>(o)];
       }
     }
+    if (!inTiles) return;
+    tiles.resize(static_cast<size_t>(int8TileBytes(out, in)));
+    ThreadPool pool(1);
+    int8ToTiles(pool, tiles.data(), integers.data(), out, in);
   }
-  Weight weight() const { return {integers.data(), DType::kInt8, scales.data()}; }
+  Weight weight() const {
+    const void* data = tiles.empty() ? static_cast<const void*>(integers.data()) : tiles.data();
+    return {data, DType::kInt8, scales.data()};
+  }
 
   std::vector<int8_t> integers;
+  std::vector<uint8_t> tiles;
   std::vector<float> values, scales;
 };
 
 /** Numbers from -8 to 7 and a scale for each group of 32 inputs, in the order that the kernel wants. */
 struct Int4Weight {
-  Int4Weight(Random& random, WeightIndex index, Int4Order order, int64_t in, int64_t out)
+  Int4Weight(Random& random, WeightIndex index, WeightOrder order, int64_t in, int64_t out)
       : values(static_cast<size_t>(in * out)),
         elements(static_cast<size_t>(int4Bytes(order, out, in))),
         scales(static_cast<size_t>(int4Scales(order, out, in))) {
@@ -68,7 +78,7 @@ struct Int4Weight {
     }
     ThreadPool pool(1);
     arrangeGroups(pool, {elements.data(), scales.data()}, order, {rows.data(), rowScales.data()},
-                  Int4Order::kRows, out, in);
+                  WeightOrder::kRows, out, in);
   }
   Weight weight() const { return {elements.data(), DType::kInt4, scales.data()}; }
 
@@ -77,11 +87,13 @@ struct Int4Weight {
   std::vector<uint16_t> scales;
 };
 
-/** Whole numbers whose largest is 127 in each group of 32: those linear does not have to round for int4. */
-std::vector<float> wholeNumbers(Random& random, int64_t count) {
-  std::vector<float> x(static_cast<size_t>(count));
-  for (size_t i = 0; i < x.size(); ++i) {
-    x[i] = static_cast<float>(i % 32 == 5 ? (random.below(2) ? 127 : -127) : random.below(255) - 127);
+/** Whole numbers whose largest is 127 in each group of 32: those linear does not have to round for int8 and
+ * int4. */
+std::vector<float> wholeNumbers(Random& random, int64_t rows, int64_t columns) {
+  const auto count = static_cast<size_t>(rows * columns), width = static_cast<size_t>(columns);
+  std::vector<float> x(count);
+  for (size_t i = 0; i < count; ++i) {
+    x[i] = static_cast<float>(i % width % 32 == 0 ? (random.below(2) ? 127 : -127) : random.below(255) - 127);
   }
   return x;
 }
@@ -92,19 +104,18 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
                  bool withBias, int percentZeros) {
   Random random(static_cast<uint64_t>(rows * 1000003 + in * 1009 + out + percentZeros));
   const bool int8 = dtype == DType::kInt8, int4 = dtype == DType::kInt4, scaled = int8 || int4;
-  const bool rounding = int4 && kernel == persimmon::cpu::linear;
+  const bool inTiles = kernel == persimmon::cpu::linear, rounding = scaled && inTiles;
   const DType biasType = scaled ? DType::kFloat32 : dtype;
   const StoredWeight plain(random, static_cast<size_t>(in * out), biasType);
-  const Int8Weight integers(random, index, int8 ? in : 0, int8 ? out : 0);
-  const Int4Weight groups(random, index,
-                          kernel == persimmon::cpu::linear ? Int4Order::kTiles : Int4Order::kInputs,
-                          int4 ? in : 0, int4 ? out : 0);
+  const Int8Weight integers(random, index, inTiles, int8 ? in : 0, int8 ? out : 0);
+  const Int4Weight groups(random, index, inTiles ? WeightOrder::kTiles : WeightOrder::kInputs, int4 ? in : 0,
+                          int4 ? out : 0);
   const Weight weight = int4 ? groups.weight() : int8 ? integers.weight() : plain.weight();
   const std::vector<float>& values = int4 ? groups.values : int8 ? integers.values : plain.values();
   const StoredWeight stored(random, static_cast<size_t>(out), biasType);
   const Weight bias = withBias ? stored.weight() : kNone;
   const std::vector<float> x =
-      rounding ? wholeNumbers(random, rows * in) : sparseNormals(random, rows * in, percentZeros);
+      rounding ? wholeNumbers(random, rows, in) : sparseNormals(random, rows * in, percentZeros);
   const double size = rounding ? 127 : 1;
   std::vector<double> expected(static_cast<size_t>(rows * out));
   for (int64_t r = 0; r < rows; ++r) {

@@ -3,10 +3,10 @@
 using namespace check;
 using persimmon::cpu::arrangeGroups;
 using persimmon::cpu::int4Bytes;
-using persimmon::cpu::Int4Order;
 using persimmon::cpu::int4Scales;
 using persimmon::cpu::linear;
 using persimmon::cpu::quantizeGroups;
+using persimmon::cpu::WeightOrder;
 
 namespace {
 
@@ -47,12 +47,13 @@ TEST(linearRoundsActivationsForInt4ToTheNearestOfTheirGroup) {
   const int64_t in = 64, out = 64;
   std::vector<float> identity(in * out, 0.0f);
   for (int64_t i = 0; i < in; ++i) identity[static_cast<size_t>(i * in + i)] = -8.0f;
-  std::vector<uint8_t> rows(in * out / 2), tiles(static_cast<size_t>(int4Bytes(Int4Order::kTiles, out, in)));
+  std::vector<uint8_t> rows(in * out / 2),
+      tiles(static_cast<size_t>(int4Bytes(WeightOrder::kTiles, out, in)));
   std::vector<uint16_t> scales(in * out / 32), tileScales(scales.size());
   ThreadPool pool(1);
   quantizeGroups(pool, rows.data(), scales.data(), {identity.data(), DType::kFloat32}, out, in);
-  arrangeGroups(pool, {tiles.data(), tileScales.data()}, Int4Order::kTiles, {rows.data(), scales.data()},
-                Int4Order::kRows, out, in);
+  arrangeGroups(pool, {tiles.data(), tileScales.data()}, WeightOrder::kTiles, {rows.data(), scales.data()},
+                WeightOrder::kRows, out, in);
   const Weight weight = {tiles.data(), DType::kInt4, tileScales.data()};
   Random random(8);
   std::vector<float> x = random.normals(in);
@@ -69,7 +70,7 @@ TEST(linearRoundsActivationsForInt4ToTheNearestOfTheirGroup) {
 }
 
 TEST(linearGivesNaNForInt4WhereAnInputIsNotFiniteAndZeroForTinyOnes) {
-  std::vector<uint8_t> tiles(static_cast<size_t>(int4Bytes(Int4Order::kTiles, 3, 32)), 0x99);
+  std::vector<uint8_t> tiles(static_cast<size_t>(int4Bytes(WeightOrder::kTiles, 3, 32)), 0x99);
   const std::vector<uint16_t> scales(16, 0x3f80);
   const Weight weight = {tiles.data(), DType::kInt4, scales.data()};
   ThreadPool pool(1);
@@ -89,8 +90,8 @@ TEST(linearGivesNaNForInt4WhereAnInputIsNotFiniteAndZeroForTinyOnes) {
 TEST(linearGivesTheSameBitsForInt4OnEveryInstructionSetWithFma) {
   Random random(9);
   const int64_t in = 1056, out = 153;
-  std::vector<uint8_t> tiles(static_cast<size_t>(int4Bytes(Int4Order::kTiles, out, in)));
-  std::vector<uint16_t> scales(static_cast<size_t>(int4Scales(Int4Order::kTiles, out, in)), 0x3c12);
+  std::vector<uint8_t> tiles(static_cast<size_t>(int4Bytes(WeightOrder::kTiles, out, in)));
+  std::vector<uint16_t> scales(static_cast<size_t>(int4Scales(WeightOrder::kTiles, out, in)), 0x3c12);
   for (uint8_t& byte : tiles) byte = static_cast<uint8_t>(random.below(256));
   const std::vector<float> x = random.normals(static_cast<size_t>(11 * in));
   ThreadPool pool(2);

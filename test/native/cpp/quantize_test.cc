@@ -5,10 +5,13 @@ using persimmon::cpu::arrangeGroups;
 using persimmon::cpu::dequantizeGroups;
 using persimmon::cpu::dequantizeRows;
 using persimmon::cpu::int4Bytes;
-using persimmon::cpu::Int4Order;
 using persimmon::cpu::int4Scales;
+using persimmon::cpu::int8FromTiles;
+using persimmon::cpu::int8TileBytes;
+using persimmon::cpu::int8ToTiles;
 using persimmon::cpu::quantizeGroups;
 using persimmon::cpu::quantizeRows;
+using persimmon::cpu::WeightOrder;
 
 TEST(quantizeRowsRoundsToTheNearestEvenMultipleOfTheScale) {
   // The first row has the scale 1, so that its halves lie between two numbers; a row of zeros has none.
@@ -93,6 +96,23 @@ TEST(quantizeGroupsIsOffByAScaleAtMost) {
   }
 }
 
+TEST(int8TilesBringEveryNumberBack) {
+  Random random(7);
+  for (const int64_t rows : {1, 16, 37}) {
+    for (const int64_t columns : {1, 31, 32, 100}) {
+      std::vector<int8_t> x(static_cast<size_t>(rows * columns)), back(x.size());
+      for (int8_t& number : x) number = static_cast<int8_t>(random.below(255) - 127);
+      std::vector<uint8_t> tiles(static_cast<size_t>(int8TileBytes(rows, columns)));
+      CHECK(int8TileBytes(rows, columns) == (rows + 15) / 16 * 16 * ((columns + 31) / 32 * 32));
+      forEachPool([&](ThreadPool& pool) {
+        int8ToTiles(pool, tiles.data(), x.data(), rows, columns);
+        int8FromTiles(pool, back.data(), tiles.data(), rows, columns);
+        CHECK(back == x);
+      });
+    }
+  }
+}
+
 TEST(arrangeGroupsBringsEveryNumberBack) {
   Random random(6);
   for (const int64_t rows : {1, 16, 37, 64, 100}) {
@@ -101,7 +121,7 @@ TEST(arrangeGroupsBringsEveryNumberBack) {
     std::vector<uint16_t> scales(static_cast<size_t>(rows * columns / 32));
     for (uint8_t& byte : elements) byte = static_cast<uint8_t>(random.below(256));
     for (uint16_t& scale : scales) scale = static_cast<uint16_t>(random.below(65536));
-    for (const Int4Order order : {Int4Order::kRows, Int4Order::kTiles, Int4Order::kInputs}) {
+    for (const WeightOrder order : {WeightOrder::kRows, WeightOrder::kTiles, WeightOrder::kInputs}) {
       forEachPool([&](ThreadPool& pool) {
         std::vector<uint8_t> there(static_cast<size_t>(int4Bytes(order, rows, columns)));
         std::vector<uint16_t> thereScales(static_cast<size_t>(int4Scales(order, rows, columns)));
@@ -109,8 +129,8 @@ TEST(arrangeGroupsBringsEveryNumberBack) {
         std::vector<uint16_t> backScales(scales.size());
         // From a place that is not aligned, as in a file.
         arrangeGroups(pool, {there.data(), thereScales.data()}, order, {elements.data() + 1, scales.data()},
-                      Int4Order::kRows, rows, columns);
-        arrangeGroups(pool, {back.data(), backScales.data()}, Int4Order::kRows,
+                      WeightOrder::kRows, rows, columns);
+        arrangeGroups(pool, {back.data(), backScales.data()}, WeightOrder::kRows,
                       {there.data(), thereScales.data()}, order, rows, columns);
         CHECK(std::equal(back.begin(), back.end(), elements.begin() + 1) && backScales == scales);
       });

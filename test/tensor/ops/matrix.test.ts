@@ -29,6 +29,13 @@ function weights(dtype: "float32" | "bfloat16", values: Float32Array, shape: rea
     : { tensor: bfloat16(values, shape), values: reference.roundToBFloat16(values) };
 }
 
+/** The nearest whole number, to even between two. */
+function nearest(value: number): number {
+  const below = Math.floor(value);
+  const over = value - below;
+  return over > 0.5 || (over === 0.5 && below % 2 !== 0) ? below + 1 : below;
+}
+
 /** As `weights`, also as int8: whole numbers of 1/127 of the largest of each row. */
 function matrix(dtype: "float32" | "bfloat16" | "int8", values: Float32Array, shape: readonly number[]) {
   if (dtype !== "int8") return weights(dtype, values, shape);
@@ -37,9 +44,20 @@ function matrix(dtype: "float32" | "bfloat16" | "int8", values: Float32Array, sh
     const start = i - (i % columns);
     const row = values.subarray(start, start + columns).map(Math.abs);
     const scale = Math.fround(row.reduce((a, b) => Math.max(a, b)) / 127);
-    return Math.round(value / scale) * scale;
+    return nearest(Math.fround(value / scale)) * scale;
   });
   return { tensor: float32(values, shape).toInt8(), values: rounded };
+}
+
+/** Each 32 numbers of a row as whole numbers of 1/127 of the largest, to even between two: what int8 rows are multiplied with. */
+function roundedActivations(x: Float32Array, width: number): Float32Array {
+  return x.map((value, i) => {
+    const column = i % width;
+    const first = i - (column % 32);
+    const group = x.subarray(first, Math.min(first + 32, i - column + width));
+    const largest = group.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    return largest === 0 ? 0 : nearest(value * Math.fround(127 / largest)) * Math.fround(largest / 127);
+  });
 }
 
 it("bfloat16 rounds to nearest even", () => {
@@ -72,7 +90,8 @@ describe.each(instructionSets)("matrix ops on %s", (name) => {
           const biasType = dtype === "int8" ? "float32" : dtype;
           const b = hasBias ? weights(biasType, random.normal(outFeatures), [outFeatures]) : undefined;
           const args = [inFeatures, outFeatures, rows] as const;
-          const wanted = reference.linear(x, w.values, b?.values, ...args);
+          const used = dtype === "int8" && !isColumnMajor ? roundedActivations(x, inFeatures) : x;
+          const wanted = reference.linear(used, w.values, b?.values, ...args);
           const abs = (values: Float32Array) => values.map(Math.abs);
           const magnitude = reference.linear(abs(x), abs(w.values), b && abs(b.values), ...args);
           const found = valuesOf(() => {

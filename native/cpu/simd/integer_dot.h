@@ -2,7 +2,7 @@
 // Vec. Integer sums are exact, so every version gives the same bits.
 #pragma once
 
-#include "cpu/int4.h"
+#include "cpu/scaled_weights.h"
 #include "cpu/simd/vec.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -29,18 +29,37 @@ PERSIMMON_INLINE void loadHalves(const uint8_t* p, Bytes* low, Bytes* high) {
   *low = {_mm512_and_si512(bytes, mask)};
   *high = {_mm512_and_si512(_mm512_srli_epi16(bytes, 4), mask)};
 }
-/** sums[lane] + the four products of the lane; a from 0 to 15. */
-PERSIMMON_INLINE Integers addDots(Integers sums, Bytes a, Bytes b) {
+PERSIMMON_INLINE Bytes loadBytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+
 #if defined(__AVX512VNNI__)
+/** sums[lane] + the four products of the lane; a from 0 to 15. */
+PERSIMMON_INLINE Integers addInt4Dots(Integers sums, Bytes a, Bytes b) {
   return {_mm512_dpbusd_epi32(sums.v, a.v, b.v)};
-#else
-  const __m512i pairs = _mm512_maddubs_epi16(a.v, b.v);  // at most 2 * 15 * 127
-  return {_mm512_add_epi32(sums.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
-#endif
 }
+/** sums[lane] + the four products of a - 128 - kInt8Shift of the lane; a from 1 to 255. */
+constexpr int32_t kInt8Shift = -kInt8Zero;
+PERSIMMON_INLINE Integers addInt8Dots(Integers sums, Bytes a, Bytes b) {
+  return {_mm512_dpbusd_epi32(sums.v, a.v, b.v)};
+}
+#else
+PERSIMMON_INLINE Integers addPairs(Integers sums, __m512i pairs) {
+  return {_mm512_add_epi32(sums.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
+}
+PERSIMMON_INLINE Integers addInt4Dots(Integers sums, Bytes a, Bytes b) {
+  return addPairs(sums, _mm512_maddubs_epi16(a.v, b.v));  // at most 2 * 15 * 127
+}
+// Sums of two products with numbers up to 255 do not fit 16 bits, those of magnitudes up to 127 do.
+constexpr int32_t kInt8Shift = 0;
+PERSIMMON_INLINE Integers addInt8Dots(Integers sums, Bytes a, Bytes b) {
+  const __m512i numbers = _mm512_xor_si512(a.v, _mm512_set1_epi8(-128));
+  const __m512i signedB =
+      _mm512_mask_sub_epi8(b.v, _mm512_movepi8_mask(numbers), _mm512_setzero_si512(), b.v);
+  return addPairs(sums, _mm512_maddubs_epi16(_mm512_abs_epi8(numbers), signedB));
+}
+#endif
 PERSIMMON_INLINE Vec toFloats(Integers x) { return {_mm512_cvtepi32_ps(x.v)}; }
 
-/** The numbers of 32 bytes, see int4.h: 64 outputs of one input. */
+/** The numbers of 32 bytes, see scaled_weights.h: 64 outputs of one input. */
 PERSIMMON_INLINE void loadOutputs(const uint8_t* p, Vec (&out)[4]) {
   const __m512 numbers = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
   for (int i = 0; i < 2; ++i) {
@@ -77,10 +96,25 @@ PERSIMMON_INLINE void loadHalves(const uint8_t* p, Bytes* low, Bytes* high) {
     high->v[i] = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), mask);
   }
 }
-PERSIMMON_INLINE Integers addDots(Integers sums, const Bytes& a, const Bytes& b) {
+PERSIMMON_INLINE Bytes loadBytes(const uint8_t* p) {
+  return {{_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))}};
+}
+PERSIMMON_INLINE __m256i addPairs(__m256i sums, __m256i pairs) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+PERSIMMON_INLINE Integers addInt4Dots(Integers sums, const Bytes& a, const Bytes& b) {
+  // Pairs are at most 2 * 15 * 127.
+  for (int i = 0; i < 2; ++i) sums.v[i] = addPairs(sums.v[i], _mm256_maddubs_epi16(a.v[i], b.v[i]));
+  return sums;
+}
+// Sums of two products with numbers up to 255 do not fit 16 bits, those of magnitudes up to 127 do.
+constexpr int32_t kInt8Shift = 0;
+PERSIMMON_INLINE Integers addInt8Dots(Integers sums, const Bytes& a, const Bytes& b) {
   for (int i = 0; i < 2; ++i) {
-    const __m256i pairs = _mm256_maddubs_epi16(a.v[i], b.v[i]);  // at most 2 * 15 * 127
-    sums.v[i] = _mm256_add_epi32(sums.v[i], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    const __m256i numbers = _mm256_xor_si256(a.v[i], _mm256_set1_epi8(-128));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(numbers), _mm256_sign_epi8(b.v[i], numbers));
+    sums.v[i] = addPairs(sums.v[i], pairs);
   }
   return sums;
 }
@@ -128,9 +162,23 @@ PERSIMMON_INLINE void loadHalves(const uint8_t* p, Bytes* low, Bytes* high) {
     high->v[i] = static_cast<int8_t>(p[i] >> 4);
   }
 }
-PERSIMMON_INLINE Integers addDots(Integers sums, const Bytes& a, const Bytes& b) {
+PERSIMMON_INLINE Bytes loadBytes(const uint8_t* p) {
+  Bytes bytes;
+  __builtin_memcpy(bytes.v, p, sizeof bytes.v);
+  return bytes;
+}
+PERSIMMON_INLINE Integers addInt4Dots(Integers sums, const Bytes& a, const Bytes& b) {
   for (int i = 0; i < 16; ++i) {
     for (int j = 0; j < 4; ++j) sums.v[i] += a.v[4 * i + j] * b.v[4 * i + j];
+  }
+  return sums;
+}
+constexpr int32_t kInt8Shift = 0;
+PERSIMMON_INLINE Integers addInt8Dots(Integers sums, const Bytes& a, const Bytes& b) {
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < 4; ++j) {
+      sums.v[i] += (static_cast<uint8_t>(a.v[4 * i + j]) - kInt8Zero) * b.v[4 * i + j];
+    }
   }
   return sums;
 }

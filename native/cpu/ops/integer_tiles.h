@@ -1,0 +1,188 @@
+// linear for int8 and int4 weights in tiles of 16 outputs, one lane for each output.
+//
+// Activations are rounded to whole numbers from -127 to 127 with a scale for each group of 32, as in
+// llama.cpp's Q8_0, so that a group takes eight instructions of VNNI. In float32 an int4 weight would take
+// five times as many, and two cores could not read as fast as memory gives. The error, at most 1/254 of the
+// largest of 32 activations, is small beside that of int4 weights and about that of int8 ones
+// (bench/quantization.mjs).
+#pragma once
+
+#include "cpu/isa.h"
+#include "cpu/ops/linear_pieces.h"
+#include "cpu/simd/integer_dot.h"
+#include "cpu/simd/weight.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+// Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group.
+#if defined(__AVX512F__)
+constexpr int kIntegerRows = 8;
+#else
+constexpr int kIntegerRows = 1;
+#endif
+
+/** 32 activations: whole numbers in the order of the weights' words and halves, and their sum. */
+struct ActivationGroup {
+  int8_t words[kGroupWords][2][4];
+  int32_t sum;
+  float scale;
+};
+
+/** Weights of one group of 16 outputs, [word][half]. */
+using WeightGroup = Bytes[kGroupWords][2];
+
+/** Each output has a float32 scale. */
+struct Int8Tiles {
+  static constexpr int64_t kGroupBytes = kWeightTile * kGroupInputs;
+  static constexpr int64_t kScaleBytes = 0;  // of a group
+
+  static PERSIMMON_INLINE void loadGroup(const uint8_t* p, WeightGroup& group) {
+    for (int k = 0; k < kGroupWords; ++k) {
+      for (int half = 0; half < 2; ++half) group[k][half] = loadBytes(p + 128 * k + 64 * half);
+    }
+  }
+  static PERSIMMON_INLINE Integers addDots(Integers sums, Bytes weights, Bytes x) {
+    return addInt8Dots(sums, weights, x);
+  }
+  static PERSIMMON_INLINE Integers begin(int32_t sum) { return broadcastInteger(kInt8Shift * sum); }
+  /** What the products of a group are multiplied with: that of the activations. */
+  static PERSIMMON_INLINE Vec groupScale(const void*, int64_t, float x) { return broadcast(x); }
+  static PERSIMMON_INLINE Vec finish(Vec sum, const void* scales, int64_t first, int64_t left) {
+    return sum * loadUpTo(static_cast<const float*>(scales) + first, left);
+  }
+};
+
+/** Each group of each output has a bfloat16 scale, [tile][group][output]. */
+struct Int4Tiles {
+  static constexpr int64_t kGroupBytes = kWeightTile * kGroupInputs / 2;
+  static constexpr int64_t kScaleBytes = kWeightTile * 2;
+
+  static PERSIMMON_INLINE void loadGroup(const uint8_t* p, WeightGroup& group) {
+    for (int k = 0; k < kGroupWords; ++k) loadHalves(p + 64 * k, &group[k][0], &group[k][1]);
+  }
+  static PERSIMMON_INLINE Integers addDots(Integers sums, Bytes weights, Bytes x) {
+    return addInt4Dots(sums, weights, x);
+  }
+  static PERSIMMON_INLINE Integers begin(int32_t sum) { return broadcastInteger(-kInt4Zero * sum); }
+  static PERSIMMON_INLINE Vec groupScale(const void* scales, int64_t group, float x) {
+    return load(static_cast<const BFloat16*>(scales) + group * kWeightTile) * broadcast(x);
+  }
+  static PERSIMMON_INLINE Vec finish(Vec sum, const void*, int64_t, int64_t) { return sum; }
+};
+
+struct IntegerLinear {
+  float* out;
+  const uint8_t* weight;
+  const void* scales;
+  Weight bias;
+  const ActivationGroup* x;  // [rows][groups]
+  int64_t rows, groups, outFeatures;
+};
+
+/** `left` of 32 numbers, zeros after them. A group with a number that is not finite makes every result NaN.
+ */
+PERSIMMON_INLINE void roundActivations(ActivationGroup* out, const float* x, int64_t left) {
+  const Vec a = loadUpTo(x, left), b = left > kLanes ? loadUpTo(x + kLanes, left - kLanes) : zero();
+  const float nothing = reduceAdd(a * zero() + b * zero());
+  const Vec magnitude = max(max(a, zero() - a), max(b, zero() - b));
+  const float largest = reduceMax(magnitude);
+  // Below this the scale would be subnormal, and the quotients could overflow.
+  const bool usable = nothing == 0.0f && largest > 1e-35f;
+  const float inverse = usable ? 127.0f / largest : 0.0f;
+  // Adding 1.5 * 2^23 leaves the number, rounded to the nearest and even, in the lowest bits.
+  constexpr float kRounding = 12582912.0f;
+  constexpr int32_t kRoundingBits = 0x4B400000;
+  float shifted[kGroupInputs];
+  const auto rounded = [&](Vec v) {
+    return fma(usable ? v : zero(), broadcast(inverse), broadcast(kRounding));
+  };
+  store(shifted, rounded(a));
+  store(shifted + kLanes, rounded(b));
+  int32_t sum = 0;
+  for (int i = 0; i < kGroupInputs; ++i) {
+    int32_t bits;
+    __builtin_memcpy(&bits, shifted + i, sizeof bits);
+    const int32_t number = bits - kRoundingBits;
+    out->words[i / 8][i % 2][i % 8 / 2] = static_cast<int8_t>(number);
+    sum += number;
+  }
+  out->sum = sum;
+  out->scale = nothing == 0.0f ? (usable ? largest / 127.0f : 0.0f) : nothing;
+}
+
+/** One tile of outputs for M rows. */
+template <class Format, int M>
+PERSIMMON_INLINE void integerTile(const IntegerLinear& problem, int64_t tile, int64_t row) {
+  const uint8_t* w = problem.weight + tile * problem.groups * Format::kGroupBytes;
+  const ActivationGroup* x = problem.x + row * problem.groups;
+  Vec sums[M];
+  for (int m = 0; m < M; ++m) sums[m] = zero();
+  for (int64_t g = 0; g < problem.groups; ++g) {
+    // Nothing but memory limits a single row: this is 2 KB ahead.
+    if constexpr (M == 1) {
+      for (int64_t line = 0; line < Format::kGroupBytes; line += 64)
+        __builtin_prefetch(w + 2048 + line, 0, 3);
+    }
+    WeightGroup weights;
+    Format::loadGroup(w, weights);
+    w += Format::kGroupBytes;
+    for (int m = 0; m < M; ++m) {
+      const ActivationGroup& group = x[m * problem.groups + g];
+      Integers dots = Format::begin(group.sum);
+      for (int k = 0; k < kGroupWords; ++k) {
+        for (int half = 0; half < 2; ++half) {
+          dots = Format::addDots(dots, weights[k][half], broadcastWord(group.words[k][half]));
+        }
+      }
+      const Vec scale = Format::groupScale(problem.scales, tile * problem.groups + g, group.scale);
+      sums[m] = fma(toFloats(dots), scale, sums[m]);
+    }
+  }
+  const int64_t first = tile * kWeightTile, left = problem.outFeatures - first;
+  for (int m = 0; m < M; ++m) {
+    Vec sum = Format::finish(sums[m], problem.scales, first, left);
+    if (problem.bias.data != nullptr) sum = sum + loadWeight(problem.bias, first, left);
+    storeUpTo(problem.out + (row + m) * problem.outFeatures + first, sum, left);
+  }
+}
+
+template <class Format>
+void integerTiles(const IntegerLinear& problem, int64_t begin, int64_t end) {
+  for (int64_t tile = begin; tile < end; ++tile) {
+    int64_t row = 0;
+    for (; row + kIntegerRows <= problem.rows; row += kIntegerRows) {
+      integerTile<Format, kIntegerRows>(problem, tile, row);
+    }
+    for (; row < problem.rows; ++row) integerTile<Format, 1>(problem, tile, row);
+  }
+}
+
+template <class Format>
+void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+                   int64_t inFeatures, int64_t outFeatures) {
+  const int64_t groups = (inFeatures + kGroupInputs - 1) / kGroupInputs;
+  const int64_t tiles = (outFeatures + kWeightTile - 1) / kWeightTile;
+  pool.reserveScratch(static_cast<size_t>(rows * groups) * sizeof(ActivationGroup), 0);
+  auto* activations = static_cast<ActivationGroup*>(pool.sharedScratch());
+  // Rounding a group takes about 20 ns.
+  parallelChunks(pool, rows * groups, 512, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / groups, first = i % groups * kGroupInputs;
+      roundActivations(activations + i, x + row * inFeatures + first, inFeatures - first);
+    }
+  });
+  const int64_t tileBytes = groups * (Format::kGroupBytes + Format::kScaleBytes);
+  pool.weightTraffic().read += tiles * tileBytes;
+  const IntegerLinear problem = {
+      out,        static_cast<const uint8_t*>(weight.data), weight.scales, bias, activations, rows, groups,
+      outFeatures};
+  if (tiles * tileBytes <= kOneThreadBytes && rows < kIntegerRows) {
+    integerTiles<Format>(problem, 0, tiles);
+    return;
+  }
+  const int64_t grain = kPieceBytes / (tileBytes > 0 ? tileBytes : 1) + 1;
+  parallelChunks(pool, tiles, grain,
+                 [&](int64_t begin, int64_t end) { integerTiles<Format>(problem, begin, end); });
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA

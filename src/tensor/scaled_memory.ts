@@ -1,0 +1,74 @@
+import { type NativeBuffer, native, nativeDType, nativeWeightOrder } from "../native.js";
+import type { Device } from "./device.js";
+import type { ScaledDType } from "./dtype.js";
+
+/** Numbers of a row that share a scale in int4. */
+export const INT4_GROUP = 32;
+
+/** An order in memory of native/cpu/scaled_weights.h. */
+export type WeightOrder = keyof typeof nativeWeightOrder;
+
+/** The elements of an int8 or int4 matrix, and their scales: float32 of each row, or bfloat16 of each group. */
+export interface ScaledMemory {
+  elements: NativeBuffer;
+  scales: NativeBuffer;
+}
+
+/** The multiple to which rows, and columns, are filled up. */
+const FILLED: Record<ScaledDType, Record<WeightOrder, readonly [number, number]>> = {
+  int8: { rows: [1, 1], tiles: [16, 32], inputs: [1, 1] },
+  int4: { rows: [1, 1], tiles: [16, 1], inputs: [64, 1] },
+};
+
+const filled = (size: number, multiple: number) => Math.ceil(size / multiple) * multiple;
+
+function elementBytes(dtype: ScaledDType, order: WeightOrder, [rows, columns]: readonly number[]): number {
+  const [ofRows, ofColumns] = FILLED[dtype][order];
+  return (filled(rows, ofRows) * filled(columns, ofColumns)) / (dtype === "int8" ? 1 : 2);
+}
+
+/** Memory for a [rows, columns] matrix, uninitialised; columns of int4 are a multiple of 32. */
+export function allocateScaled(
+  device: Device,
+  dtype: ScaledDType,
+  order: WeightOrder,
+  shape: readonly number[],
+): ScaledMemory {
+  const [rows, columns] = shape;
+  const elements = device.stream.reserve(elementBytes(dtype, order, shape), nativeDType[dtype]);
+  if (dtype === "int8") return { elements, scales: device.stream.allocate(4 * rows, nativeDType.float32) };
+  const bytes = (2 * filled(rows, FILLED.int4[order][0]) * columns) / INT4_GROUP;
+  return { elements, scales: device.stream.reserve(bytes, nativeDType.bfloat16) };
+}
+
+/** The same numbers in another order, in memory of their own. One of the orders is that of rows. */
+export function arranged(
+  device: Device,
+  dtype: ScaledDType,
+  from: WeightOrder,
+  memory: ScaledMemory,
+  to: WeightOrder,
+  shape: readonly number[],
+): ScaledMemory {
+  const out = allocateScaled(device, dtype, to, shape);
+  const { stream } = device;
+  const [rows, columns] = shape;
+  const { elements, scales } = memory;
+  if (dtype === "int4") {
+    const [target, source] = [nativeWeightOrder[to], nativeWeightOrder[from]];
+    native().arrangeGroups(stream, out.elements, out.scales, target, elements, scales, source, rows, columns);
+    return out;
+  }
+  native().copyBytes(stream, out.scales, 0, scales, 0, 4 * rows);
+  if (to === "tiles") native().int8ToTiles(stream, out.elements, elements, rows, columns);
+  else if (from === "tiles") native().int8FromTiles(stream, out.elements, elements, rows, columns);
+  else if (to === "inputs") native().transposeWeight(stream, out.elements, elements, rows, columns);
+  else native().transposeWeight(stream, out.elements, elements, columns, rows);
+  return out;
+}
+
+/** Gives the memory back in stream order. */
+export function releaseScaled({ elements, scales }: ScaledMemory): void {
+  elements.release();
+  scales.release();
+}
