@@ -33,7 +33,7 @@ const { values: options } = parseArgs({
 const [rounds, tokens, prompt, threads, zeros] = ["rounds", "tokens", "prompt", "threads", "zeros"].map(
   (name) => Number(options[name]),
 );
-const shape = options.shape === undefined ? sliceShape : parseShape(options.shape);
+const shape = { ...sliceShape, ...(options.shape !== undefined && parseShape(options.shape)) };
 const peerTypes = { bfloat16: "bfloat16", int8: "q8_0", int4: "q4_0" };
 const peers = join(import.meta.dirname, "peers");
 if (!existsSync(join(peers, "node_modules", "node-llama-cpp"))) {

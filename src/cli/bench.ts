@@ -1,6 +1,10 @@
-import { Command } from "commander";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { Command, Option } from "commander";
 import { PersimmonError } from "../errors.js";
 import { loadModel } from "../load_model.js";
+import { packageRoot } from "../package_root.js";
 import { type RandomShape, randomModel } from "../random_model.js";
 import { modelSpeed } from "../research/model_speed.js";
 import type { WeightDType } from "../runtime/load_weights.js";
@@ -14,6 +18,7 @@ interface BenchFlags {
   threads?: string;
   zeros?: string;
   skipZeros: boolean;
+  compare?: string;
   json?: boolean;
 }
 
@@ -33,8 +38,18 @@ export function benchCommand(): Command {
     .option("--threads <n>", "threads (default: all that the process may use)")
     .option("--zeros <share>", "with --shape: the share of squared ReLUs that is zero (default: 0.5)")
     .option("--no-skip-zeros", "read all weights of the down projections, also what belongs to zeros")
+    .addOption(
+      new Option(
+        "--compare <peer>",
+        "with --shape: the same shape in llama.cpp, in turns (npm install --prefix bench/peers)",
+      ).choices(["node-llama-cpp"]),
+    )
     .option("--json", "print the figures as JSON")
     .action(async (source: string | undefined, flags: BenchFlags) => {
+      if (flags.compare !== undefined) {
+        process.exitCode = await compare(source, flags);
+        return;
+      }
       const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
       const dtype = flags.dtype as "auto" | WeightDType; // the library checks it
       const model =
@@ -56,6 +71,36 @@ export function benchCommand(): Command {
         : speed.lines().join("\n");
       process.stdout.write(`${text}\n`);
     });
+}
+
+/** Runs bench/llama_cpp.mjs: its exit code. */
+async function compare(source: string | undefined, flags: BenchFlags): Promise<number> {
+  if (flags.shape === undefined || source !== undefined) {
+    throw new PersimmonError(
+      "OPTION_INVALID",
+      "--compare takes random weights of a shape, which both engines can be given: name it with --shape, and no model",
+    );
+  }
+  parseShape(flags.shape);
+  const options = {
+    shape: flags.shape,
+    dtypes: flags.dtype === "auto" ? undefined : flags.dtype,
+    prompt: whole("--prompt", flags.prompt),
+    tokens: whole("--generate", flags.generate),
+    rounds: whole("--rounds", flags.rounds),
+    threads: flags.threads,
+    zeros: flags.zeros,
+  };
+  const given = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)],
+  );
+  if (!flags.skipZeros) given.push("--no-skip-zeros");
+  if (flags.json) given.push("--json");
+  const child = spawn(process.execPath, [join(packageRoot, "bench", "llama_cpp.mjs"), ...given], {
+    stdio: "inherit",
+  });
+  const [code] = await once(child, "exit");
+  return code ?? 1;
 }
 
 /** Reads `hidden=4096,layers=4,…`. Throws `SHAPE_INVALID`. */

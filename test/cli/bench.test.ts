@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseShape } from "../../src/cli/bench.js";
+import { benchCommand, parseShape } from "../../src/cli/bench.js";
 import { randomModel } from "../../src/random_model.js";
 
 describe("persimmon bench", () => {
@@ -16,6 +16,19 @@ describe("persimmon bench", () => {
     );
     expect(() => parseShape("hidden=many")).toThrowErrorMatchingInlineSnapshot(
       `[PersimmonError: --shape hidden must be a whole number from 1, got "many"]`,
+    );
+  });
+
+  it.each<[string, string[]]>([
+    ["a comparison without a shape", ["--compare", "node-llama-cpp"]],
+    ["a comparison of a model", ["models/demo", "--compare", "node-llama-cpp", "--shape", "layers=1"]],
+    [
+      "rounds of a comparison that are none",
+      ["--compare", "node-llama-cpp", "--shape", "layers=1", "--rounds", "0"],
+    ],
+  ])("refuses %s", async (_, args) => {
+    await expect(benchCommand().parseAsync(args, { from: "user" })).rejects.toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
     );
   });
 
