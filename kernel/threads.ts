@@ -23,7 +23,9 @@ export const SHARED = {
   interruptTaken: 4,
   /** Counts the requests to settle that the server has answered. */
   settled: 5,
-  words: 6,
+  /** How many times SIGINT has been sent to break a guarded script. */
+  signals: 6,
+  words: 7,
 } as const;
 
 /** An error as a Jupyter client shows it. */

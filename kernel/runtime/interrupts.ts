@@ -11,7 +11,15 @@ export class KeyboardInterrupt extends Error {
 /** Whether an error means that the user stopped the code: ours, or that of a script broken by SIGINT. */
 export function isInterrupt(error: unknown): boolean {
   try {
-    if (error instanceof KeyboardInterrupt) return true;
+    return error instanceof KeyboardInterrupt || isBrokenScript(error);
+  } catch {
+    return false; // the trap of a Proxy threw
+  }
+}
+
+/** Whether an error is that of a script broken by SIGINT. */
+export function isBrokenScript(error: unknown): boolean {
+  try {
     return (error as { code?: unknown } | null | undefined)?.code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
   } catch {
     return false; // a getter or the trap of a Proxy threw

@@ -110,7 +110,7 @@ export class Session {
       throw new SystemExit(code);
     }) as typeof process.exit;
     // A handler keeps SIGINT from ending the process when it arrives outside of a guarded script.
-    process.on("SIGINT", () => {});
+    process.on("SIGINT", () => this.#guard.answered());
     process.on("uncaughtException", (error) => this.#reportStray(error));
     process.on("unhandledRejection", (error) => this.#reportStray(error));
   }
@@ -157,6 +157,7 @@ export class Session {
 
   async #run({ id, cell, expressions, allowStdin }: CellRequest): Promise<CellOutcome> {
     this.#flag.dropHandled();
+    this.#guard.takeLateSignal();
     const task = new Task(id);
     const tasks = this.#tasks;
     tasks.foreground = tasks.current = task;

@@ -48,8 +48,10 @@ export class Interrupter {
       // is sent that would hit the next cell, which this thread has not handed over yet.
       if (isOver?.() || Atomics.load(this.#shared, SHARED.interruptTaken) >= number) return;
       if (tries++ >= TRIES) return;
-      if (Atomics.load(this.#shared, SHARED.guardDepth) > 0) process.kill(signalTarget(), "SIGINT");
-      else this.#terminate();
+      if (Atomics.load(this.#shared, SHARED.guardDepth) > 0) {
+        Atomics.add(this.#shared, SHARED.signals, 1);
+        process.kill(signalTarget(), "SIGINT");
+      } else this.#terminate();
       this.#timer = setTimeout(escalate, NEXT_MS);
     };
     this.#timer = setTimeout(escalate, FIRST_MS);
