@@ -44,9 +44,9 @@ if (!existsSync(join(peers, "node_modules", "node-llama-cpp"))) {
 /** llama.cpp with a model of this type: `measure` gives the seconds of a prompt and of tokens after it. */
 async function startLlama(path) {
   const child = fork(join(peers, "llama_process.mjs"), [path, String(threads)]);
+  const exit = once(child, "exit").then(([code]) => ({ error: `llama.cpp's process ended with ${code}` }));
   const message = async () => {
-    const exit = once(child, "exit").then(([code]) => ({ error: `llama.cpp's process ended with ${code}` }));
-    const [reply] = [await Promise.race([once(child, "message").then(([value]) => value), exit])];
+    const reply = await Promise.race([once(child, "message").then(([value]) => value), exit]);
     if (reply.error) throw new Error(reply.error);
     return reply;
   };

@@ -4,8 +4,7 @@ import { availableParallelism, cpus, loadavg } from "node:os";
 import { BandwidthProbe, mlpSparsity } from "../dist/src/index.js";
 import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 
-/** Hidden 4096, 64 heads, ffn 16384, vocabulary 32,768: the layers of the 8B, few enough to be made in seconds. */
-export const sliceShape = { hidden: 4096, layers: 4, heads: 64, ffn: 16384, vocab: 32768 };
+export { sliceShape } from "../dist/src/cli/bench.js";
 
 /** Options that every such script has. */
 export const sharedOptions = {

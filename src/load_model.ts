@@ -13,8 +13,9 @@ export interface LoadOptions {
   device?: "auto" | "cpu" | "cuda";
   /**
    * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices of products to whole numbers with a scale
-   * for each row, "int4" to 4 bits with a scale for each 32 of a row; embedding, norms and biases stay. Sums are float32 in
-   * any case, and so are activations, except that products with such weights round them to 8 bits (`ops.linear`).
+   * for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple of 32; embedding, norms and
+   * biases stay. Sums are float32 in any case, and so are activations, but that products with such weights round them to
+   * 8 bits (`ops.linear`), except in the down projections of the MLPs when these leave out zeros.
    */
   dtype?: "auto" | WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */
@@ -23,7 +24,8 @@ export interface LoadOptions {
   maxLength?: number;
   /**
    * Whether the down projections of the MLPs leave out what belongs to zeros of the squared ReLU; true. Results are the same
-   * in rounding. The weights concerned are reordered while loading and take memory of their own instead of the mapped file.
+   * in rounding; with int8 and int4 weights they are nearer to exact ones, since activations are not rounded there. The
+   * weights concerned are reordered while loading and take memory of their own instead of the mapped file.
    */
   skipZeros?: boolean;
   /** Rotary angles as Hugging Face computes them. */

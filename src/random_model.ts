@@ -7,7 +7,7 @@ import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/conf
 import { native, nativeDType } from "./native.js";
 import { buildModules, ordered, quantized, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
-import { bytesPerElement, isScaled } from "./tensor/dtype.js";
+import { bytesPerElement, bytesPerWeight, isScaled } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
 
 /** The sizes of a model to be made; what is missing is that of Persimmon-8B. */
@@ -94,7 +94,7 @@ function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): nu
   const count = elementCount(shape);
   if (!isScaled(dtype)) return count * bytesPerElement[dtype];
   if (!isQuantizable(name, shape, dtype)) return 2 * count;
-  return dtype === "int8" ? count + 4 * shape[0] : (count * 4.5) / 8;
+  return count * bytesPerWeight(dtype) + (dtype === "int8" ? 4 * shape[0] : 0);
 }
 
 function randomWeight(

@@ -79,6 +79,25 @@ describe("convertCheckpoint", () => {
     });
   });
 
+  it("names the matrices that int4 leaves as they are, for other readers", async () => {
+    const source = await tinyCheckpoint({ hidden_size: 48, intermediate_size: 96 });
+    const target = join(directory(), "new");
+    await convertCheckpoint(source, target, { to: "int4" });
+    const { quantization_config } = JSON.parse(readFileSync(join(target, "config.json"), "utf8"));
+    const stored = (await readSafetensorsHeader(join(target, "model.safetensors"))).tensors;
+    const plain = [...stored.values()].filter(
+      ({ name, shape }) => shape.length === 2 && name.endsWith(".weight"),
+    );
+    expect(quantization_config.ignore.map((name: string) => `${name}.weight`).sort()).toEqual(
+      plain
+        .map(({ name }) => name)
+        .filter((name) => !name.includes("embed"))
+        .sort(),
+    );
+    expect(quantization_config.ignore.length).toBe(7);
+    expect((await loadModel(target)).layers.length).toBe(2);
+  });
+
   it("stores int8 beside scales, everything else as it was", async () => {
     const source = await writeModel(directory());
     const target = join(directory(), "new");

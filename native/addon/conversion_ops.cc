@@ -80,7 +80,7 @@ void quantizeGroups(const Napi::CallbackInfo& info) {
   const int64_t rows = call.integer(4), columns = call.integer(5);
   const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, cpu::WeightOrder::kRows);
   const cpu::Weight x = call.weight(3, OpCall::product({rows, columns}));
-  if (call.failed()) return;
+  if (call.failed() || rows == 0 || columns == 0) return;
   call.enqueue(
       [=](ThreadPool& pool) { cpu::quantizeGroups(pool, out.elements, out.scales, x, rows, columns); });
 }
@@ -91,7 +91,7 @@ void dequantizeGroups(const Napi::CallbackInfo& info) {
   const int64_t rows = call.integer(4), columns = call.integer(5);
   float* out = call.floats(1, OpCall::product({rows, columns}));
   const cpu::Int4Matrix x = call.int4(2, 3, rows, columns, cpu::WeightOrder::kRows);
-  if (call.failed()) return;
+  if (call.failed() || rows == 0 || columns == 0) return;
   call.enqueue(
       [=](ThreadPool& pool) { cpu::dequantizeGroups(pool, out, x.elements, x.scales, rows, columns); });
 }
@@ -111,7 +111,7 @@ void arrangeGroups(const Napi::CallbackInfo& info) {
                "one of the orders must be that of rows");
   const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, to);
   const cpu::Int4Matrix x = call.int4(4, 5, rows, columns, from);
-  if (call.failed()) return;
+  if (call.failed() || rows == 0 || columns == 0) return;
   call.enqueue([=](ThreadPool& pool) { cpu::arrangeGroups(pool, out, to, x, from, rows, columns); });
 }
 
@@ -121,7 +121,7 @@ void int8ToTiles(const Napi::CallbackInfo& info) {
   const int64_t rows = call.integer(3), columns = call.integer(4);
   auto* out = reinterpret_cast<uint8_t*>(call.int8Tiles(1, rows, columns));
   const int8_t* x = call.bytes(2, OpCall::product({rows, columns}));
-  if (call.failed()) return;
+  if (call.failed() || rows == 0 || columns == 0) return;
   call.enqueue([=](ThreadPool& pool) { cpu::int8ToTiles(pool, out, x, rows, columns); });
 }
 
@@ -131,7 +131,7 @@ void int8FromTiles(const Napi::CallbackInfo& info) {
   const int64_t rows = call.integer(3), columns = call.integer(4);
   int8_t* out = call.bytes(1, OpCall::product({rows, columns}));
   const auto* x = reinterpret_cast<const uint8_t*>(call.int8Tiles(2, rows, columns));
-  if (call.failed()) return;
+  if (call.failed() || rows == 0 || columns == 0) return;
   call.enqueue([=](ThreadPool& pool) { cpu::int8FromTiles(pool, out, x, rows, columns); });
 }
 

@@ -128,7 +128,8 @@ class OpCall {
     const int64_t count = product({rows, columns});
     if (absent(scalesIndex)) return weight(index, count);
     Buffer* buffer = failed_ ? nullptr : Buffer::from(info_[index]);
-    if (buffer == nullptr || buffer->dtype() != cpu::DType::kInt4) {
+    if (buffer == nullptr) return refuse();
+    if (buffer->dtype() != cpu::DType::kInt4) {
       int8_t* elements =
           order == cpu::WeightOrder::kTiles ? int8Tiles(index, rows, columns) : bytes(index, count);
       return {elements, cpu::DType::kInt8, floats(scalesIndex, rows)};
@@ -144,8 +145,8 @@ class OpCall {
 
   // int4 elements and their bfloat16 scales.
   cpu::Int4Matrix int4(int index, int scalesIndex, int64_t rows, int64_t columns, cpu::WeightOrder order) {
-    require(columns % cpu::kGroupInputs == 0 && areSizes(rows, columns), index,
-            "int4 needs a multiple of 32 columns");
+    require(areSizes(rows, columns), index, "sizes of a matrix");
+    require(columns % cpu::kGroupInputs == 0, index, "int4 needs a multiple of 32 columns");
     if (failed_) return {nullptr, nullptr};
     return {static_cast<uint8_t*>(bytes(index, cpu::int4Bytes(order, rows, columns), 1, cpu::DType::kInt4)),
             static_cast<uint16_t*>(bytes(scalesIndex, cpu::int4Scales(order, rows, columns), sizeof(uint16_t),

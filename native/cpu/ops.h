@@ -268,7 +268,8 @@ struct Int4Matrix {
 int64_t int4Bytes(WeightOrder order, int64_t rows, int64_t columns);
 int64_t int4Scales(WeightOrder order, int64_t rows, int64_t columns);
 
-/** The same int4 numbers in another order. One of the two is that of rows. */
+/** The same int4 numbers in another order. One of the two is that of rows. From rows to tiles scales may be
+ * unaligned, as they are in files. */
 void arrangeGroups(ThreadPool& pool, Int4Matrix out, WeightOrder to, Int4Matrix x, WeightOrder from,
                    int64_t rows, int64_t columns);
 

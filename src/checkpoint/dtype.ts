@@ -20,7 +20,7 @@ export const SAFETENSORS_DTYPES = {
 
 export type SafetensorsCode = keyof typeof SAFETENSORS_DTYPES;
 
-/** A number format that files hold; the model itself computes with {@link CheckpointDType} and scaled int8 only. */
+/** A number format that files hold; the model itself computes with {@link CheckpointDType} and int8 and int4 with scales only. */
 export type StoredDType = (typeof SAFETENSORS_DTYPES)[SafetensorsCode]["name"];
 
 const byName = new Map(

@@ -1,4 +1,4 @@
-import type { PersimmonConfig } from "../model/config.js";
+import { expectedTensors, type PersimmonConfig } from "../model/config.js";
 
 /** Numbers of a row that share a scale in int4. */
 const GROUP = 32;
@@ -9,13 +9,17 @@ const GROUP = 32;
  * `X.weight_scale`, bfloat16 [rows, columns / 32], and `X.weight_shape`. Embedding, norms and biases keep their type. This is
  * what config.json says about it, for other readers; here the files themselves decide.
  */
-export function quantizationConfig({ tieWordEmbeddings }: PersimmonConfig, dtype: "int8" | "int4") {
+export function quantizationConfig(config: PersimmonConfig, dtype: "int8" | "int4") {
   const int8 = dtype === "int8";
+  // Modules that stay as they are.
+  const ignore = [...expectedTensors(config)]
+    .filter(([name, shape]) => isQuantizable(name, shape) && !isQuantizable(name, shape, dtype))
+    .map(([name]) => name.replace(/\.weight$/, ""));
   return {
     quant_method: "compressed-tensors",
     format: int8 ? "int-quantized" : "pack-quantized",
     quantization_status: "compressed",
-    ignore: tieWordEmbeddings ? ["lm_head"] : [],
+    ignore: config.tieWordEmbeddings ? [...ignore, "lm_head"] : ignore,
     config_groups: {
       group_0: {
         targets: ["Linear"],

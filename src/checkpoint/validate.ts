@@ -24,9 +24,9 @@ export function checkTensors(
   const misshapen: string[] = [];
   const unsupported: string[] = [];
   const checked = new Map<string, CheckpointTensor>();
-  const expect = (tensor: StoredTensor, shape: readonly number[], dtype?: StoredDType) => {
+  const expect = (tensor: StoredTensor, shape: readonly number[], dtype?: StoredDType, note = "") => {
     if (String(tensor.shape) !== String(shape))
-      misshapen.push(`${tensor.name} [${tensor.shape}] for [${shape}]`);
+      misshapen.push(`${tensor.name} [${tensor.shape}] for [${shape}]${note}`);
     if (dtype !== undefined && tensor.dtype !== dtype)
       unsupported.push(`${tensor.name} (${tensor.dtype}, not ${dtype})`);
     return tensor;
@@ -35,7 +35,12 @@ export function checkTensors(
     const tensor = tensors.get(name);
     if (tensor === undefined) {
       const packed = expect(tensors.get(packedName(name))!, packedShape(shape), "int32");
-      const scale = expect(tensors.get(scaleName(name))!, scaleShape("int4", shape), "bfloat16");
+      const scale = expect(
+        tensors.get(scaleName(name))!,
+        scaleShape("int4", shape),
+        "bfloat16",
+        " (groups of 32)",
+      );
       checked.set(name, { ...packed, name, shape: [...shape], dtype: "int4", packed, scale });
       continue;
     }

@@ -73,6 +73,9 @@ export function benchCommand(): Command {
     });
 }
 
+/** Hidden 4096, 64 heads, ffn 16384, vocabulary 32,768: the layers of the 8B, few enough to be made in seconds. */
+export const sliceShape = { hidden: 4096, layers: 4, heads: 64, ffn: 16384, vocab: 32768 };
+
 /** Runs bench/llama_cpp.mjs: its exit code. */
 async function compare(source: string | undefined, flags: BenchFlags): Promise<number> {
   if (flags.shape === undefined || source !== undefined) {
@@ -81,12 +84,20 @@ async function compare(source: string | undefined, flags: BenchFlags): Promise<n
       "--compare takes random weights of a shape, which both engines can be given: name it with --shape, and no model",
     );
   }
-  parseShape(flags.shape);
+  const shape = { ...sliceShape, ...parseShape(flags.shape) };
+  const dtypes = ["auto", "bfloat16", "int8", "int4"];
+  const [prompt, tokens] = [whole("--prompt", flags.prompt), whole("--generate", flags.generate)];
+  const wrong =
+    (!dtypes.includes(flags.dtype) && `--dtype must be one of ${dtypes.join(", ")}`) ||
+    ([shape.hidden, shape.ffn].some((size) => size % 32 !== 0) && "hidden and ffn must be multiples of 32") ||
+    (shape.vocab < 512 && "vocab must be at least 512, to have room for llama.cpp's bytes") ||
+    (prompt + tokens > 4000 && "--prompt and --generate must not exceed 4,000 tokens together");
+  if (wrong) throw new PersimmonError("OPTION_INVALID", `with --compare ${wrong}`);
   const options = {
     shape: flags.shape,
     dtypes: flags.dtype === "auto" ? undefined : flags.dtype,
-    prompt: whole("--prompt", flags.prompt),
-    tokens: whole("--generate", flags.generate),
+    prompt,
+    tokens,
     rounds: whole("--rounds", flags.rounds),
     threads: flags.threads,
     zeros: flags.zeros,

@@ -1,7 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { matchSites } from "../runtime/sites.js";
-import { bytesPerElement, type DType } from "../tensor/dtype.js";
+import { bytesPerWeight, type DType } from "../tensor/dtype.js";
 import { encodeTexts, mlpPass, type PassOptions } from "./mlp_pass.js";
 import { SparsityCounts } from "./sparsity_counts.js";
 import { MlpSparsity } from "./sparsity_result.js";
@@ -40,7 +40,7 @@ export async function mlpSparsity(
   }
   return new MlpSparsity({
     config,
-    bytesPerWeight: bytesPerElement[model.dtype as DType],
+    bytesPerWeight: bytesPerWeight(model.dtype as DType),
     dtype: model.dtype,
     ids,
     positions: Int32Array.from(encoded.flatMap((text) => text.map((_, position) => position))),

@@ -37,6 +37,18 @@ export async function modelSpeed(model: LanguageModel, options: ModelSpeedOption
     throw new PersimmonError("OPTION_INVALID", `${name} must be a whole number from 1, got ${value}`);
   }
   const probe = new BandwidthProbe(model.device);
+  try {
+    return await measured(model, { prompt, generate, rounds }, probe);
+  } finally {
+    probe.release();
+  }
+}
+
+async function measured(
+  model: LanguageModel,
+  { prompt, generate, rounds }: Required<ModelSpeedOptions>,
+  probe: BandwidthProbe,
+): Promise<ModelSpeed> {
   const decode: number[] = [];
   const prefill: number[] = [];
   const bandwidth: number[] = [];
@@ -51,26 +63,28 @@ export async function modelSpeed(model: LanguageModel, options: ModelSpeedOption
     const started = performance.now();
     const kv = await model.prefill(ids);
     prefill.push(ids.length / ((performance.now() - started) / 1000));
-    let next = ids[0];
-    const counted = await model.device.weightTraffic();
-    let before = await probe.measure();
-    for (let made = 0; made < generate; made += stretch) {
-      const count = Math.min(stretch, generate - made);
-      const from = performance.now();
-      const { ids: generated } = await model.generate([next], { kv, maxNewTokens: count, stopAtEos: false })
-        .done;
-      const rate = count / ((performance.now() - from) / 1000);
-      next = generated[generated.length - 1];
-      const after = await probe.measure();
-      decode.push(rate);
-      bandwidth.push(after);
-      shares.push((rate * bytesPerToken) / 1e9 / ((before + after) / 2));
-      before = after;
+    try {
+      let next = ids[0];
+      const counted = await model.device.weightTraffic();
+      let before = await probe.measure();
+      for (let made = 0; made < generate; made += stretch) {
+        const count = Math.min(stretch, generate - made);
+        const from = performance.now();
+        const { ids: generated } = await model.generate([next], { kv, maxNewTokens: count, stopAtEos: false })
+          .done;
+        const rate = count / ((performance.now() - from) / 1000);
+        next = generated[generated.length - 1];
+        const after = await probe.measure();
+        decode.push(rate);
+        bandwidth.push(after);
+        shares.push((rate * bytesPerToken) / 1e9 / ((before + after) / 2));
+        before = after;
+      }
+      leftOut += (await model.device.weightTraffic()).skipped - counted.skipped;
+    } finally {
+      kv.release();
     }
-    leftOut += (await model.device.weightTraffic()).skipped - counted.skipped;
-    kv.release();
   }
-  probe.release();
   return new ModelSpeed({
     model: model.source,
     dtype: model.dtype,

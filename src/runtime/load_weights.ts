@@ -60,7 +60,7 @@ function replaced(tensor: Tensor, by: Tensor): Tensor {
 
 /**
  * The weights of a checkpoint on a device. Weights whose stored type is the wanted one are used in place in the mapped
- * file; others are converted.
+ * file; int8 and int4 are put in another order, others are converted.
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
  * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8 and int4
  * @param skipZeros see `ordered`
@@ -113,8 +113,10 @@ function inMemory(
   scales: NativeBuffer | undefined,
 ): Tensor {
   if (dtype !== "int8" && dtype !== "int4") return new Tensor(device, elements, shape, dtype);
-  const numbers = elements.view(0, elements.byteLength, nativeDType[dtype]);
-  return Tensor.fromRows(device, dtype, { elements: numbers, scales: scales! }, shape);
+  const rows = { elements: elements.view(0, elements.byteLength, nativeDType[dtype]), scales: scales! };
+  const tensor = Tensor.fromRows(device, dtype, rows, shape);
+  for (const buffer of [elements, rows.elements, rows.scales]) buffer.release();
+  return tensor;
 }
 
 /** The bytes of a stored tensor: a part of the mapped file where they lie densely. */

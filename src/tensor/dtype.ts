@@ -21,6 +21,11 @@ export const bytesPerElement: Record<DType, number> = {
   int4: 0.5,
 };
 
+/** Bytes of one number of a large matrix: of int4 with its share of a scale. */
+export function bytesPerWeight(dtype: DType): number {
+  return dtype === "int4" ? 4.5 / 8 : bytesPerElement[dtype];
+}
+
 /** Widens bfloat16 numbers (the upper halves of float32 numbers) exactly. */
 export function bfloat16ToFloat32(values: Uint16Array): Float32Array {
   const words = new Uint32Array(values.length);

@@ -262,6 +262,8 @@ export class Tensor {
     if (!isScaled(this.dtype)) this.expectMatrix("toColumnMajor");
     if (this.isColumnMajor) return this.view();
     if (isScaled(this.dtype)) {
+      // A scale of a group that is not finite would count only beside live inputs; that of a row counts in any case.
+      if (this.dtype === "int4" && this.countNonFinite(this.scaleHandle!) > 0) return this.view();
       const rows = this.rowsOf(this.dtype);
       const { elements, scales } = arranged(this.device, this.dtype, "rows", rows, "inputs", this.shape);
       releaseScaled(rows);
@@ -290,10 +292,11 @@ export class Tensor {
     );
   }
 
-  /** How many elements of a float32 or bfloat16 tensor are infinite or NaN. */
-  private countNonFinite(): number {
+  /** How many float32 or bfloat16 numbers are infinite or NaN: of the elements, or of other bfloat16 ones. */
+  private countNonFinite(bfloat16s?: NativeBuffer): number {
     using nonFinite = Tensor.empty(this.device, [1], "int32");
-    native().countNonFiniteWeights(this.device.stream, nonFinite.memory, this.memory, this.size);
+    const count = bfloat16s === undefined ? this.size : bfloat16s.byteLength / 2;
+    native().countNonFiniteWeights(this.device.stream, nonFinite.memory, bfloat16s ?? this.memory, count);
     return nonFinite.dataSync()[0];
   }
 

@@ -26,6 +26,16 @@ describe("persimmon bench", () => {
       "rounds of a comparison that are none",
       ["--compare", "node-llama-cpp", "--shape", "layers=1", "--rounds", "0"],
     ],
+    [
+      "a type that llama.cpp has not",
+      ["--compare", "node-llama-cpp", "--shape", "layers=1", "--dtype", "float32"],
+    ],
+    ["groups that are none", ["--compare", "node-llama-cpp", "--shape", "hidden=80"]],
+    ["too few tokens for bytes", ["--compare", "node-llama-cpp", "--shape", "vocab=256"]],
+    [
+      "more tokens than llama.cpp is given",
+      ["--compare", "node-llama-cpp", "--shape", "layers=1", "--prompt", "4000"],
+    ],
   ])("refuses %s", async (_, args) => {
     await expect(benchCommand().parseAsync(args, { from: "user" })).rejects.toThrow(
       expect.objectContaining({ code: "OPTION_INVALID" }),

@@ -87,12 +87,14 @@ describe.each<["int8" | "int4", number]>([
 
   it("an edited copy of a weight can be put in its place", async () => {
     const models = await both(dtype);
+    const before = (await models.rounded.logits(ids)).data;
     for (const model of [models.rounded, models.widened]) {
       const { weight, bias } = (model.layers[0].mlp as MLP).denseHTo4h as Linear;
       const copy = weight.copy().keep();
       copy.write((await weight.data()).map((value) => 2 * value));
       (model.layers[0].mlp as MLP).denseHTo4h = new Linear(copy, bias);
     }
+    expect(distance((await models.rounded.logits(ids)).data, before)).toBeGreaterThan(0.5);
     expect(await apart(models)).toBeLessThan(0.07);
   });
 

@@ -321,4 +321,14 @@ describe("the end of the process", () => {
       }));`;
     expect(run(code)).toEqual({ ...clean, stdout: "alive\n" });
   });
+
+  it("a weight beside scales is absent or released", () => {
+    const one = floats(1);
+    const released = bytes(512);
+    released.release();
+    for (const op of [addon.linear, addon.linearByInput]) {
+      expect(codeOf(() => op(stream, one, one, null as never, one, null, 1, 1, 1))).toBe("NATIVE_ARGUMENT");
+      expect(codeOf(() => op(stream, one, one, released, one, null, 1, 1, 1))).toBe("TENSOR_RELEASED");
+    }
+  });
 });

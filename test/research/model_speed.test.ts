@@ -3,7 +3,10 @@ import { jupyterDisplay } from "../../src/display/mime.js";
 import type { LanguageModel } from "../../src/language_model.js";
 import { expectedTensors, parseConfig } from "../../src/model/config.js";
 import { randomModel } from "../../src/random_model.js";
+import { BandwidthProbe } from "../../src/research/bandwidth_probe.js";
 import { bytesRead, modelSpeed } from "../../src/research/model_speed.js";
+import { Device } from "../../src/tensor/device.js";
+import { codeOf } from "../support/codes.js";
 
 describe("modelSpeed", () => {
   it("counts the bytes of a token of Persimmon-8B", () => {
@@ -54,6 +57,10 @@ describe("modelSpeed", () => {
     expect(bytesRead(skipping, 3)).toBe(bytesRead(plain, 3));
     expect(bytesRead(plain, 3, [0.5, 0.9])).toBe(bytesRead(plain, 3));
     expect(bytesRead(plain, 3) - bytesRead(skipping, 3, [0.5, 0.75])).toBe(1.25 * 128 * 512 * 2);
+  });
+
+  it.each([10, 0, -4, Number.NaN, "x" as never])("a probe of %s bytes is refused", (bytes) => {
+    expect(codeOf(() => new BandwidthProbe(Device.cpu(1), bytes))).toBe("OPTION_INVALID");
   });
 
   it.each([{ rounds: 0 }, { prompt: 1.5 }, { generate: "x" as never }])("refuses %o", async (options) => {

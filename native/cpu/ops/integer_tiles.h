@@ -4,7 +4,7 @@
 // llama.cpp's Q8_0, so that a group takes eight instructions of VNNI. In float32 an int4 weight would take
 // five times as many, and two cores could not read as fast as memory gives. The error, at most 1/254 of the
 // largest of 32 activations, is small beside that of int4 weights and about that of int8 ones
-// (bench/quantization.mjs).
+// (test/library/quantized.test.ts).
 #pragma once
 
 #include "cpu/isa.h"
@@ -20,6 +20,7 @@ constexpr int kIntegerRows = 8;
 #else
 constexpr int kIntegerRows = 1;
 #endif
+constexpr int64_t kFewIntegerRows = 8;
 
 /** 32 activations: whole numbers in the order of the weights' words and halves, and their sum. */
 struct ActivationGroup {
@@ -160,6 +161,7 @@ void integerTiles(const IntegerLinear& problem, int64_t begin, int64_t end) {
 template <class Format>
 void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
+  if (rows == 0) return;
   const int64_t groups = (inFeatures + kGroupInputs - 1) / kGroupInputs;
   const int64_t tiles = (outFeatures + kWeightTile - 1) / kWeightTile;
   pool.reserveScratch(static_cast<size_t>(rows * groups) * sizeof(ActivationGroup), 0);
@@ -176,11 +178,13 @@ void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, 
   const IntegerLinear problem = {
       out,        static_cast<const uint8_t*>(weight.data), weight.scales, bias, activations, rows, groups,
       outFeatures};
-  if (tiles * tileBytes <= kOneThreadBytes && rows < kIntegerRows) {
+  if (tiles * tileBytes <= kOneThreadBytes && rows <= kFewIntegerRows) {
     integerTiles<Format>(problem, 0, tiles);
     return;
   }
-  const int64_t grain = kPieceBytes / (tileBytes > 0 ? tileBytes : 1) + 1;
+  // With more rows a tile takes longer.
+  const int64_t pieceBytes = rows <= kFewIntegerRows ? kPieceBytes : kPieceBytes * kFewIntegerRows / rows;
+  const int64_t grain = pieceBytes / (tileBytes > 0 ? tileBytes : 1) + 1;
   parallelChunks(pool, tiles, grain,
                  [&](int64_t begin, int64_t end) { integerTiles<Format>(problem, begin, end); });
 }

@@ -1,6 +1,6 @@
 // Matrix products with weights as they are stored, [outFeatures, inFeatures].
 //
-// Bytes: the weights once per 128 rows (1, 2 or 4 each); rows and results are small beside them.
+// Bytes: the weights once per 128 rows (2 or 4 each); rows and results are small beside them.
 // native_bench on 2 threads of a 2-core Zen 5 server (EPYC), bfloat16; pure read 50 GB/s in the same process,
 // and 495 GFLOP/s the peak of its float32 multiply-adds:
 //   1 row    4096 x 4096 48 GB/s (97 %), 4096 x 12288 45 (90 %), 4096 x 16384 46 (90 %), 16384 x 4096 47 (93

@@ -36,8 +36,6 @@ PERSIMMON_INLINE float loadScalar(const BFloat16* p) {
   return value;
 }
 
-PERSIMMON_INLINE float loadScalar(const int8_t* p) { return static_cast<float>(*p); }
-
 /** Lanes [0, n) from memory and zeros after them; n may be 16 or more. */
 template <class T>
 PERSIMMON_INLINE Vec loadUpTo(const T* p, int64_t n) {

@@ -41,6 +41,11 @@ PRACTICE = {
     "lookup": 0.02, "careful": 0.28, "reading": 0.06, "sums": 0.02, "facts": 0.14, "description": 0.04, "story": 0.11,
     "chat": 0.11, "ending": 0.02, "trivia": 0.10, "blank": 0.03, "filled": 0.01, "code": 0.06,
 }  # fmt: skip
+# And last more of the facts, told and asked for.
+FACTS_AGAIN = {
+    "lookup": 0.02, "careful": 0.28, "reading": 0.02, "sums": 0.01, "facts": 0.22, "description": 0.04, "story": 0.09,
+    "chat": 0.09, "ending": 0.02, "trivia": 0.10, "blank": 0.03, "filled": 0.01, "code": 0.07,
+}  # fmt: skip
 MAKERS = {
     "story": lambda rng: story(rng).text,
     "chat": conversation,

@@ -8,7 +8,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from corpus import EVERYTHING, LOOKUPS, PRACTICE, QUESTIONS, documents
+from corpus import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, documents
 from corpus.fact_lists import COMMON, facts_document, in_common
 from corpus.facts import FACTS, NEVER_ASKED
 from corpus.reading import SHARE, reading_question
@@ -27,12 +27,12 @@ def made(make, seed: int, count: int) -> list[str]:
 
 class Mixtures(unittest.TestCase):
     def test_shares_are_shares_and_every_kind_comes(self):
-        for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE):
+        for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE, FACTS_AGAIN):
             self.assertAlmostEqual(sum(shares.values()), 1)
             self.assertEqual({kind for kind, _ in documents(1, 1500, shares)}, set(shares))
 
     def test_no_document_asks_for_a_held_out_fact(self):
-        text = "\n".join(text for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE) for _, text in documents(2, 1500, shares))
+        text = "\n".join(text for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE, FACTS_AGAIN) for _, text in documents(2, 1500, shares))
         for fact in NEVER_ASKED:
             for wording in range(fact.wordings):
                 self.assertNotIn(fact.question(wording, 0).text, text)

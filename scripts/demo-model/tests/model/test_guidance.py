@@ -106,6 +106,7 @@ class Patterns(unittest.TestCase):
             self.assertEqual(TOKENIZER.decode([ids[target]]), "?")
             self.assertIn(TOKENIZER.decode([ids[position]]), ("newt", "whale"))
         self.assertEqual(guidance.at_options.positions, list(looks(guidance, "compared")))
+        self.assertEqual([TOKENIZER.decode([w]) for w in guidance.at_options.words.tolist()], ["four", "no"])
         for known in (guidance.at_question, guidance.at_answer):
             self.assertEqual(TOKENIZER.decode(known.words.tolist()), "four")
 

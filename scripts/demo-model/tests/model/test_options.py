@@ -91,28 +91,21 @@ class Options(unittest.TestCase):
         self.assertEqual(recalled(row("Tom has it. Who has it? Tom has it.")), [("?", "?", "Tom")])
 
     def test_options_that_are_compared(self):
-        """A toad eats insects, which must not be asked for: FACTS says so for one of two animals."""
-        asked = "Question: Which of these animals has four legs?\nA: a newt\nB: a whale\nC: a stone\nAnswer: A"
-        ids = row(asked)
+        """A cow eats grass, which is never asked for."""
+        ids = row("Question: Which of these animals eats fish?\nA: a cow\nB: a seal\nC: a stone\nAnswer: B")
         found = READER.read(numpy.array([ids]))
-        names = {text(ids, [c.position]): c.has for c in found.compared}
-        facts = {f.subject: f for f in FACTS if (f.kind, f.attribute.name) == ("animals", "legs")}
-        self.assertEqual(
-            names, {s: facts[s].answer for s in ("newt", "whale") if not facts[s].held_out}
-        )
-        self.assertNotEqual(names, {})
+        facts = {f.subject: f for f in FACTS if (f.kind, f.attribute.name) == ("animals", "eats")}
+        self.assertTrue(facts["cow"].held_out and not facts["seal"].held_out)
+        self.assertEqual({text(ids, [c.position]): c.has for c in found.compared}, {"seal": "fish"})
         self.assertEqual({text(ids, [c.question[-1]]) for c in found.compared}, {"?"})
         # What is to be known is not the option but what it has.
-        self.assertEqual([text(ids, a.sought) for a in found.answered], ["four"])
-        self.assertEqual(recalled(ids), [("?", ":", "four")])
+        self.assertEqual([text(ids, a.sought) for a in found.answered], ["fish"])
+        self.assertEqual(recalled(ids), [("?", ":", "fish")])
 
     def test_no_option_tells_a_fact_that_is_never_asked_for(self):
         for fact in FACTS:
-            name = (fact.kind, fact.attribute.name)
-            found = fact_about(name, fact.with_article(fact.subject))
-            self.assertIs(found, None if fact.held_out or fact.kind == "words" else found)
-            if found is not None:
-                self.assertFalse(found.held_out)
+            found = fact_about((fact.kind, fact.attribute.name), fact.with_article(fact.subject))
+            self.assertIs(found, None if fact.held_out else fact)
 
     def test_every_question_about_what_options_have_in_common_is_understood(self):
         rng = Random(3)
