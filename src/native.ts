@@ -131,6 +131,24 @@ type LinearOp = (
   outFeatures: number,
 ) => void;
 
+type QuantizeOp = (
+  stream: NativeStream,
+  out: Buffer,
+  scales: Buffer,
+  x: Buffer,
+  rows: number,
+  columns: number,
+) => void;
+
+type DequantizeOp = (
+  stream: NativeStream,
+  out: Buffer,
+  x: Buffer,
+  scales: Buffer,
+  rows: number,
+  columns: number,
+) => void;
+
 export interface NativeAddon {
   Stream: new (threads: number) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
@@ -326,41 +344,13 @@ export interface NativeAddon {
     width: number,
   ): void;
   /** out int8 [rows, columns] and scales [rows] from a finite float32 or bfloat16 weight x. */
-  quantizeRows(
-    stream: NativeStream,
-    out: Buffer,
-    scales: Buffer,
-    x: Buffer,
-    rows: number,
-    columns: number,
-  ): void;
+  quantizeRows: QuantizeOp;
   /** out float32 = x · scales, row by row. */
-  dequantizeRows(
-    stream: NativeStream,
-    out: Buffer,
-    x: Buffer,
-    scales: Buffer,
-    rows: number,
-    columns: number,
-  ): void;
+  dequantizeRows: DequantizeOp;
   /** out int4 and scales bfloat16, in the order of rows, from a finite float32 or bfloat16 weight x. */
-  quantizeGroups(
-    stream: NativeStream,
-    out: Buffer,
-    scales: Buffer,
-    x: Buffer,
-    rows: number,
-    columns: number,
-  ): void;
+  quantizeGroups: QuantizeOp;
   /** out float32, row-major, of int4 in the order of rows. */
-  dequantizeGroups(
-    stream: NativeStream,
-    out: Buffer,
-    x: Buffer,
-    scales: Buffer,
-    rows: number,
-    columns: number,
-  ): void;
+  dequantizeGroups: DequantizeOp;
   /** int4 in another order; `to` or `from` is that of rows. */
   arrangeGroups(
     stream: NativeStream,

@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ablationStudy, edits, type LanguageModel, loadModel, type Site } from "../../src/index.js";
+import { demoModelDirectory } from "../../src/load_model.js";
 import { failureOf } from "../support/codes.js";
 import { expectFigure } from "./figures.js";
 
@@ -50,7 +53,8 @@ describe("ablationStudy", () => {
   });
 
   it("by default: attention and MLP of all layers, each of which is of use", async () => {
-    const study = await ablationStudy(model, text);
+    const heldOut = readFileSync(join(demoModelDirectory(), "held-out.txt"), "utf8");
+    const study = await ablationStudy(model, heldOut.split("|ENDOFTEXT|\n").slice(0, 12));
     expect(study.kind).toBe("mean");
     expect(study.parts).toHaveLength(2 * layers.length);
     expect(study.change.every((change) => change > 0)).toBe(true);

@@ -3,8 +3,9 @@
 //
 // Leaving out a zero changes no bit: a sum starts at +0, and adding 0 * weight to it gives it back. (Weights
 // that are not finite are kept in the other order, see Tensor.) A sum is taken in chunks of kInnerChunk
-// inputs, in order (int4: of a group of 32, then scaled), so every number of rows and of threads gives the same
-// bits; they differ in rounding from those of linear.cc, and take activations of int8 and int4 in float32.
+// inputs, in order (int4: of a group of 32, then scaled), so every number of rows and of threads gives the
+// same bits; they differ in rounding from those of linear.cc, and take activations of int8 and int4 in
+// float32.
 //
 // Bytes: the weights of live inputs once for up to kFewRows rows, all of them once per kPanelRows rows for
 // more.
