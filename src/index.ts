@@ -24,7 +24,6 @@ export {
 export type { Answer, AnswerToken } from "./research/answer.js";
 export { type AttentionPatternsOptions, attentionPatterns } from "./research/attention_patterns.js";
 export type { AttentionPatterns, HeadHabits } from "./research/attention_patterns_result.js";
-export { BandwidthProbe } from "./research/bandwidth_probe.js";
 export type { Edit } from "./research/edit.js";
 export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
 export type { FiringCounter } from "./research/firing.js";
@@ -52,6 +51,7 @@ export { type WeightBytes, type WeightShape, weightBytesPerToken } from "./resea
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
 export { PrefixCache } from "./runtime/prefix_cache.js";
 export type { Site } from "./runtime/sites.js";
+export { BandwidthProbe } from "./tensor/bandwidth_probe.js";
 export { Device } from "./tensor/device.js";
 export * as ops from "./tensor/ops/index.js";
 export { Tensor } from "./tensor/tensor.js";

@@ -43,6 +43,11 @@ export class Guard {
     }
   }
 
+  /** Whether a signal has been sent that is not known to have done its work. */
+  get signalled(): boolean {
+    return Atomics.load(this.#shared, SHARED.signals) !== this.#answered;
+  }
+
   /** All signals sent so far have found what they were meant for, or nothing. */
   answered(): void {
     this.#answered = Atomics.load(this.#shared, SHARED.signals);
@@ -54,7 +59,7 @@ export class Guard {
    * lowered once. So a script that only waits runs in between.
    */
   takeLateSignal(): void {
-    if (Atomics.load(this.#shared, SHARED.signals) === this.#answered) return;
+    if (!this.signalled) return;
     try {
       this.run(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LATE_MS));
     } catch (error) {

@@ -178,7 +178,8 @@ export class Session {
       outcome = await Promise.race([work, grace]);
       if (task.dead) throw new KeyboardInterrupt();
     } catch (error) {
-      const interrupted = task.dead || isInterrupt(error);
+      // A child process that ends by the signal is sometimes faster than the end of the script that waits for it.
+      const interrupted = task.dead || isInterrupt(error) || this.#guard.signalled;
       if (interrupted) this.#abort.abort(new KeyboardInterrupt());
       outcome = { status: "error", error: this.#describe(interrupted ? new KeyboardInterrupt() : error) };
       if (interrupted) task.dead = true;

@@ -3,8 +3,8 @@ import type { LanguageModel } from "../language_model.js";
 import { MLP } from "../model/mlp.js";
 import type { Embedding } from "../nn/embedding.js";
 import { Linear } from "../nn/linear.js";
+import { BandwidthProbe } from "../tensor/bandwidth_probe.js";
 import { bytesPerElement } from "../tensor/dtype.js";
-import { BandwidthProbe } from "./bandwidth_probe.js";
 import { mlpSparsity } from "./mlp_sparsity.js";
 import { ModelSpeed, type Spread } from "./model_speed_result.js";
 

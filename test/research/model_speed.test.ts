@@ -3,8 +3,8 @@ import { jupyterDisplay } from "../../src/display/mime.js";
 import type { LanguageModel } from "../../src/language_model.js";
 import { expectedTensors, parseConfig } from "../../src/model/config.js";
 import { randomModel } from "../../src/random_model.js";
-import { BandwidthProbe } from "../../src/research/bandwidth_probe.js";
 import { bytesRead, modelSpeed } from "../../src/research/model_speed.js";
+import { BandwidthProbe } from "../../src/tensor/bandwidth_probe.js";
 import { Device } from "../../src/tensor/device.js";
 import { codeOf } from "../support/codes.js";
 

@@ -1,7 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { native, nativeDType } from "../native.js";
-import type { Device } from "../tensor/device.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Device } from "./device.js";
+import { Tensor } from "./tensor.js";
 
 /** Measures how fast the threads of a device read memory: what no decoding can be faster than. */
 export class BandwidthProbe {
