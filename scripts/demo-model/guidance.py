@@ -157,8 +157,7 @@ class Guidance:
             at = [i for i in r.told if ids[r.row, i] == rarest]
             after = [i + 1 for i in at if int(ids[r.row, i + 1]) in names]
             (described if after else told).append((r.row, r.question[-1], after or at))
-        lists = {"told": [entry for entry in told if entry[2]], "described": described}
-        return {name: _listed(entries, length) for name, entries in lists.items()}
+        return {"told": _listed(told, length), "described": _listed(described, length)}
 
     def _copies(self, ids: numpy.ndarray) -> dict:
         """Patterns within a document: the token before, earlier places of the same token, what followed it there
@@ -207,8 +206,7 @@ def _options(answered: list[Answered], recalled: list[Recalled], length: int) ->
 def _asked(recalled: list[Recalled], asked: list[list[int]], length: int):
     """Pattern of questions about a text: their end looks at what they ask for. Without it the end does not know which of two
     things that the text tells of is meant, and the answer is that of either, by chance."""
-    entries = [(r.row, r.question[-1], things) for r, things in zip(recalled, asked)]
-    return _listed([entry for entry in entries if entry[2]], length)
+    return _listed([(r.row, r.question[-1], things) for r, things in zip(recalled, asked)], length)
 
 
 def _compared(compared: list[Compared], length: int):
@@ -223,6 +221,8 @@ def _placed(placed: list[Placed], length: int):
 
 
 def _listed(entries: list[tuple[int, int, list[int]]], length: int):
+    """Of rows, positions and what these look at; one that has nothing to look at is left out."""
+    entries = [entry for entry in entries if entry[2]]
     allowed = numpy.zeros((len(entries), length), dtype=bool)
     for number, (_, _, targets) in enumerate(entries):
         allowed[number, targets] = True

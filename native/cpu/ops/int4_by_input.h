@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cpu/isa.h"
+#include "cpu/ops/linear_pieces.h"
 #include "cpu/simd/integer_dot.h"
 #include "cpu/simd/weight.h"
 
@@ -27,8 +28,7 @@ struct Int4ByInput {
   const uint16_t* scales;
   Weight bias;
   int64_t rows, inFeatures, outFeatures;
-  const int64_t* starts;  // [groups + 1]: the live inputs of group g are inputs[starts[g]..starts[g + 1])
-  const int32_t* inputs;
+  LiveInputs live;  // a chunk is a group
   int64_t outputs() const { return (outFeatures + kInt4Unit - 1) / kInt4Unit * kInt4Unit; }
 };
 
@@ -83,10 +83,10 @@ inline void int4Outputs(const Int4ByInput& problem, float* sums, int64_t room, i
   const auto* allScales = reinterpret_cast<const BFloat16*>(problem.scales);
   for (int64_t i = 0; i < rows * room; i += kLanes) store(sums + i, zero());
   for (int64_t g = 0; g < groups; ++g) {
-    const int32_t* inputs = problem.inputs + problem.starts[g];
-    const int64_t n = problem.starts[g + 1] - problem.starts[g];
+    const int32_t* inputs = problem.live.inputs + problem.live.starts[g];
+    const int64_t n = problem.live.starts[g + 1] - problem.live.starts[g];
     if (n == 0) continue;
-    const int64_t next = g + 1 < groups ? problem.starts[g + 2] - problem.starts[g + 1] : 0;
+    const int64_t next = g + 1 < groups ? problem.live.starts[g + 2] - problem.live.starts[g + 1] : 0;
     for (int64_t c = 0; c < columns; c += kInt4Unit) {
       const int64_t at = (column + c) / 2;
       for (int64_t j = 0; j < next; ++j)

@@ -30,13 +30,6 @@ constexpr int kGroup = 4;
 // Outputs whose sums wait in the first-level cache, for all rows together.
 constexpr int64_t kWaitingSums = 4096;
 
-/** The inputs that are not zero in every row, chunk by chunk: those of chunk c are inputs[starts[c]..starts[c
- * + 1]). */
-struct LiveInputs {
-  int64_t* starts;
-  int32_t* inputs;
-};
-
 template <class T>
 struct ByInput {
   float* out;
@@ -233,10 +226,8 @@ void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
   const int64_t share =
       few ? std::min(outputs / (alone ? 1 : 2 * pool.size()), kWaitingSums / rows) : 4 * kInt4Unit;
   const int64_t room = std::max(share / (2 * kInt4Unit) * (2 * kInt4Unit), 2 * kInt4Unit);
-  const LiveInputs live =
+  const LiveInputs live = problem.live =
       reserveLive(pool, problem.inFeatures, groups, blockRows * room + kGroupInputs * kInt4Unit);
-  problem.starts = live.starts;
-  problem.inputs = live.inputs;
   if (few) {
     findLive(live, problem.x, rows, problem.inFeatures, kGroupInputs);
   } else {
@@ -272,7 +263,6 @@ void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, 
                        rows,
                        inFeatures,
                        outFeatures,
-                       {},
                        {}});
     return;
   }
