@@ -152,7 +152,7 @@ type DequantizeOp = (
 export interface NativeAddon {
   Stream: new (threads: number) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
-  /** The instruction set in use: "avx512-bf16", "avx512", "avx2" or "portable". */
+  /** The instruction set in use: "avx512-amx", "avx512-bf16", "avx512", "avx2" or "portable". */
   instructionSet(): string;
   /** Chooses another one; false where this CPU lacks it. For tests and benchmarks. */
   setInstructionSet(name: string): boolean;

@@ -3,11 +3,29 @@
 #include <cstdlib>
 #include <cstring>
 
+#if defined(PERSIMMON_AMX)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "cpu/isa.h"
 
 namespace persimmon::cpu {
 
 namespace {
+
+#if defined(PERSIMMON_AMX)
+/** Whether there are tile registers for bfloat16, and Linux lets this process use them. */
+bool amxUsable() {
+  unsigned a, b, c, d;
+  constexpr unsigned kBFloat16Tiles = 1u << 22, kTiles = 1u << 24;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kBFloat16Tiles) == 0 || (d & kTiles) == 0)
+    return false;
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM in Linux 5.16
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
 
 struct InstructionSet {
   const char* name;
@@ -23,9 +41,13 @@ const InstructionSet* instructionSets(size_t* count) {
   static const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                              __builtin_cpu_supports("avx512vl");
+  static const bool bfloat16 =
+      avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
   static const InstructionSet sets[] = {
-      {"avx512-bf16", &avx512_bf16::kOps,
-       avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")},
+#if defined(PERSIMMON_AMX)
+      {"avx512-amx", &avx512_amx::ops(), bfloat16 && amxUsable()},
+#endif
+      {"avx512-bf16", &avx512_bf16::kOps, bfloat16},
       {"avx512", &avx512::kOps, avx512},
       {"avx2", &avx2::kOps, avx2},
       {"portable", &portable::kOps, true},

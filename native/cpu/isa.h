@@ -67,6 +67,12 @@ extern const OpTable kOps;
 namespace avx512_bf16 {
 extern const OpTable kOps;
 }
+#if defined(PERSIMMON_AMX)
+namespace avx512_amx {
+/** The operations of avx512_bf16, and those of native/cpu/amx. */
+const OpTable& ops();
+}  // namespace avx512_amx
+#endif
 #endif
 
 #if defined(PERSIMMON_ISA)

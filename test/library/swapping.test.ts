@@ -7,6 +7,7 @@ import { LayerNorm, Linear, Module, tap } from "../../src/nn/index.js";
 import { allSites } from "../../src/runtime/sites.js";
 import * as ops from "../../src/tensor/ops/index.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
+import { collectGarbage } from "../support/collect_garbage.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 import { expectSameBits } from "../tensor/ops/on_device.js";
 
@@ -162,6 +163,7 @@ describe("attention with swapped norms", () => {
 describe("a module that throws", () => {
   it("leaves model, KV cache and memory as they were", async () => {
     await model.generate(ids, { maxNewTokens: 2 }).done;
+    await collectGarbage();
     const before = model.device.memory().bytesInUse;
     const { mlp } = model.layers[1];
     using kv = await model.prefill(ids);
@@ -175,6 +177,7 @@ describe("a module that throws", () => {
       await expect(model.runWithCache(ids, { names: ["layers.0.out"] })).rejects.toThrow("on purpose");
     }
     model.layers[1].mlp = mlp;
+    await collectGarbage();
     expect(model.device.memory().bytesInUse).toBe(before);
     expectSameBits(await logits(), plain);
     const rest = [7, 8];

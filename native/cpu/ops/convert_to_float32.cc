@@ -50,6 +50,9 @@ void convertToFloat32(ThreadPool& pool, float* out, const void* x, DType from, i
           out[i] = static_cast<float>(value);
         }
         break;
+      case DType::kInt8:
+      case DType::kInt4:
+        break;  // weights of products only, which nobody converts
     }
   });
 }

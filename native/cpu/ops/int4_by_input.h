@@ -8,7 +8,7 @@
 #pragma once
 
 #include "cpu/isa.h"
-#include "cpu/ops/linear_pieces.h"
+#include "cpu/ops/live_inputs.h"
 #include "cpu/simd/integer_dot.h"
 #include "cpu/simd/weight.h"
 

@@ -14,7 +14,7 @@
 #include <type_traits>
 
 #include "cpu/ops/int4_by_input.h"
-#include "cpu/ops/linear_pieces.h"
+#include "cpu/ops/live_inputs.h"
 #include "cpu/ops/matmul_panel.h"
 #include "cpu/simd/weight.h"
 
@@ -27,9 +27,6 @@ constexpr int64_t kPanelsAtOnce = 4;
 // Inputs that go over the waiting sums together. Their weights lie far apart, so those of the next group are
 // fetched meanwhile.
 constexpr int kGroup = 4;
-// Outputs whose sums wait in the first-level cache, for all rows together.
-constexpr int64_t kWaitingSums = 4096;
-
 template <class T>
 struct ByInput {
   float* out;
@@ -40,23 +37,6 @@ struct ByInput {
   int64_t rows, inFeatures, outFeatures;
   LiveInputs live;
 };
-
-/** Chunks of `chunkInputs` inputs. */
-void findLive(LiveInputs live, const float* x, int64_t rows, int64_t inFeatures, int64_t chunkInputs) {
-  int64_t found = 0, chunk = 0;
-  for (int64_t k = 0; k < inFeatures; ++k) {
-    if (k % chunkInputs == 0) live.starts[chunk++] = found;
-    uint32_t any = 0;
-    for (int64_t row = 0; row < rows; ++row) {
-      uint32_t bits;
-      std::memcpy(&bits, x + row * inFeatures + k, sizeof bits);
-      any |= bits << 1;  // -0 is zero too
-    }
-    live.inputs[found] = static_cast<int32_t>(k);
-    found += any != 0;
-  }
-  live.starts[chunk] = found;
-}
 
 /** sums[i] += x[0] * w[0][i] + ... + x[N - 1] * w[N - 1][i], in this order; fetches as many of `next`. */
 template <int N, class T>
@@ -149,30 +129,6 @@ void finish(const ByInput<T>& problem, int64_t begin, int64_t end, int64_t colum
       storeUpTo(out + n, sum, left);
     }
   }
-}
-
-/** Calls f(scratch, piece) for every piece of work; on one thread where two cost more than they bring. */
-template <class F>
-void eachPiece(ThreadPool& pool, int64_t pieces, bool alone, const F& f) {
-  ChunkQueue queue(pieces, 1);
-  const auto work = [&](int part, int) {
-    int64_t piece, next;
-    while (queue.take(&piece, &next)) f(static_cast<float*>(pool.threadScratch(part)), piece);
-  };
-  if (alone) {
-    work(0, 1);
-  } else {
-    pool.parallel(work);
-  }
-}
-
-/** Room for the live inputs in `chunks` chunks, and `perThread` floats for each thread. */
-LiveInputs reserveLive(ThreadPool& pool, int64_t inFeatures, int64_t chunks, int64_t perThread) {
-  const auto lists = static_cast<size_t>(chunks + 1) * sizeof(int64_t) +
-                     static_cast<size_t>(inFeatures + 1) * sizeof(int32_t);
-  pool.reserveScratch(lists, static_cast<size_t>(perThread) * sizeof(float));
-  auto* starts = static_cast<int64_t*>(pool.sharedScratch());
-  return {starts, reinterpret_cast<int32_t*>(starts + chunks + 1)};
 }
 
 template <class T>

@@ -1,4 +1,4 @@
-// How products with few rows are shared among threads, and what of their inputs is of use.
+// How products with few rows are shared among threads.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,5 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 constexpr int64_t kOneThreadBytes = 1 << 20;
 // 12 microseconds at 22 GB/s, so that the threads finish together.
 constexpr int64_t kPieceBytes = 1 << 18;
-
-/** The inputs that are not zero in every row, chunk by chunk: those of chunk c are inputs[starts[c]..starts[c
- * + 1]). */
-struct LiveInputs {
-  int64_t* starts;
-  int32_t* inputs;
-};
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

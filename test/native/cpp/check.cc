@@ -22,7 +22,7 @@ void fail(const char* file, int line, const std::string& message) {
 
 void forEachInstructionSet(const std::function<void()>& f) {
   const std::string before = persimmon::cpu::instructionSet();
-  for (const char* name : {"portable", "avx2", "avx512", "avx512-bf16"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "avx512-bf16", "avx512-amx"}) {
     if (persimmon::cpu::setInstructionSet(name)) f();
   }
   persimmon::cpu::setInstructionSet(before.c_str());

@@ -41,6 +41,37 @@ TEST(linearByInputMatchesAcrossChunksPanelsAndPieces) {
   checkShape(16, 1100, 1500, DType::kFloat32, false, 80);
 }
 
+TEST(linearByInputMatchesInWholeTiles) {
+  // As in linear_test.cc; up to 8 rows leave out zeros.
+  const int64_t rows[] = {1, 2, 8, 9, 16, 17, 32, 33, 49, 70}, inputs[] = {32, 64, 96, 512, 544, 1056};
+  const int64_t outputs[] = {16, 32, 48, 64, 80, 144, 2064};
+  const int percents[] = {0, 50, 90, 100};
+  Random random(11);
+  for (int i = 0; i < (sanitized() ? 12 : 40); ++i) {
+    checkShape(rows[i % 10], inputs[random.below(6)], outputs[random.below(7)], DType::kBFloat16, i % 3 != 0,
+               percents[i % 4]);
+  }
+  if (sanitized()) return;
+  checkShape(261, 1056, 1104, DType::kBFloat16, true, 90);
+}
+
+TEST(linearByInputGivesARowItsBitsAmongOthersWhereNumbersAreSubnormal) {
+  const int64_t rows = 20, in = 96, out = 48;
+  Random random(14);
+  const StoredWeight weight(random, static_cast<size_t>(in * out), DType::kBFloat16, 1e-19f);
+  std::vector<float> x = sparseNormals(random, rows * in, 50);
+  for (size_t i = 0; i < x.size(); ++i) x[i] *= i % 2 ? 1e-20f : 1e-19f;
+  ThreadPool pool(1);
+  forEachInstructionSet([&] {
+    const std::vector<float> y = run(pool, x, weight.weight(), kNone, rows, in, out);
+    for (int64_t r = 0; r < rows; ++r) {
+      const std::vector<float> row(x.begin() + r * in, x.begin() + (r + 1) * in);
+      const std::vector<float> alone = run(pool, row, weight.weight(), kNone, 1, in, out);
+      CHECK(std::memcmp(alone.data(), y.data() + r * out, alone.size() * sizeof(float)) == 0);
+    }
+  });
+}
+
 TEST(linearByInputMatchesForInt4) {
   Random random(7);
   const int64_t inputs[] = {32, 64, 96, 320, 1056}, outputs[] = {1, 3, 16, 63, 64, 65, 100, 200};

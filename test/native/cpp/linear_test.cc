@@ -33,6 +33,19 @@ TEST(linearMatchesANaiveLoopOverOddShapes) {
   }
 }
 
+TEST(linearMatchesInWholeTiles) {
+  // One row, one or two panels of sixteen rows, one or two of them unfinished, more; one tile of outputs, an
+  // odd number of them, several groups; less than a block of inputs, several, one unfinished.
+  const int64_t rows[] = {1, 2, 15, 16, 17, 31, 32, 33, 48, 49, 70}, inputs[] = {32, 64, 96, 512, 544, 1056};
+  const int64_t outputs[] = {16, 32, 48, 64, 80, 144};
+  Random random(11);
+  for (int i = 0; i < (sanitized() ? 11 : 33); ++i) {
+    checkShape(rows[i % 11], inputs[random.below(6)], outputs[random.below(6)], DType::kBFloat16, i % 3 != 0);
+  }
+  if (sanitized()) return;
+  checkShape(261, 1056, 1104, DType::kBFloat16, true);
+}
+
 TEST(linearMatchesForInt4) {
   Random random(7);
   const int64_t inputs[] = {32, 64, 96, 320, 1056}, outputs[] = {1, 3, 15, 16, 17, 64, 100, 130};
@@ -146,6 +159,58 @@ TEST(linearGivesTheSameBitsOnEveryInstructionSetWithFma) {
     const std::vector<float> y = run(pool, x, weight.weight(), kNone, 21, in, out);
     if (first.empty()) first = y;
     CHECK(sameBits(y, first));
+  });
+}
+
+TEST(linearOfWholeTilesKeepsWhatIsNotFinite) {
+  const int64_t in = 64, out = 32;
+  Random random(12);
+  const StoredWeight weight(random, static_cast<size_t>(in * out), DType::kBFloat16, 1, 3);
+  for (int64_t rows : {5, 40}) {
+    std::vector<float> x = random.normals(static_cast<size_t>(rows * in));
+    x[2 * in + 7] = HUGE_VALF;
+    uint32_t quiet = 0x7F800001;  // a NaN by its last bit only
+    std::memcpy(&x[3 * in], &quiet, sizeof quiet);
+    x[4 * in + 1] = 3e38f;
+    forEachPool([&](ThreadPool& pool) {
+      const std::vector<float> y = run(pool, x, weight.weight(), kNone, rows, in, out);
+      for (int64_t i = 0; i < rows * out; ++i) {
+        const float value = y[static_cast<size_t>(i)],
+                    w = weight.values()[static_cast<size_t>(i % out * in + 7)];
+        const int64_t row = i / out;
+        if (row == 2) {
+          CHECK(value == (w > 0 ? HUGE_VALF : -HUGE_VALF));
+        } else if (row == 3) {
+          CHECK(std::isnan(value));
+        } else if (row != 4) {
+          CHECK(std::isfinite(value));
+        }
+      }
+    });
+  }
+}
+
+TEST(linearOfWholeTilesKeepsAllDigitsOfItsActivations) {
+  // One input for each output, so that nothing is added; 2^-100 is far from subnormal, 3e-39 is not.
+  const int64_t in = 32, out = 32;
+  std::vector<uint16_t> identity(in * out, 0);
+  for (int64_t i = 0; i < in; ++i) identity[static_cast<size_t>(i * in + i)] = 0x3F80;
+  Random random(13);
+  std::vector<float> x = random.normals(3 * in);
+  for (float& value : x) value *= 1.0f + 0x1p-23f;
+  x[5] = 0x1.fffffep-100f;
+  x[6] = -0x1.fffffep+120f;
+  x[7] = 3e-39f;
+  ThreadPool pool(2);
+  forEachInstructionSet([&] {
+    const std::vector<float> y = run(pool, x, {identity.data(), DType::kBFloat16}, kNone, 3, in, out);
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (i == 7) {
+        CHECK(y[i] == x[i] || y[i] == 0);
+      } else {
+        CHECK(y[i] == x[i]);
+      }
+    }
   });
 }
 

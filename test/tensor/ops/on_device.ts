@@ -9,7 +9,7 @@ export const device = Device.cpu(2);
 /** The instruction sets of this machine, best first; the one in use before is chosen again by `useBest`. */
 export const instructionSets = (() => {
   const best = native().instructionSet();
-  const all = ["avx512-bf16", "avx512", "avx2", "portable"].filter((name) =>
+  const all = ["avx512-amx", "avx512-bf16", "avx512", "avx2", "portable"].filter((name) =>
     native().setInstructionSet(name),
   );
   native().setInstructionSet(best);

@@ -1,0 +1,151 @@
+// linearByInput for bfloat16 weights on the tile registers of Intel AMX: up to eight rows leave out zeros
+// with vectors, more go through tiles as in linear.cc, and all have the same bits.
+#include "cpu/amx/blocks.h"
+#include "cpu/amx/live_blocks.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+namespace {
+
+constexpr int64_t kFewRows = 8;
+
+/** Weights by input, [inFeatures, outFeatures], turned into tiles of outputs. */
+struct ByInput {
+  static const uint8_t* at(const TileLinear& problem, const Block& block) {
+    return problem.weight + (block.input * problem.outFeatures + block.output) * 2;
+  }
+
+  /** 32 inputs of 16 outputs to [output][input]. */
+  static void turn(uint8_t* tile, const uint8_t* from, int64_t rowBytes) {
+    // Pairs of inputs side by side, by output; then 16 x 16 pairs turned over.
+    __m512i pairs[kTile], turned[kTile];
+    for (int64_t i = 0; i < kTile; ++i) {
+      const auto row = [&](int64_t k) {
+        return _mm512_cvtepu16_epi32(
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + k * rowBytes)));
+      };
+      pairs[i] = _mm512_or_si512(row(2 * i), _mm512_slli_epi32(row(2 * i + 1), 16));
+    }
+    for (int i = 0; i < 16; i += 2) {
+      turned[i] = _mm512_unpacklo_epi32(pairs[i], pairs[i + 1]);
+      turned[i + 1] = _mm512_unpackhi_epi32(pairs[i], pairs[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+      pairs[i] = _mm512_unpacklo_epi64(turned[i], turned[i + 2]);
+      pairs[i + 1] = _mm512_unpackhi_epi64(turned[i], turned[i + 2]);
+      pairs[i + 2] = _mm512_unpacklo_epi64(turned[i + 1], turned[i + 3]);
+      pairs[i + 3] = _mm512_unpackhi_epi64(turned[i + 1], turned[i + 3]);
+    }
+    // pairs[4 i + j]: in quarter q, input pairs 4 i to 4 i + 3 of output 4 q + j.
+    for (int j = 0; j < 4; ++j) {
+      const __m512i a = _mm512_shuffle_i32x4(pairs[j], pairs[4 + j], 0x88);
+      const __m512i b = _mm512_shuffle_i32x4(pairs[j], pairs[4 + j], 0xDD);
+      const __m512i c = _mm512_shuffle_i32x4(pairs[8 + j], pairs[12 + j], 0x88);
+      const __m512i d = _mm512_shuffle_i32x4(pairs[8 + j], pairs[12 + j], 0xDD);
+      _mm512_store_si512(tile + j * 64, _mm512_shuffle_i32x4(a, c, 0x88));
+      _mm512_store_si512(tile + (4 + j) * 64, _mm512_shuffle_i32x4(b, d, 0x88));
+      _mm512_store_si512(tile + (8 + j) * 64, _mm512_shuffle_i32x4(a, c, 0xDD));
+      _mm512_store_si512(tile + (12 + j) * 64, _mm512_shuffle_i32x4(b, d, 0xDD));
+    }
+  }
+
+  void copy(uint8_t* target, const TileLinear& problem, const Block& block) const {
+    const int64_t rowBytes = problem.outFeatures * 2, tiles = block.outputs / kTile, steps = block.steps();
+    for (int64_t step = 0; step < steps; ++step) {
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        turn(target + (tile * steps + step) * kTileBytes,
+             at(problem, block) + step * kStep * rowBytes + tile * kTile * 2, rowBytes);
+      }
+    }
+  }
+
+  Ahead ahead(const TileLinear& problem, const Block& block) const {
+    return {at(problem, block), problem.outFeatures * 2, block.outputs > 0 ? block.inputs : 0,
+            (block.outputs * 2 + 63) / 64};
+  }
+};
+
+/** x as its parts, in what `at` has room for. */
+FloatParts splitToFloats(float* at, const float* x, int64_t rows, int64_t inFeatures) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t k = 0; k < inFeatures; k += kLanes) {
+      const SplitVector parts = split(_mm512_loadu_ps(x + row * inFeatures + k));
+      for (int part = 0; part < kParts; ++part) {
+        _mm512_storeu_si512(at + (row * kParts + part) * inFeatures + k, parts.parts[part]);
+      }
+    }
+  }
+  return {at, inFeatures};
+}
+
+struct FewRows {
+  float* out;
+  const BFloat16* weight;
+  Weight bias;
+  int64_t rows, inFeatures, outFeatures;
+  LiveInputs live;
+  FloatParts x;
+};
+
+/** Outputs [column, column + columns) of all rows; `sums` has room for `columns` of each. */
+void liveOutputs(const FewRows& problem, float* sums, int64_t column, int64_t columns) {
+  const int64_t steps = problem.inFeatures / kStep;
+  const BFloat16* weight = problem.weight + column;
+  for (int64_t i = 0; i < problem.rows * columns; i += kLanes) store(sums + i, zero());
+  const LiveStep nothing{};
+  LiveStep step = liveStep(problem.live, 0, steps, weight, problem.outFeatures);
+  for (int64_t s = 0; s < steps; ++s) {
+    const LiveStep next = liveStep(problem.live, s + 1, steps, weight, problem.outFeatures);
+    for (int64_t row = 0; step.any() && row < problem.rows; ++row) {
+      addStep(sums + row * columns, step, problem.x, row, columns, row == 0 ? next : nothing);
+    }
+    step = next;
+  }
+  const bool biased = problem.bias.data != nullptr;
+  for (int64_t row = 0; row < problem.rows; ++row) {
+    for (int64_t i = 0; i < columns; i += kLanes) {
+      const Vec sum = load(sums + row * columns + i);
+      store(problem.out + row * problem.outFeatures + column + i,
+            sum + (biased ? loadWeight(problem.bias, column + i, kLanes) : zero()));
+    }
+  }
+}
+
+void fewRows(ThreadPool& pool, const float* x, FewRows problem) {
+  const int64_t steps = problem.inFeatures / kStep, bytes = problem.inFeatures * problem.outFeatures * 2;
+  const bool alone = bytes <= kOneThreadBytes;
+  const int64_t share = problem.outFeatures / (alone ? 1 : 2 * pool.size()),
+                most = kWaitingSums / problem.rows;
+  const int64_t wanted = (share < most ? share : most) / 64 * 64, room = wanted < 64 ? 64 : wanted;
+  const int64_t parts = problem.rows * kParts * problem.inFeatures;
+  problem.live = reserveLive(pool, problem.inFeatures, steps, problem.rows * room, parts);
+  findLive(problem.live, x, problem.rows, problem.inFeatures, kStep);
+  problem.x = splitToFloats(static_cast<float*>(pool.sharedScratch()), x, problem.rows, problem.inFeatures);
+  const int64_t read = problem.live.starts[steps] * problem.outFeatures * 2;
+  pool.weightTraffic().read += read;
+  pool.weightTraffic().skipped += bytes - read;
+  eachPiece(pool, (problem.outFeatures + room - 1) / room, alone, [&](float* sums, int64_t piece) {
+    const FlushSubnormals flush;
+    const int64_t column = piece * room, left = problem.outFeatures - column;
+    liveOutputs(problem, sums, column, left < room ? left : room);
+  });
+}
+
+}  // namespace
+
+void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+                   int64_t inFeatures, int64_t outFeatures) {
+  if (!fitsTiles(weight, inFeatures, outFeatures) || rows == 0) {
+    avx512_bf16::kOps.linearByInput(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
+    return;
+  }
+  if (rows <= kFewRows) {
+    const auto* data = static_cast<const BFloat16*>(weight.data);
+    fewRows(pool, x, {out, data, bias, rows, inFeatures, outFeatures, {}, {}});
+    return;
+  }
+  const auto run = [&](const TileLinear& problem) { runBlocks(pool, problem, ByInput()); };
+  eachBlockOfRows(pool, out, x, weight, bias, rows, inFeatures, outFeatures, run);
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA
