@@ -1,7 +1,13 @@
 import { constants } from "node:buffer";
 import { modelBundle } from "./display/model.js";
 import { PersimmonError } from "./errors.js";
-import { type Generator, generateBatch, prefill, prefillChunk } from "./generation/generate.js";
+import {
+  type Generator,
+  generateBatch,
+  prefill,
+  prefillChunk,
+  rowsWithSharedPrefix,
+} from "./generation/generate.js";
 import { checkOptions, type GenerateOptions } from "./generation/options.js";
 import type { TextDecoderStream } from "./generation/text_writer.js";
 import { type Generation, TokenStream } from "./generation/token_stream.js";
@@ -161,7 +167,8 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Generates continuations of several prompts in one batch; each is what `generate` gives for it alone (prompt number i
-   * with the seed `seed + i`).
+   * with the seed `seed + i`). The tokens that all prompts begin with, from 128 on, are computed once, but not while a hook,
+   * a watch or a counter looks at prompts.
    */
   async generateBatch(
     prompts: readonly Prompt[],
@@ -291,7 +298,7 @@ export class LanguageModel extends Persimmon {
     prompts: readonly Prompt[],
     options: GenerateOptions,
     cancelled: AbortSignal | undefined,
-    emit: Parameters<typeof generateBatch>[5],
+    emit: Parameters<typeof generateBatch>[4],
   ): Promise<Generation[]> {
     const sampling = checkOptions(options);
     if (sampling.promptLookup && this.runtime.interventions.observes("decode")) {
@@ -304,12 +311,15 @@ export class LanguageModel extends Persimmon {
     const ids = prompts.map((prompt) => this.encodePrompt(prompt, options.bos, before));
     const signal = interruptSignal(options.signal, cancelled);
     const end = await this.runtime.beginGeneration(signal);
-    const sequences = prompts.map(() => options.kv ?? this.kv.createSequence());
+    const own: KvSequence[] = [];
     try {
-      return await generateBatch(this.#generator(), ids, sequences, sampling, signal, emit);
+      const rows = options.kv
+        ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
+        : await rowsWithSharedPrefix(this.runtime, ids, signal, (sequence) => own.push(sequence));
+      return await generateBatch(this.#generator(), rows, sampling, signal, emit);
     } finally {
       end();
-      if (options.kv === undefined) for (const sequence of sequences) sequence.release();
+      for (const sequence of own) sequence.release();
     }
   }
 

@@ -380,7 +380,7 @@ export interface NativeAddon {
   ): void;
   /** Converts `count` elements between buffers of float32, bfloat16 and (as a source) float16. */
   convert(stream: NativeStream, out: Buffer, x: Buffer, count: number): void;
-  /** Fills with near-normal numbers that depend on `seed` and the index only. */
+  /** Fills with near-normal numbers that depend on `seed` and the index only, which begins with `first`. */
   fillNormal(
     stream: NativeStream,
     out: Buffer,
@@ -388,6 +388,7 @@ export interface NativeAddon {
     mean: number,
     deviation: number,
     seed: number,
+    first: number,
   ): void;
   /**
    * out = x with an edit applied; see `Edit` in native/cpu/ops.h. `rowOf` [positionCount] gives the row of the operand for

@@ -4,8 +4,8 @@ import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { checkedDType, checkedSkipZeros } from "./load_model.js";
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
-import { native, nativeDType } from "./native.js";
-import { buildModules, ordered, quantized, type WeightDType } from "./runtime/load_weights.js";
+import { type NativeBuffer, native, nativeDType } from "./native.js";
+import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { bytesPerElement, bytesPerWeight, isScaled } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
@@ -73,8 +73,14 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   let seed = options.seed ?? 1;
   const made = isScaled(dtype) ? "bfloat16" : dtype;
   const weight = (name: string, tensorShape: readonly number[]) => {
-    const tensor = randomWeight(device, name, tensorShape, made, mean(name, zeros), seed++);
-    return ordered(name, isScaled(dtype) ? quantized(name, tensor, dtype) : tensor, skipZeros);
+    const count = elementCount(tensorShape);
+    const numbers = normalNumbers(device, name, tensorShape, made, mean(name, zeros), seed++);
+    if (!isScaled(dtype) || !isQuantizable(name, tensorShape, dtype)) {
+      return ordered(name, new Tensor(device, numbers(0, count), tensorShape, made).keep(), skipZeros);
+    }
+    const columns = tensorShape[1];
+    const rowsAt = (first: number, rows: number) => numbers(first * columns, rows * columns);
+    return ordered(name, Tensor.quantizedFrom(device, dtype, tensorShape, rowsAt).keep(), skipZeros);
   };
   return new LanguageModel({
     config,
@@ -97,19 +103,21 @@ function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): nu
   return count * bytesPerWeight(dtype) + (dtype === "int8" ? 4 * shape[0] : 0);
 }
 
-function randomWeight(
+/** Gives `count` numbers of a weight from number `first` on, whatever was asked for before. */
+function normalNumbers(
   device: Device,
   name: string,
   shape: readonly number[],
   dtype: "float32" | "bfloat16",
   mean: number,
   seed: number,
-): Tensor {
-  const count = elementCount(shape);
-  const buffer = device.stream.reserve(count * bytesPerElement[dtype], nativeDType[dtype]);
+): (first: number, count: number) => NativeBuffer {
   const deviation = shape.length === 2 && !name.includes("embed") ? 1 / Math.sqrt(shape[1]) : 0.02;
-  native().fillNormal(device.stream, buffer, count, mean, deviation, seed);
-  return new Tensor(device, buffer, shape, dtype).keep();
+  return (first, count) => {
+    const buffer = device.stream.reserve(count * bytesPerElement[dtype], nativeDType[dtype]);
+    native().fillNormal(device.stream, buffer, count, mean, deviation, seed, first);
+    return buffer;
+  };
 }
 
 function mean(name: string, zeros: number): number {

@@ -152,13 +152,15 @@ void copyBytes(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool&) { std::memmove(target, source, static_cast<size_t>(bytes)); });
 }
 
-// fillNormal(stream, out, count, mean, deviation, seed): independent of the number of threads
+// fillNormal(stream, out, count, mean, deviation, seed, first): the numbers from `first` on of those that the
+// seed gives; independent of the number of threads
 void fillNormal(const Napi::CallbackInfo& info) {
   OpCall call(info);
   Buffer* out = call.buffer(1);
   const int64_t count = call.integer(2);
   const float mean = call.number(3), deviation = call.number(4);
-  const uint64_t seed = scramble(static_cast<uint64_t>(call.integer(5)));
+  const uint64_t seed =
+      scramble(static_cast<uint64_t>(call.integer(5))) + static_cast<uint64_t>(call.integer(6));
   if (call.failed()) return;
   const cpu::DType dtype = out->dtype();
   if (count < 0 || count * elementBytes(dtype) > static_cast<int64_t>(out->bytes()) ||

@@ -19,6 +19,14 @@ export interface Generator {
   decodeStream(prompt: readonly number[]): TextDecoderStream;
 }
 
+/** A prompt and the sequence that it goes into. */
+export interface Row {
+  prompt: readonly number[];
+  /** Holds what the prompt continues, and the first `known` tokens of the prompt; keeps what is generated. */
+  sequence: KvSequence;
+  known: number;
+}
+
 /** A sequence that is being generated. */
 interface Running {
   sequence: KvSequence;
@@ -42,7 +50,7 @@ export const prefillChunk = 512;
 
 /**
  * Puts the beginning of a prompt into a sequence, a chunk at a time, until at most `rest` tokens remain.
- * @param rest from 1; the remaining tokens go into the step that needs their logits
+ * @param rest the remaining tokens go into the step that needs their logits; 0 leaves none
  * @returns the remaining tokens; more than `rest` when `signal` was aborted
  */
 export async function prefill(
@@ -54,7 +62,7 @@ export async function prefill(
 ): Promise<readonly number[]> {
   let start = 0;
   while (prompt.length - start > rest && !signal?.aborted) {
-    const ids = prompt.slice(start, Math.min(start + prefillChunk, prompt.length - 1));
+    const ids = prompt.slice(start, Math.min(start + prefillChunk, prompt.length - Math.min(rest, 1)));
     using logits = await runtime.forward([{ sequence, ids, logits: "last" }]);
     // Reading one number waits for the chunk, so that an interrupt finds at most one chunk under way.
     using first = scope(() => logits.reshape([logits.size]).rows(0, 1));
@@ -64,37 +72,73 @@ export async function prefill(
   return prompt.slice(start);
 }
 
+/** Tokens that prompts must have in common before it pays to compute them once: two pages of the KV cache. */
+const leastShared = 128;
+
+/**
+ * Empty sequences for prompts that begin alike (with instructions and examples, as those of an evaluation do): what all have
+ * in common is computed once, and the sequences are forks of it. The bits are those of each prompt alone.
+ * @param add is given every sequence as soon as there is one, to be released
+ */
+export async function rowsWithSharedPrefix(
+  runtime: Runtime,
+  prompts: readonly (readonly number[])[],
+  signal: AbortSignal,
+  add: (sequence: KvSequence) => void,
+): Promise<Row[]> {
+  const first = runtime.kv.createSequence();
+  add(first);
+  let known = prompts.length > 1 ? commonLength(prompts) : 0;
+  // Who looks at the prompts is to see each of them.
+  if (known < leastShared || runtime.interventions.observes("prefill")) known = 0;
+  if (known > 0) await prefill(runtime, first, prompts[0].slice(0, known), 0, signal);
+  return prompts.map((prompt, index) => {
+    const sequence = index === 0 ? first : first.fork();
+    if (index > 0) add(sequence);
+    return { prompt, sequence, known: first.length };
+  });
+}
+
+/** How many tokens all prompts begin with, but for the last of any, which has to be run for its logits. */
+function commonLength([first, ...others]: readonly (readonly number[])[]): number {
+  let length = first.length - 1;
+  for (const other of others) {
+    length = Math.min(length, other.length - 1);
+    for (let i = 0; i < length; i++) if (other[i] !== first[i]) length = i;
+  }
+  return length;
+}
+
 /**
  * Generates continuations of several prompts together, each in its own sequence. A row of a batch is bit-identical to
  * the same prompt alone.
- * @param sequences empty ones, or ones that the prompts continue; they keep what was generated
  * @param emit called for each token with the index of its prompt
  */
 export async function generateBatch(
   at: Generator,
-  prompts: readonly (readonly number[])[],
-  sequences: readonly KvSequence[],
+  rows: readonly Row[],
   sampling: Sampling,
   signal: AbortSignal,
   emit: (prompt: number, token: Token) => void,
 ): Promise<Generation[]> {
   // The first step takes the ends of all prompts together, as many tokens as one chunk has.
-  const rest = Math.max(1, Math.floor(prefillChunk / prompts.length));
+  const rest = Math.max(1, Math.floor(prefillChunk / rows.length));
   const running: Running[] = [];
-  for (const [index, prompt] of prompts.entries()) {
+  for (const [index, { prompt, sequence, known }] of rows.entries()) {
+    const unknown = prompt.slice(known);
     const writer = new TextWriter(
       at.decodeStream(prompt),
       sampling.stop,
-      Math.min(sampling.maxNewTokens, at.maxLength - sequences[index].length - prompt.length),
+      Math.min(sampling.maxNewTokens, at.maxLength - sequence.length - unknown.length),
       sampling.stopAtEos ? at.eosTokenIds : [],
       (token) => emit(index, token),
     );
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
     const next =
-      writer.finish === undefined ? await prefill(at.runtime, sequences[index], prompt, rest, signal) : [];
+      writer.finish === undefined ? await prefill(at.runtime, sequence, unknown, rest, signal) : [];
     const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
-    running.push({ sequence: sequences[index], next, guess: [], writer, random, lookup });
+    running.push({ sequence, next, guess: [], writer, random, lookup });
   }
   let active = running;
   for (let number = 0; ; number++) {

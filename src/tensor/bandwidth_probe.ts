@@ -23,7 +23,7 @@ export class BandwidthProbe {
     const buffer = device.stream.reserve(bytes, nativeDType.float32);
     this.block = new Tensor(device, buffer, [bytes / 4], "float32").keep();
     // Written once, so that reads touch real memory and not the system's page of zeros.
-    native().fillNormal(device.stream, buffer, bytes / 4, 0, 1, 1);
+    native().fillNormal(device.stream, buffer, bytes / 4, 0, 1, 1, 0);
   }
 
   /** GB/s of one pass over the block; the first ones of a process may be slower. */

@@ -36,9 +36,18 @@ export function allocateScaled(
 ): ScaledMemory {
   const [rows, columns] = shape;
   const elements = device.stream.reserve(elementBytes(dtype, order, shape), nativeDType[dtype]);
-  if (dtype === "int8") return { elements, scales: device.stream.allocate(4 * rows, nativeDType.float32) };
-  const bytes = (2 * filled(rows, FILLED.int4[order][0]) * columns) / INT4_GROUP;
+  if (dtype === "int8") {
+    return {
+      elements,
+      scales: device.stream.allocate(scaleBytes(dtype, rows, columns), nativeDType.float32),
+    };
+  }
+  const bytes = scaleBytes(dtype, filled(rows, FILLED.int4[order][0]), columns);
   return { elements, scales: device.stream.reserve(bytes, nativeDType.bfloat16) };
+}
+
+function scaleBytes(dtype: ScaledDType, rows: number, columns: number): number {
+  return dtype === "int8" ? 4 * rows : (2 * rows * columns) / INT4_GROUP;
 }
 
 /** The same numbers in another order, in memory of their own. One of the orders is that of rows. */
@@ -64,6 +73,47 @@ export function arranged(
   else if (from === "tiles") native().int8FromTiles(stream, out.elements, elements, rows, columns);
   else if (to === "inputs") native().transposeWeight(stream, out.elements, elements, rows, columns);
   else native().transposeWeight(stream, out.elements, elements, columns, rows);
+  return out;
+}
+
+// 32 MB of bfloat16: what a matrix needs beside the memory that it will lie in.
+const BLOCK_ELEMENTS = 2 ** 24;
+
+/**
+ * A matrix in tiles, rounded block by block of rows, so that it never is in memory twice.
+ * @param shape [rows, columns]
+ * @param rowsAt `count` rows from `first` on in float32 or bfloat16, row-major; released when they are used
+ */
+export function quantizedTiles(
+  device: Device,
+  dtype: ScaledDType,
+  shape: readonly number[],
+  rowsAt: (first: number, count: number) => NativeBuffer,
+): ScaledMemory {
+  const [rows, columns] = shape;
+  const { stream } = device;
+  const out = allocateScaled(device, dtype, "tiles", shape);
+  const tileRows = FILLED[dtype].tiles[0];
+  const blockRows = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns / tileRows)) * tileRows;
+  const quantize = dtype === "int8" ? native().quantizeRows : native().quantizeGroups;
+  for (let first = 0; first < rows; first += blockRows) {
+    const part = [Math.min(blockRows, rows - first), columns] as const;
+    const byRow = allocateScaled(device, dtype, "rows", part);
+    const source = rowsAt(first, part[0]);
+    quantize(stream, byRow.elements, byRow.scales, source, ...part);
+    source.release();
+    const tiles = arranged(device, dtype, "rows", byRow, "tiles", part);
+    releaseScaled(byRow);
+    // Whole tiles before this block, whose rows and scales are not filled up.
+    const before = {
+      elements: elementBytes(dtype, "tiles", [first, columns]),
+      scales: scaleBytes(dtype, first, columns),
+    };
+    for (const name of ["elements", "scales"] as const) {
+      native().copyBytes(stream, out[name], before[name], tiles[name], 0, tiles[name].byteLength);
+    }
+    releaseScaled(tiles);
+  }
   return out;
 }
 

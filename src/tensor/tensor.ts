@@ -1,9 +1,9 @@
 import { PersimmonError } from "../errors.js";
-import { type NativeAddon, type NativeBuffer, native, nativeDType } from "../native.js";
+import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled, type ScaledDType } from "./dtype.js";
 import { preview } from "./preview.js";
-import { allocateScaled, arranged, INT4_GROUP, releaseScaled, type ScaledMemory } from "./scaled_memory.js";
+import { arranged, INT4_GROUP, quantizedTiles, releaseScaled, type ScaledMemory } from "./scaled_memory.js";
 import { enter, leave } from "./scope.js";
 
 let hostRead: (() => void) | undefined;
@@ -104,6 +104,21 @@ export class Tensor {
   /** For the loaders: an int8 or int4 matrix in the order of rows (native/cpu/scaled_weights.h), which is copied. */
   static fromRows(device: Device, dtype: ScaledDType, rows: ScaledMemory, shape: readonly number[]): Tensor {
     const { elements, scales } = arranged(device, dtype, "rows", rows, "tiles", shape);
+    return new Tensor(device, elements, shape, dtype, false, scales);
+  }
+
+  /**
+   * An int8 or int4 matrix of numbers that need not be in memory all at once; those of int4 have columns that are a multiple
+   * of 32. For the loaders.
+   * @param rowsAt see `quantizedTiles`; finite
+   */
+  static quantizedFrom(
+    device: Device,
+    dtype: ScaledDType,
+    shape: readonly number[],
+    rowsAt: Parameters<typeof quantizedTiles>[3],
+  ): Tensor {
+    const { elements, scales } = quantizedTiles(device, dtype, shape, rowsAt);
     return new Tensor(device, elements, shape, dtype, false, scales);
   }
 
@@ -219,7 +234,7 @@ export class Tensor {
   toInt8(): Tensor {
     if (this.dtype === "int8") return this.view();
     this.expectFinite("toInt8", "int8");
-    return this.quantized("int8", native().quantizeRows);
+    return this.quantized("int8");
   }
 
   /**
@@ -238,18 +253,16 @@ export class Tensor {
         `toInt4 takes a matrix whose columns are a multiple of ${INT4_GROUP}, got [${this.shape.join(", ")}]`,
       );
     }
-    return this.quantized("int4", native().quantizeGroups);
+    return this.quantized("int4");
   }
 
-  private quantized(dtype: ScaledDType, quantize: NativeAddon["quantizeRows"]): Tensor {
-    const [rows, columns] = this.shape;
-    const byRow = allocateScaled(this.device, dtype, "rows", this.shape);
-    this.withBuffer((buffer) =>
-      quantize(this.device.stream, byRow.elements, byRow.scales, buffer, rows, columns),
+  private quantized(dtype: ScaledDType): Tensor {
+    const rowBytes = this.shape[1] * bytesPerElement[this.dtype];
+    return this.withBuffer((buffer) =>
+      Tensor.quantizedFrom(this.device, dtype, this.shape, (first, count) =>
+        buffer.view(first * rowBytes, count * rowBytes, nativeDType[this.dtype]),
+      ),
     );
-    const tensor = Tensor.fromRows(this.device, dtype, byRow, this.shape);
-    releaseScaled(byRow);
-    return tensor;
   }
 
   /**

@@ -206,7 +206,7 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["a read past the end", () => stream.readSync(one, 0, 8)],
     ["a copy past the end", () => addon.copyBytes(stream, one, 0, one, 4, 4)],
     ["a conversion past the end", () => addon.convert(stream, one, one, 2)],
-    ["a fill past the end", () => addon.fillNormal(stream, one, 2, 0, 1, 1)],
+    ["a fill past the end", () => addon.fillNormal(stream, one, 2, 0, 1, 1, 0)],
   ])("%s", (_, call) => {
     expect(codeOf(call)).toBe("NATIVE_BOUNDS");
     stream.synchronize();

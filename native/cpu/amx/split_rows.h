@@ -51,8 +51,11 @@ inline void splitRow(uint16_t* panel, const float* x, int64_t row, int64_t rows,
   }
 }
 
-/** The panels of x [rows, inFeatures], in the pool's shared scratch. */
-inline const uint16_t* splitRows(ThreadPool& pool, const float* x, int64_t rows, int64_t inFeatures) {
+/** The panels of x [rows, inFeatures], in the pool's shared scratch. splitRow(panel, x, row, rows,
+ * inFeatures) splits one row. */
+template <class SplitRow>
+const uint16_t* splitRows(ThreadPool& pool, const float* x, int64_t rows, int64_t inFeatures,
+                          const SplitRow& splitRow) {
   pool.reserveScratch(static_cast<size_t>(panelParts(rows, inFeatures)) * sizeof(uint16_t), 0);
   auto* parts = static_cast<uint16_t*>(pool.sharedScratch());
   parallelChunks(pool, rows, 4, [&](int64_t begin, int64_t end) {
@@ -81,7 +84,7 @@ void eachBlockOfRows(ThreadPool& pool, float* out, const float* x, Weight weight
   pool.weightTraffic().read += blocks * inFeatures * outFeatures * 2;
   for (int64_t row = 0; row < rows; row += kRowsAtOnce) {
     const int64_t count = rows - row < kRowsAtOnce ? rows - row : kRowsAtOnce;
-    const uint16_t* parts = splitRows(pool, x + row * inFeatures, count, inFeatures);
+    const uint16_t* parts = splitRows(pool, x + row * inFeatures, count, inFeatures, splitRow);
     run(TileLinear{out + row * outFeatures, parts, static_cast<const uint8_t*>(weight.data), bias, count,
                    inFeatures, outFeatures});
   }

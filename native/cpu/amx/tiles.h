@@ -21,25 +21,29 @@ constexpr int64_t kTileBytes = 1024;  // of weights
 constexpr int64_t kSums = kTile * kTile;
 constexpr int kParts = 3;  // of an activation, see split_rows.h
 
-/**
- * For up to two tiles of outputs (weights in tiles 4 and 5) and two panels of activations (6 and 7) of `rows`
- * and `secondRows` rows: sums in 0 (first outputs, first panel), 1 (first, second), 2 (second, first) and 3.
- * Of this thread, until _tile_release.
- */
-inline void configureTiles(int64_t rows, int64_t secondRows) {
+/** Of this thread, until _tile_release: rows, and columns of four bytes, of each tile. */
+inline void loadTileConfiguration(const int64_t (&rows)[8], const int64_t (&columns)[8]) {
   struct alignas(64) {
     uint8_t palette = 1, startRow = 0, reserved[14] = {};
     uint16_t columnBytes[16] = {};
     uint8_t rows[16] = {};
   } config;
   for (int i = 0; i < 8; ++i) {
-    const int64_t columns = i == 4 || i == 5 ? kTile : i % 2 == 0 ? rows : secondRows;
-    config.columnBytes[i] = static_cast<uint16_t>(4 * columns);
-    config.rows[i] = kTile;
+    config.rows[i] = static_cast<uint8_t>(rows[i]);
+    config.columnBytes[i] = static_cast<uint16_t>(4 * columns[i]);
   }
   // GCC takes _tile_loadconfig to read no more than a pointer, and would leave out the stores to the rest.
   asm volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
+}
+
+/**
+ * For up to two tiles of outputs (weights in tiles 4 and 5) and two panels of activations (6 and 7) of `rows`
+ * and `secondRows` rows: sums in 0 (first outputs, first panel), 1 (first, second), 2 (second, first) and 3.
+ */
+inline void configureTiles(int64_t rows, int64_t secondRows) {
+  loadTileConfiguration({kTile, kTile, kTile, kTile, kTile, kTile, kTile, kTile},
+                        {rows, secondRows, rows, secondRows, kTile, kTile, rows, secondRows});
 }
 
 /** One or two panels of activations, each [step][part][pair of inputs][rows][2]. */

@@ -64,10 +64,11 @@ AlignedBuffer& weights() {
 
 bool wanted(const std::string& name) { return name.find(filter) != std::string::npos; }
 
-void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, int64_t out, int runs) {
+void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, int64_t out, int runs,
+                 decltype(cpu::linear) kernel = cpu::linear) {
   const char* type = dtype == cpu::DType::kBFloat16 ? "bfloat16" : "float32";
-  const std::string name = "linear " + std::string(type) + " " + std::to_string(rows) + " x " +
-                           std::to_string(in) + " x " + std::to_string(out);
+  const std::string name = std::string(kernel == cpu::linear ? "linear " : "linearByInput ") + type + " " +
+                           std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out);
   if (!wanted(name)) return;
   const size_t bytes = static_cast<size_t>(in * out) * (dtype == cpu::DType::kBFloat16 ? 2 : 4);
   const Floats x(static_cast<size_t>(rows * in)), y(static_cast<size_t>(rows * out));
@@ -79,7 +80,7 @@ void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, i
     bandwidth = std::max(
         bandwidth, cpu::readBandwidth(pool, base + (static_cast<size_t>(run) + 1) % places * bytes, bytes));
     best = std::min(best, seconds([&] {
-                      cpu::linear(pool, y.data(), x.data(), {data, dtype}, {nullptr, dtype}, rows, in, out);
+                      kernel(pool, y.data(), x.data(), {data, dtype}, {nullptr, dtype}, rows, in, out);
                     }));
   }
   const double gigabytes = static_cast<double>(bytes) * 1e-9 / best;
@@ -174,6 +175,9 @@ int main(int argc, char** argv) {
   for (int64_t rows : {128, 512}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 3);
   benchMatrix(pool, kBFloat16, 512, 16384, 4096, 3);
   benchMatrix(pool, kFloat32, 512, 4096, 16384, 3);
+  for (int64_t rows : {1, 2, 4, 8, 9, 16, 32, 128, 512}) {
+    benchMatrix(pool, kBFloat16, rows, 16384, 4096, rows > 100 ? 3 : 7, cpu::linearByInput);
+  }
   for (int32_t past : {127, 2047, 16383}) benchAttention(pool, 1, past);
   benchAttention(pool, 16, 1024);
   benchAttention(pool, 512, 0);

@@ -1,0 +1,104 @@
+#!/usr/bin/env node
+// What batches buy: tokens per second of several texts at once beside one alone, and questions that begin with the same tokens
+// (instructions, examples) beside questions of the same length that do not. Interleaved in one run.
+//   node bench/batches.mjs [--batch 16] [--questions 512] [--prefix 150] [--question 30] [--answer 2] [--group 64]
+//                          [--shape slice|small] [--dtype bfloat16] [--zeros 0.9] [--rounds 5] [--tokens 24] [--threads N]
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { randomModel } from "../dist/src/index.js";
+import { promptIds } from "../dist/src/research/model_speed.js";
+import { numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
+
+const small = { hidden: 1024, layers: 12, heads: 16, ffn: 4096, vocab: 32768 };
+const text = (value) => ({ type: "string", default: value });
+const { values: options } = parseArgs({
+  options: {
+    ...sharedOptions,
+    rounds: text("5"),
+    tokens: text("24"),
+    prompt: text("16"),
+    batch: text("16"),
+    questions: text("512"),
+    prefix: text("150"),
+    question: text("30"),
+    answer: text("2"),
+    group: text("64"),
+    shape: text("slice"),
+    dtype: text("bfloat16"),
+    zeros: text("0.9"),
+  },
+});
+const { threads, layers, rounds, tokens, prompt } = numbers(options);
+const [batch, questions, prefix, question, answer, group] = [
+  "batch",
+  "questions",
+  "prefix",
+  "question",
+  "answer",
+  "group",
+].map((name) => Number(options[name]));
+const shape = options.shape === "small" ? small : { ...sliceShape, layers };
+// The KV cache holds four contexts; a sequence takes pages of 64 positions.
+const longest = Math.max(prompt + tokens + 1, prefix + question + answer);
+const maxLength = Math.ceil((Math.max(batch, group) * 64 * Math.ceil(longest / 64)) / 4);
+const model = randomModel(shape, {
+  dtype: options.dtype,
+  threads,
+  zeros: Number(options.zeros),
+  maxLength: Math.max(maxLength, longest),
+});
+const greedy = { stopAtEos: false };
+
+/** Tokens per second of `rows` texts at once, their prompts left out. */
+async function decode(rows, round) {
+  const prompts = Array.from({ length: rows }, (_, row) => promptIds(model, prompt, round * batch + row));
+  const short = await timed(() => model.generateBatch(prompts, { ...greedy, maxNewTokens: 1 }));
+  const long = await timed(() => model.generateBatch(prompts, { ...greedy, maxNewTokens: 1 + tokens }));
+  return (rows * tokens) / (long.seconds - short.seconds);
+}
+
+/** Seconds for all questions. Those that share nothing have the same length and begin with a token of their own. */
+async function ask(shared, round) {
+  const common = promptIds(model, prefix, round);
+  const { seconds } = await timed(async () => {
+    for (let first = 0; first < questions; first += group) {
+      const count = Math.min(group, questions - first);
+      const prompts = Array.from({ length: count }, (_, i) => {
+        const own = promptIds(model, question, 7919 * round + first + i);
+        return shared ? [...common, ...own] : [first + i + 1, ...common.slice(1), ...own];
+      });
+      await model.generateBatch(prompts, { ...greedy, maxNewTokens: answer });
+    }
+  });
+  return seconds;
+}
+
+const inTurns = (round, runs) => (round % 2 === 0 ? runs : [...runs].reverse());
+async function eachRound(runs) {
+  const found = runs.map(() => []);
+  for (let round = 0; round <= rounds; round++) {
+    for (const run of inTurns(round, [...runs.keys()])) {
+      const figure = await runs[run](round);
+      if (round > 0) found[run].push(figure); // the first touches all weights
+    }
+  }
+  return found;
+}
+
+console.log(
+  `${cpus()[0].model}, ${threads} threads, ${model.device.instructionSet}; ${options.shape} shape, ${shape.layers} layers, ${options.dtype}, ${options.zeros} zeros, ${rounds} rounds`,
+);
+console.log("| | | gain |\n| --- | --- | --- |");
+const [alone, together] = await eachRound([(round) => decode(1, round), (round) => decode(batch, round)]);
+console.log(`| one text | ${spread(alone, 1)} tokens/s | |`);
+console.log(
+  `| ${batch} texts | ${spread(together, 1)} tokens/s | ${spread(together.map((rate, i) => rate / alone[i]))} |`,
+);
+if (questions > 0) {
+  const [apart, shared] = await eachRound([(round) => ask(false, round), (round) => ask(true, round)]);
+  const what = `${questions} questions of ${prefix} + ${question} tokens, ${answer} to answer, ${group} at once`;
+  console.log(`| ${what}, nothing in common | ${spread(apart, 1)} s | |`);
+  console.log(
+    `| the first ${prefix} in common | ${spread(shared, 1)} s | ${spread(apart.map((seconds, i) => seconds / shared[i]))} |`,
+  );
+}
