@@ -63,30 +63,49 @@ PERSIMMON_INLINE void fetchColumn(const LiveStep& step, int64_t column) {
   }
 }
 
+/** Adds a step to Vectors times sixteen sums of one row. */
+template <int Vectors>
+PERSIMMON_INLINE void addToSums(float* sums, const LiveStep& step, const float* const (&parts)[kParts],
+                                int64_t column) {
+  Vec chains[2][kParts][Vectors];
+  for (int odd = 0; odd < 2; ++odd) {
+    Vec(&sum)[kParts][Vectors] = chains[odd];
+    for (int part = 0; part < kParts; ++part) {
+      for (int v = 0; v < Vectors; ++v) sum[part][v] = zero();
+    }
+    const Chain& chain = step.chains[odd];
+    for (int i = 0; i < chain.count; ++i) {
+      Vec w[Vectors];
+      for (int v = 0; v < Vectors; ++v) w[v] = load(chain.weights[i] + column + v * kLanes);
+      for (int part = 0; part < kParts; ++part) {
+        const Vec x = broadcast(parts[part][chain.inputs[i]]);
+        for (int v = 0; v < Vectors; ++v) sum[part][v] = fma(x, w[v], sum[part][v]);
+      }
+    }
+  }
+  for (int v = 0; v < Vectors; ++v) {
+    Vec sum = load(sums + column + v * kLanes);
+    for (int part = 0; part < kParts; ++part) sum = sum + (chains[0][part][v] + chains[1][part][v]);
+    store(sums + column + v * kLanes, sum);
+  }
+}
+
 /** Adds a step to sums[0, columns) of one row, columns a multiple of 16, and fetches the weights of `next`.
  */
 inline void addStep(float* sums, const LiveStep& step, const FloatParts& x, int64_t row, int64_t columns,
                     const LiveStep& next) {
-  const float *last = x.at(row, 2), *second = x.at(row, 1), *first = x.at(row, 0);
-  for (int64_t column = 0; column < columns; column += kLanes) {
-    if (column % 32 == 0) fetchColumn(next, column);
-    Vec chains[2][kParts];
-    for (int odd = 0; odd < 2; ++odd) {
-      Vec a = zero(), b = zero(), c = zero();
-      const Chain& chain = step.chains[odd];
-      for (int i = 0; i < chain.count; ++i) {
-        const Vec w = load(chain.weights[i] + column);
-        a = fma(broadcast(last[chain.inputs[i]]), w, a);
-        b = fma(broadcast(second[chain.inputs[i]]), w, b);
-        c = fma(broadcast(first[chain.inputs[i]]), w, c);
-      }
-      chains[odd][0] = a;
-      chains[odd][1] = b;
-      chains[odd][2] = c;
-    }
-    Vec sum = load(sums + column);
-    for (int part = 0; part < kParts; ++part) sum = sum + (chains[0][part] + chains[1][part]);
-    store(sums + column, sum);
+  // The smallest part first.
+  const float* const parts[kParts] = {x.at(row, 2), x.at(row, 1), x.at(row, 0)};
+  constexpr int kVectors = 4;
+  int64_t column = 0;
+  for (; column + kVectors * kLanes <= columns; column += kVectors * kLanes) {
+    fetchColumn(next, column);
+    fetchColumn(next, column + 32);
+    addToSums<kVectors>(sums, step, parts, column);
+  }
+  for (; column < columns; column += kLanes) {
+    fetchColumn(next, column);
+    addToSums<1>(sums, step, parts, column);
   }
 }
 

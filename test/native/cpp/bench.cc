@@ -170,6 +170,9 @@ int main(int argc, char** argv) {
                          {4096, 32768}}) {
     benchMatrix(pool, kBFloat16, 1, in, out, 15);
   }
+  for (auto [in, out] : {std::pair<int64_t, int64_t>{1024, 1024}, {1024, 4096}, {1024, 32768}}) {
+    benchMatrix(pool, kBFloat16, 1, in, out, 60);
+  }
   benchMatrix(pool, kFloat32, 1, 4096, 16384, 15);
   for (int64_t rows : {2, 3, 4, 5, 8, 16, 32}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 7);
   for (int64_t rows : {128, 512}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 3);
