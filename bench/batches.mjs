@@ -38,7 +38,7 @@ const [batch, questions, prefix, question, answer, group] = [
   "group",
 ].map((name) => Number(options[name]));
 const shape = options.shape === "small" ? small : { ...sliceShape, layers };
-// The KV cache holds four contexts; a sequence takes pages of 64 positions.
+// The KV cache holds four contexts; 64 is a multiple of its pages.
 const longest = Math.max(prompt + tokens + 1, prefix + question + answer);
 const maxLength = Math.ceil((Math.max(batch, group) * 64 * Math.ceil(longest / 64)) / 4);
 const model = randomModel(shape, {

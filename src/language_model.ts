@@ -315,7 +315,7 @@ export class LanguageModel extends Persimmon {
     try {
       const rows = options.kv
         ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
-        : await rowsWithSharedPrefix(this.runtime, ids, signal, (sequence) => own.push(sequence));
+        : await rowsWithSharedPrefix(this.runtime, ids, sampling, signal, (sequence) => own.push(sequence));
       return await generateBatch(this.#generator(), rows, sampling, signal, emit);
     } finally {
       end();

@@ -43,9 +43,18 @@ const InstructionSet* instructionSets(size_t* count) {
                              __builtin_cpu_supports("avx512vl");
   static const bool bfloat16 =
       avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+#if defined(PERSIMMON_AMX)
+  // Made here, by code for the oldest CPU.
+  static const OpTable amxOps = [] {
+    OpTable made = avx512_bf16::kOps;
+    made.linear = &avx512_amx::linear;
+    made.linearByInput = &avx512_amx::linearByInput;
+    return made;
+  }();
+#endif
   static const InstructionSet sets[] = {
 #if defined(PERSIMMON_AMX)
-      {"avx512-amx", &avx512_amx::ops(), bfloat16 && amxUsable()},
+      {"avx512-amx", &amxOps, bfloat16 && amxUsable()},
 #endif
       {"avx512-bf16", &avx512_bf16::kOps, bfloat16},
       {"avx512", &avx512::kOps, avx512},

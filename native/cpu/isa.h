@@ -69,8 +69,9 @@ extern const OpTable kOps;
 }
 #if defined(PERSIMMON_AMX)
 namespace avx512_amx {
-/** The operations of avx512_bf16, and those of native/cpu/amx. */
-const OpTable& ops();
+// The others are those of avx512_bf16.
+decltype(cpu::linear) linear;
+decltype(cpu::linearByInput) linearByInput;
 }  // namespace avx512_amx
 #endif
 #endif

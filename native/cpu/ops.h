@@ -11,10 +11,10 @@
 // had in prefill, and the fused attention equals its steps. bfloat16 weights are widened exactly, and give
 // the bits that float32 weights of the same values give. "avx2", "avx512" and "avx512-bf16" agree bit for
 // bit, and so does "portable" on arm64; "portable" on x64 has no fused multiply-add and differs in the last
-// bits. So do, on "avx512-amx", products of bfloat16 weights whose inFeatures are a multiple of 32 and whose
-// outFeatures are one of 16: they are added in another order (cpu/amx/tiles.h), the same for any number of
-// rows; activations keep all their digits there, too, but what is subnormal counts as zero, and a product of
-// an infinite weight can be NaN.
+// bits. So do, on "avx512-amx", products with more than 1 MiB of bfloat16 weights whose inFeatures are a
+// multiple of 32 and whose outFeatures are one of 16: they are added in another order (cpu/amx/tiles.h), the
+// same for any number of rows. Activations keep all their digits there, too, but what is subnormal counts as
+// zero, and a product of an infinite weight can be NaN.
 #pragma once
 
 #include <cstddef>

@@ -72,7 +72,7 @@ export async function prefill(
   return prompt.slice(start);
 }
 
-/** Tokens that prompts must have in common before it pays to compute them once: two pages of the KV cache. */
+/** Tokens that prompts must have in common before it pays to compute them once. */
 const leastShared = 128;
 
 /**
@@ -83,6 +83,7 @@ const leastShared = 128;
 export async function rowsWithSharedPrefix(
   runtime: Runtime,
   prompts: readonly (readonly number[])[],
+  sampling: Sampling,
   signal: AbortSignal,
   add: (sequence: KvSequence) => void,
 ): Promise<Row[]> {
@@ -90,7 +91,8 @@ export async function rowsWithSharedPrefix(
   add(first);
   let known = prompts.length > 1 ? commonLength(prompts) : 0;
   // Who looks at the prompts is to see each of them.
-  if (known < leastShared || runtime.interventions.observes("prefill")) known = 0;
+  const observed = runtime.interventions.observes("prefill");
+  if (known < leastShared || observed || sampling.maxNewTokens === 0) known = 0;
   if (known > 0) await prefill(runtime, first, prompts[0].slice(0, known), 0, signal);
   return prompts.map((prompt, index) => {
     const sequence = index === 0 ? first : first.fork();

@@ -95,26 +95,45 @@ export function quantizedTiles(
   const out = allocateScaled(device, dtype, "tiles", shape);
   const tileRows = FILLED[dtype].tiles[0];
   const blockRows = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns / tileRows)) * tileRows;
-  const quantize = dtype === "int8" ? native().quantizeRows : native().quantizeGroups;
-  for (let first = 0; first < rows; first += blockRows) {
-    const part = [Math.min(blockRows, rows - first), columns] as const;
-    const byRow = allocateScaled(device, dtype, "rows", part);
-    const source = rowsAt(first, part[0]);
-    quantize(stream, byRow.elements, byRow.scales, source, ...part);
-    source.release();
-    const tiles = arranged(device, dtype, "rows", byRow, "tiles", part);
-    releaseScaled(byRow);
-    // Whole tiles before this block, whose rows and scales are not filled up.
-    const before = {
-      elements: elementBytes(dtype, "tiles", [first, columns]),
-      scales: scaleBytes(dtype, first, columns),
-    };
-    for (const name of ["elements", "scales"] as const) {
-      native().copyBytes(stream, out[name], before[name], tiles[name], 0, tiles[name].byteLength);
+  try {
+    for (let first = 0; first < rows; first += blockRows) {
+      const part = [Math.min(blockRows, rows - first), columns] as const;
+      // Whole tiles before this block, whose rows and scales are not filled up.
+      const before = {
+        elements: elementBytes(dtype, "tiles", [first, columns]),
+        scales: scaleBytes(dtype, first, columns),
+      };
+      const tiles = roundedBlock(device, dtype, part, () => rowsAt(first, part[0]));
+      for (const name of ["elements", "scales"] as const) {
+        native().copyBytes(stream, out[name], before[name], tiles[name], 0, tiles[name].byteLength);
+      }
+      releaseScaled(tiles);
     }
-    releaseScaled(tiles);
+  } catch (error) {
+    releaseScaled(out);
+    throw error;
   }
   return out;
+}
+
+/** Rows of a matrix, rounded and in tiles. */
+function roundedBlock(
+  device: Device,
+  dtype: ScaledDType,
+  shape: readonly [number, number],
+  make: () => NativeBuffer,
+): ScaledMemory {
+  const byRow = allocateScaled(device, dtype, "rows", shape);
+  let source: NativeBuffer | undefined;
+  try {
+    source = make();
+    const quantize = dtype === "int8" ? native().quantizeRows : native().quantizeGroups;
+    quantize(device.stream, byRow.elements, byRow.scales, source, ...shape);
+    return arranged(device, dtype, "rows", byRow, "tiles", shape);
+  } finally {
+    source?.release();
+    releaseScaled(byRow);
+  }
 }
 
 /** Gives the memory back in stream order. */

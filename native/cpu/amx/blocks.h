@@ -3,11 +3,11 @@
 // all panels. The unfinished sums wait in the thread's scratch between blocks of inputs, so the order of
 // addition is that of stream.h.
 //
-// Two Sapphire Rapids cores, 512 rows of 4096 x 16384: 75 to 84 ms, 820 to 920 GFLOP/s (of 6.4 TFLOP/s that the tiles
-// reach in cache, a third counts, because each activation is three); with vectors 274 ms. Blocks of 128, 256,
-// 512 and 1024 inputs, groups of 64 and 128 outputs, chunks of 512 and 1024, 128 to 512 rows at once: 74 to
-// 97 ms. The tiles wait for the second-level cache: without fetching ahead they take 29 instead of 33 of 37
-// ms, and copying 6 instead of 2.
+// Two Sapphire Rapids cores, 512 rows of 4096 x 16384: 75 to 84 ms, 820 to 920 GFLOP/s (of 6.4 TFLOP/s that
+// the tiles reach in cache, a third counts, because each activation is three); with vectors 274 ms. Blocks of
+// 128, 256, 512 and 1024 inputs, groups of 64 and 128 outputs, chunks of 512 and 1024, 128 to 512 rows at
+// once: 74 to 97 ms. The tiles wait for the second-level cache: without fetching ahead they take 29 instead
+// of 33 of 37 ms, and copying 6 instead of 2.
 #pragma once
 
 #include "cpu/amx/split_rows.h"
@@ -139,6 +139,7 @@ void runGroups(const TileLinear& problem, const Order& order, float* scratch, in
     for (int64_t group = begin; group < end; ++group) {
       const Block block = blockAt(problem, group * kGroup, input);
       order.copy(copied, problem, block);
+      asm volatile("" : : : "memory");  // the intrinsics of tiles do not say that they read it
       // The next block comes from memory while this one is in work.
       Ahead ahead = order.ahead(problem, group + 1 < end ? blockAt(problem, (group + 1) * kGroup, input)
                                                          : blockAt(problem, begin * kGroup, input + kBlock));

@@ -38,18 +38,13 @@ void streamRows(ThreadPool& pool, const TileLinear& problem) {
   const int64_t tileBytes = kTile * problem.inFeatures * 2, tiles = problem.outFeatures / kTile;
   const int64_t share = tiles / (2 * pool.size()), piece = kPieceBytes / tileBytes;
   ChunkQueue queue(tiles, piece < 1 || share < 1 ? 1 : share < piece ? share : piece);
-  const auto work = [&](int, int) {
+  pool.parallel([&](int, int) {
     const Panels panels = problem.panels(0);
     configureTiles(panels.rows[0], panels.rows[1]);
     int64_t begin, end;
     while (queue.take(&begin, &end)) streamTiles(problem, begin, end);
     _tile_release();
-  };
-  if (tiles * tileBytes <= kOneThreadBytes) {
-    work(0, 1);
-  } else {
-    pool.parallel(work);
-  }
+  });
 }
 
 }  // namespace

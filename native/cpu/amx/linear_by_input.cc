@@ -100,10 +100,10 @@ struct FewRows {
   FloatParts x;
 };
 
-/** Outputs [column, column + columns) of all rows; `sums` has room for `columns` of each. */
-void liveOutputs(const FewRows& problem, float* sums, int64_t column, int64_t columns) {
+/** sums [rows][columns] of all live inputs. weight: where the columns of input 0 begin. */
+void addSteps(const FewRows& problem, float* sums, const BFloat16* weight, int64_t columns) {
+  const FlushSubnormals flush;
   const int64_t steps = problem.inFeatures / kStep;
-  const BFloat16* weight = problem.weight + column;
   for (int64_t i = 0; i < problem.rows * columns; i += kLanes) store(sums + i, zero());
   const LiveStep nothing{};
   LiveStep step = liveStep(problem.live, 0, steps, weight, problem.outFeatures);
@@ -114,12 +114,16 @@ void liveOutputs(const FewRows& problem, float* sums, int64_t column, int64_t co
     }
     step = next;
   }
-  const bool biased = problem.bias.data != nullptr;
+}
+
+/** Outputs [column, column + columns) of all rows; `sums` has room for `columns` of each. */
+void liveOutputs(const FewRows& problem, float* sums, int64_t column, int64_t columns) {
+  const BFloat16* weight = problem.weight + column;
+  addSteps(problem, sums, weight, columns);
   for (int64_t row = 0; row < problem.rows; ++row) {
     for (int64_t i = 0; i < columns; i += kLanes) {
-      const Vec sum = load(sums + row * columns + i);
       store(problem.out + row * problem.outFeatures + column + i,
-            sum + (biased ? loadWeight(problem.bias, column + i, kLanes) : zero()));
+            finished(load(sums + row * columns + i), biasAt(problem.bias, column + i)));
     }
   }
 }
@@ -127,9 +131,7 @@ void liveOutputs(const FewRows& problem, float* sums, int64_t column, int64_t co
 /** False, and nothing done, where so much is live that tiles are faster. */
 bool fewRows(ThreadPool& pool, const float* x, FewRows problem) {
   const int64_t steps = problem.inFeatures / kStep, bytes = problem.inFeatures * problem.outFeatures * 2;
-  const bool alone = bytes <= kOneThreadBytes;
-  const int64_t share = problem.outFeatures / (alone ? 1 : 2 * pool.size()),
-                most = kWaitingSums / problem.rows;
+  const int64_t share = problem.outFeatures / (2 * pool.size()), most = kWaitingSums / problem.rows;
   const int64_t wanted = (share < most ? share : most) / 64 * 64, room = wanted < 64 ? 64 : wanted;
   const int64_t parts = problem.rows * kParts * problem.inFeatures;
   problem.live = reserveLive(pool, problem.inFeatures, steps, problem.rows * room, parts);
@@ -140,8 +142,7 @@ bool fewRows(ThreadPool& pool, const float* x, FewRows problem) {
   const int64_t read = live * problem.outFeatures * 2;
   pool.weightTraffic().read += read;
   pool.weightTraffic().skipped += bytes - read;
-  eachPiece(pool, (problem.outFeatures + room - 1) / room, alone, [&](float* sums, int64_t piece) {
-    const FlushSubnormals flush;
+  eachPiece(pool, (problem.outFeatures + room - 1) / room, false, [&](float* sums, int64_t piece) {
     const int64_t column = piece * room, left = problem.outFeatures - column;
     liveOutputs(problem, sums, column, left < room ? left : room);
   });

@@ -1,6 +1,6 @@
 // Activations for tiles of bfloat16: each float32 is the sum of three bfloat16 numbers, its first, second and
 // last eight binary digits, so that nothing of it is lost. Their products with a bfloat16 weight are exact in
-// float32. (Of numbers below 2^-110 the last digits are subnormal, and count as zero.)
+// float32. (Of numbers below 2^-103 the last digits are subnormal, and count as zero.)
 #pragma once
 
 #include "cpu/amx/tile_linear.h"

@@ -30,6 +30,8 @@ PERSIMMON_INLINE void pairInputs(uint8_t* target, const uint8_t* from, int64_t r
       _mm512_store_si512(target + tile * kTileBytes + pair * 64, both);
     }
   }
+  // The intrinsics of tiles do not say that they read memory.
+  asm volatile("" : : : "memory");
 }
 
 /** One step of up to 32 outputs. activations: of each panel [part][row][32]; sums: [panel][tile][row][16],
@@ -99,12 +101,12 @@ void streamPiece(const TileLinear& problem, float* sums, int64_t column, int64_t
       }
     }
   }
-  const bool biased = problem.bias.data != nullptr;
   for (int64_t o = 0; o < columns; o += kTile) {
-    const Vec bias = biased ? loadWeight(problem.bias, column + o, kTile) : zero();
+    const Vec bias = biasAt(problem.bias, column + o);
     for (int64_t row = 0; row < problem.rows; ++row) {
       const float* at = sums + o / (2 * kTile) * 4 * kSums + row / kTile * 2 * kSums + o / kTile % 2 * kSums;
-      store(problem.out + row * problem.outFeatures + column + o, load(at + row % kTile * kTile) + bias);
+      store(problem.out + row * problem.outFeatures + column + o,
+            finished(load(at + row % kTile * kTile), bias));
     }
   }
 }

@@ -34,18 +34,23 @@ struct TileLinear {
   }
 };
 
+/** Elements i..i+15 of a bias, zeros where there is none. */
+PERSIMMON_INLINE Vec biasAt(Weight bias, int64_t i) {
+  return bias.data != nullptr ? loadWeight(bias, i, kTile) : zero();
+}
+
+/** A sum with its bias. One that was flushed to -0 counts as 0: where zeros are left out it may be either. */
+PERSIMMON_INLINE Vec finished(Vec sum, Vec bias) { return (sum + zero()) + bias; }
+
 /** sums [16 outputs][rows] of a panel and the bias to the outputs from `output` on. */
 inline void finishTile(const TileLinear& problem, const float* sums, int64_t panel, int64_t output) {
   const int64_t rows = problem.panelRows(panel);
   const __m512i places = _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(rows)), lanes());
-  const bool biased = problem.bias.data != nullptr;
-  // Without a bias, too, so that a sum of which all is flushed to -0 is 0, as it is where zeros are left out
-  // or not.
-  const Vec bias = biased ? loadWeight(problem.bias, output, kTile) : zero();
+  const Vec bias = biasAt(problem.bias, output);
   float* out = problem.out + panel * kTile * problem.outFeatures + output;
   for (int64_t row = 0; row < rows; ++row) {
     const Vec sum = rows == 1 ? load(sums) : Vec{_mm512_i32gather_ps(places, sums + row, 4)};
-    store(out + row * problem.outFeatures, sum + bias);
+    store(out + row * problem.outFeatures, finished(sum, bias));
   }
 }
 

@@ -46,7 +46,8 @@ inline void configureTiles(int64_t rows, int64_t secondRows) {
                         {rows, secondRows, rows, secondRows, kTile, kTile, rows, secondRows});
 }
 
-/** One or two panels of activations, each [step][part][pair of inputs][rows][2]. */
+/** One or two panels of activations, each [step][part][pair of inputs][rows][2] (stream_by_input.h:
+ * [step][part][rows][32]). */
 struct Panels {
   const uint16_t* parts[2];
   int64_t rows[2];

@@ -118,13 +118,14 @@ template <class T>
 void finish(const ByInput<T>& problem, int64_t begin, int64_t end, int64_t column, int64_t columns) {
   const float* scales = problem.scales;
   const bool biased = problem.bias.data != nullptr;
-  if (scales == nullptr && !biased) return;
   for (int64_t row = begin; row < end; ++row) {
     float* out = problem.out + row * problem.outFeatures + column;
     for (int64_t n = 0; n < columns; n += kLanes) {
       const int64_t left = columns - n;
       Vec sum = loadUpTo(out + n, left);
       if (scales != nullptr) sum = sum * loadUpTo(scales + column + n, left);
+      // A sum that underflowed to -0 counts as 0: where zeros are left out it may be either.
+      sum = sum + zero();
       if (biased) sum = sum + loadWeight(problem.bias, column + n, left);
       storeUpTo(out + n, sum, left);
     }
