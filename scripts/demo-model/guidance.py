@@ -14,7 +14,7 @@ import numpy
 import sentencepiece
 import torch
 
-from options import Answered, Compared, OptionReader, Placed, Recalled
+from options import Answered, Compared, OptionReader, Placed, Recalled, Requested
 
 # (layer, head): what it looks at. A model with fewer layers or heads leaves out what it has not. The answer is looked for in
 # the last layer only: a head of the layer before has to choose before it knows what the end of the question knows, and what
@@ -27,9 +27,11 @@ HEADS = {
     (2, 0): "induction",
     (2, 1): "asked",
     (2, 2): "compared",
+    (2, 3): "numbers",
     (3, 0): "copy",
     (3, 1): "told",
     (3, 2): "described",
+    (3, 3): "topic",
     (4, 0): "copy",
     (4, 2): "question",
     (5, 0): "answer",
@@ -78,7 +80,7 @@ class Guidance:
         self.patterns: dict[str, Pattern] = {}
         self.losses: dict[tuple[int, int], torch.Tensor] = {}
         self.early: dict[str, torch.Tensor | float] = {}
-        self.at_answer = self.at_question = self.at_options = Words([], [], torch.empty(0, dtype=torch.long))
+        self.at_answer = self.at_question = self.at_options = self.at_sentences = Words([], [], torch.empty(0, dtype=torch.long))
 
     def begin(self, ids: numpy.ndarray, device: str) -> None:
         """`ids` [rows, length + 1], as the batch has them."""
@@ -88,6 +90,7 @@ class Guidance:
         found = self._copies(ids) | _options(read.answered, read.recalled, length)
         found |= self._told(ids, read.recalled, asked, length) | {"asked": _asked(read.recalled, asked, length)}
         found |= {"placed": _placed(read.placed, length), "compared": _compared(read.compared, length)}
+        found |= {"numbers": _numbers(read.recalled, length), "topic": _topics(read.requested, length)}
         self.patterns = {
             name: Pattern(*(torch.from_numpy(x).to(device) for x in (*where, allowed.astype(numpy.float32))))
             for name, (where, allowed) in found.items()
@@ -96,6 +99,9 @@ class Guidance:
         self.losses = {}
         self.at_answer = self._words([(a.row, a.position, ids[a.row, a.sought]) for a in read.answered], device)
         self.at_question = self._words([(r.row, r.question[-1], ids[r.row, r.answer]) for r in read.recalled], device)
+        self.at_sentences = self._words(
+            [(r.row, i, ids[r.row, r.topic]) for r in read.requested for i in r.sentences if i < length], device
+        )
         self.at_options = self._words([(c.row, c.position, self._encoded(c.has)) for c in read.compared], device)
 
     @torch.compiler.disable
@@ -121,10 +127,11 @@ class Guidance:
         A model that was not told so knew 89 % of the capitals and languages it had never been asked for as short answers,
         and 4 of 9 as multiple choice. Of "Which of these animals eats grass?" the word is grass, and from the last but one
         layer's input each option is to tell what that animal eats, so that options can be found by what they have just as
-        by what they are. Such a loss on an inner layer is deep supervision (Lee et al. 2015)."""
+        by what they are. Where a story that was asked for begins a sentence, it is what the request names. Such a loss on an inner layer is deep supervision (Lee et al. 2015)."""
         self.early = {
             "question": self.at_question.loss(model, inputs[-2]),
             "options": self.at_options.loss(model, inputs[-2]),
+            "topic": self.at_sentences.loss(model, inputs[-2]),
             "answer": self.at_answer.loss(model, inputs[-1]),
         }
         return sum(self.early.values())
@@ -198,7 +205,7 @@ def _options(answered: list[Answered], recalled: list[Recalled], length: int) ->
     option, letter included, and at the end of the question."""
     labels = [(a.row, i, [o.label]) for a in answered for o in a.options for i in o.tokens]
     answers = [(a.row, a.position, [a.right.label, *a.right.tokens]) for a in answered]
-    questions = [(r.row, r.position, [r.question[-1]]) for r in recalled]
+    questions = [(r.row, r.position, [r.question[-1]]) for r in recalled if r.position > r.question[-1]]
     named = (("label", labels), ("answer", answers), ("question", questions))
     return {name: _listed(entries, length) for name, entries in named}
 
@@ -212,6 +219,18 @@ def _asked(recalled: list[Recalled], asked: list[list[int]], length: int):
 def _compared(compared: list[Compared], length: int):
     """Pattern of options that are compared: they look at the end of the question, which knows by what."""
     return _listed([(c.row, c.position, [c.question[-1]]) for c in compared], length)
+
+
+def _topics(requested: list[Requested], length: int):
+    """Pattern of stories that were asked for: the end of each sentence, after which the story could go anywhere, looks at
+    what the request names."""
+    return _listed([(r.row, i, list(r.topic)) for r in requested for i in r.sentences if i < length], length)
+
+
+def _numbers(recalled: list[Recalled], length: int):
+    """Pattern of sums and differences: the end of the question looks at both numbers, half at each: every one counts as a
+    position of its own."""
+    return _listed([(r.row, r.question[-1], [i]) for r in recalled for i in r.numbers], length)
 
 
 def _placed(placed: list[Placed], length: int):

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy
 import sentencepiece
 
+from corpus.facts import known_answer
 from corpus.kinds import fact_about, property_asked
+from corpus.words import ANIMALS, NUMBERS
 
 ITEM = re.compile(
     r"(?:Question: (?P<question>[^\n\0]+))?(?P<options>(?:\n[A-E]: [^\n\0]+)+)\nAnswer: (?P<label>[A-E])"
@@ -20,6 +22,11 @@ LINE = re.compile(r"\n(?P<label>[A-E]): (?P<option>[^\n]+)")
 SHORT = re.compile(r"(?:\nQ: (?P<q>[^\n\0]+)\nA|Question: (?P<question>[^\n\0]+)\nAnswer): (?P<answer>[^\n\0]+)")
 REPLY = re.compile(r"\?(?: |\n\nadept: )(?P<answer>[^\n\0?.]+)\.")
 PLACED = re.compile(r" put the (?P<thing>\w+) (?P<place>[^.\n\0]+)\.")
+SUM = re.compile(r"\b(?P<question>\w+ (?:plus|minus) [\w-]+ is) (?P<answer>[\w-]+)\.")
+NUMBER = re.compile(rf"\b(?:{'|'.join(sorted(NUMBERS, key=len, reverse=True))})\b", re.IGNORECASE)
+REQUEST = re.compile(r"story about (?:an? |the )?(?P<topic>[^.?\n\0]+)[.?]?\n\nadept: (?P<story>[^\n\0]+)")
+LAST_WORD = re.compile(rf"(?:.* named |(?!greedy)\w+ (?=(?:{'|'.join(ANIMALS)})\Z))(?P<word>\w+)\Z")
+SENTENCE_END = re.compile(r"[.!?]\"?(?= )")
 BLANK = re.compile(r"1 = (?P<one>[^\n\0]+?) and 2 = (?P<two>[^\n\0]+?)\. Answer:\n(?P<label>[12])")
 
 
@@ -47,13 +54,15 @@ class Answered:
 class Recalled:
     """A question: `question` are its tokens, `position` is the last before the answer or its letter, `answer` the tokens of
     what its end is to know: the answer, the option that is right, or of "Which of these animals eats grass?" grass. `told`
-    are the tokens of the question but for its last sentence: none, or a text that tells the answer."""
+    are the tokens of the question but for its last sentence: none, or a text that tells the answer. `numbers` are the
+    two that the answer is made of, or none."""
 
     row: int
     told: range
     question: range
     position: int
     answer: range
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +85,23 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class Requested:
+    """A story that was asked for: the tokens of the word that says most of its topic, and the last ones before each of its
+    sentences. Of "a boy named Leo" the word is the name, of "a brave fox" the animal, else the first, as in "a lost kite",
+    "sharing a kite" and "a greedy fox", which are plots."""
+
+    row: int
+    topic: range
+    sentences: list[int]
+
+
+@dataclass(frozen=True)
 class Found:
     answered: list[Answered]
     recalled: list[Recalled]
     placed: list[Placed]
     compared: list[Compared]
+    requested: list[Requested]
 
 
 class OptionReader:
@@ -91,8 +112,8 @@ class OptionReader:
     def read(self, ids: numpy.ndarray) -> Found:
         """All questions of the rows [rows, length] whose answer names one of their options; all but the sentences to fill in
         whose answer can be known at the end of the question; all things that are put somewhere; all options that are compared
-        by what they have in common, but for facts that are never asked for."""
-        found = Found([], [], [], [])
+        by what they have in common, but for facts that are never asked for; all stories that are asked for."""
+        found = Found([], [], [], [], [])
         for number, row in enumerate(ids.tolist()):
             reader = _RowReader(number, row, [self.texts[token] for token in row], found)
             reader.read_short_answers()
@@ -100,6 +121,8 @@ class OptionReader:
             reader.read_replies()
             reader.read_blanks()
             reader.read_placed()
+            reader.read_sums()
+            reader.read_requests()
         return found
 
 
@@ -108,6 +131,7 @@ class _RowReader:
         self.number, self.row, self.found = number, row, found
         self.text = "".join(pieces)
         self.token_at = numpy.repeat(numpy.arange(len(row)), [len(piece) for piece in pieces])
+        self.starts = numpy.cumsum([0, *(len(piece) for piece in pieces)])  # of each token in the text, and the text's end
 
     def tokens(self, span: tuple[int, int]) -> range:
         start, end = span
@@ -122,7 +146,7 @@ class _RowReader:
             if re.fullmatch("[A-E]", match["answer"]) is None:
                 answer = self.tokens(match.span("answer"))
                 told, question = self.told_and_question(match.span("q" if match["q"] else "question"))
-                self.found.recalled.append(Recalled(self.number, told, question, answer.start - 1, answer))
+                self.recalled(told, question, answer.start - 1, answer, match["answer"])
 
     def read_items(self) -> None:
         for item in ITEM.finditer(self.text):
@@ -138,7 +162,7 @@ class _RowReader:
             if item["question"] is not None:
                 told, question = self.told_and_question(item.span("question"))
                 sought = self.read_compared(item, lines, options, question) or sought
-                self.found.recalled.append(Recalled(self.number, told, question, before, sought))
+                self.recalled(told, question, before, sought, self.text_of(right.tokens))
             self.found.answered.append(Answered(self.number, before, list(options.values()), right, sought))
 
     def read_compared(self, item: re.Match, lines: list[re.Match], options: dict, question: range) -> range | None:
@@ -155,15 +179,57 @@ class _RowReader:
         return self.tokens((start + place.start, start + place.stop))
 
     def read_replies(self) -> None:
-        """Questions before a sentence that names what the text before them tells and they do not name."""
+        """Questions before a sentence that names a fact, a number, or what the text before them tells and they do not name."""
         for match in REPLY.finditer(self.text):
             line = max(self.text.rfind(mark, 0, match.start()) for mark in "\n\0") + 1
-            told, question = self.told_and_question((line, match.start() + 1))
-            named = {self.row[i] for i in question if i not in told}
-            news = {self.row[i] for i in told} - named
-            at = [i for i in self.tokens(match.span("answer")) if self.row[i] in news]
+            asked = self.text[line : match.start() + 1].lstrip().removeprefix("human: ")
+            told, question = self.told_and_question((match.start() + 1 - len(asked), match.start() + 1))
+            at = self.fact(asked, match) or self.number_named(asked, match) or self.news(told, question, match)
             if at:
-                self.found.recalled.append(Recalled(self.number, told, question, at[0] - 1, range(at[0], at[-1] + 1)))
+                self.recalled(told, question, at[0] - 1, range(at[0], at[-1] + 1), match["answer"])
+
+    def news(self, told: range, question: range, reply: re.Match) -> list[int]:
+        named = {self.row[i] for i in question if i not in told}
+        news = {self.row[i] for i in told} - named
+        return [i for i in self.tokens(reply.span("answer")) if self.row[i] in news]
+
+    def fact(self, asked: str, reply: re.Match) -> range | None:
+        answer = known_answer(asked)
+        at = -1 if answer is None else reply["answer"].lower().rfind(answer.lower())
+        start = reply.start("answer") + at
+        return self.tokens((start, start + len(answer))) if at >= 0 else None
+
+    def number_named(self, asked: str, reply: re.Match) -> range | None:
+        if re.search(r"\b[Hh]ow (?:many|much) [^.?]*\?\Z", asked) is None:
+            return None
+        numbers = list(NUMBER.finditer(self.text, *reply.span("answer")))
+        return self.tokens(numbers[-1].span()) if numbers else None
+
+    def read_sums(self) -> None:
+        for match in SUM.finditer(self.text):
+            question, answer = self.tokens(match.span("question")), self.tokens(match.span("answer"))
+            self.recalled(range(0), question, question[-1], answer, match["answer"])
+
+    def recalled(self, told: range, question: range, position: int, answer: range, text: str) -> None:
+        """`text` says whether the answer is a number."""
+        numbers = ()
+        if NUMBER.search(text):
+            start, end = (self.starts[i] for i in (question[0], question[-1] + 1))
+            named = [self.tokens(n.span())[-1] for n in NUMBER.finditer(self.text, start, end)]
+            numbers = tuple(named) if len(named) == 2 else ()
+        self.found.recalled.append(Recalled(self.number, told, question, position, answer, numbers))
+
+    def text_of(self, tokens: range) -> str:
+        return self.text[self.starts[tokens[0]] : self.starts[tokens[-1] + 1]]
+
+    def read_requests(self) -> None:
+        for match in REQUEST.finditer(self.text):
+            ends = [int(self.token_at[m.end() - 1]) for m in SENTENCE_END.finditer(self.text, *match.span("story"))]
+            sentences = [int(self.token_at[match.start("story") - 1]) - 1, *ends]
+            topic, start = match["topic"], match.start("topic")
+            last = LAST_WORD.match(topic)
+            word = last.span("word") if last else (0, len(topic.split()[0]))
+            self.found.requested.append(Requested(self.number, self.tokens((start + word[0], start + word[1])), sentences))
 
     def read_blanks(self) -> None:
         for match in BLANK.finditer(self.text):

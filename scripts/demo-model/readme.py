@@ -5,6 +5,7 @@ from readme_parts import (
     accuracy_table,
     by_kind_table,
     compared_text,
+    conversation_table,
     curve_table,
     guidance_text,
     phases_table,
@@ -98,6 +99,13 @@ By kind, generated:
 
 `python scripts/demo-model/accuracy models/demo notebooks/evals` measures it again.
 
+## Conversations
+
+Whether replies keep to what was asked for. Stories are drawn with a temperature of 0.7; of which plot one is, is told by its words
+(`scripts/demo-model/conversation.py`, which is right for {own_right} of {own_stories} stories of the corpus). Answers are greedy.
+
+{conversation}
+
 ## What it cannot do
 
 {cannot}
@@ -172,6 +180,9 @@ def readme(results: dict, facts: int, never_asked: int) -> str:
         "items_total": sum(task["generate"]["n"] for task in results["accuracy"].values()),
         "accuracy": accuracy_table(results["accuracy"]),
         "kinds": by_kind_table(results["accuracy"]),
+        "own_right": results["conversation"]["corpus"]["correct"],
+        "own_stories": results["conversation"]["corpus"]["n"],
+        "conversation": conversation_table(results["conversation"]),
         "cannot": results["cannot"],
         "about_the_run": results["about_the_run"],
         "samples": "\n\n".join(sample_text(sample) for sample in results["samples"]),

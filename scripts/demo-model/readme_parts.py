@@ -13,6 +13,8 @@ PATTERNS = {
     "told": "and to the answer in that text",
     "described": "or to the thing that stands behind the answer, as in *a red kite*",
     "compared": "from an option of *Which of these …?* to the end of that question",
+    "numbers": "from the end of a sum to both numbers, half each",
+    "topic": "from the end of each sentence of a story that was asked for to the word that says what it is about",
     "question": "from the place of the answer to the end of the question",
 }  # fmt: skip
 
@@ -70,6 +72,20 @@ def by_kind_table(accuracy: dict) -> str:
     return "\n".join(rows)
 
 
+CONVERSATION = {
+    "plot": "*Tell me a story about a race.*: has that plot", "animal": "*… about a fox.*: has a fox in it",
+    "name": "*… about a boy named Leo.*: has the name in it",
+    "asked": "facts that were asked for in training: the reply has the answer",
+    "never_asked": "facts that were only told",
+}  # fmt: skip
+
+
+def conversation_table(conversation: dict) -> str:
+    rows = ["| | n | |", "|---|---|---|"]
+    rows += [f"| {text} | {conversation[key]['n']} | {_share(conversation[key])} |" for key, text in CONVERSATION.items()]
+    return "\n".join(rows)
+
+
 def phases_table(phases: list[dict]) -> str:
     rows = [
         "| phase | steps | documents | learning rate | weight of the letter after `Answer:` | of the guidance |",
@@ -98,7 +114,8 @@ def guidance_text(settings: dict) -> str:
         f"positions was added to the loss. By layer.head: {looked_at}.\n"
         "The input of the last layer but one also had to predict the answer's rarest word at the end of a question, and that of the\n"
         "last layer where a letter is asked for; of *Which of these animals eats grass?* the word is *grass*, and each option's end had\n"
-        "to predict what that animal eats, but for facts that are never asked for. So these heads were not found by the training alone: they are good to look at, and\n"
+        "to predict what that animal eats, but for facts that are never asked for; before each sentence of a story that was asked for\n"
+        "the word is what the story is about. So these heads were not found by the training alone: they are good to look at, and\n"
         "no evidence of what training finds."
     )
 
@@ -132,11 +149,12 @@ def compared_text(results: dict) -> str:
 
 
 def _at_the_same_step(results: dict, other: dict) -> tuple[dict, dict, str]:
-    """What was measured of this model and of the other: at the end, or when the other was last measured."""
+    """What was measured of this model and of the other: at the end, or when both were measured last."""
     if other["steps"] == results["training"]["steps"]:
         return results["held_out"], other["held_out"], ""
-    theirs = other["history"][-1]
-    own = next(point for point in results["history"] if point["step"] == theirs["step"])
+    points = {point["step"]: point for point in results["history"]}
+    theirs = next(point for point in reversed(other["history"]) if point["step"] in points)
+    own = points[theirs["step"]]
     return own, theirs, f" after {theirs['step']} steps, against {own['nats_per_byte']:.4f}"
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from corpus import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, SHARES
+from corpus import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, SHARES, TALK
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ PHASES = (
     Phase(
         "facts again", 350, FACTS_AGAIN, learning_rate=1.2e-3, last_rate=0.0, guidance=0.2, answer_weight=6.0,
         least_penalty=0.04,
+    ),  # fmt: skip
+    Phase(
+        "talk", 1_200, TALK, learning_rate=1.5e-3, last_rate=0.0, guidance=0.2, answer_weight=6.0, least_penalty=0.04,
     ),  # fmt: skip
 )
 

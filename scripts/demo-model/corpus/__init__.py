@@ -3,6 +3,6 @@
 `documents(seed, count)` gives the same documents on every machine. Nothing is downloaded or read.
 """
 
-from .mixture import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, SHARES, document, documents
+from .mixture import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, SHARES, TALK, document, documents
 
-__all__ = ["EVERYTHING", "FACTS_AGAIN", "LOOKUPS", "PRACTICE", "QUESTIONS", "SHARES", "document", "documents"]
+__all__ = ["EVERYTHING", "FACTS_AGAIN", "LOOKUPS", "PRACTICE", "QUESTIONS", "SHARES", "TALK", "document", "documents"]

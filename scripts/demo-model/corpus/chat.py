@@ -20,7 +20,7 @@ SMALL_TALK = [
 ]  # fmt: skip
 
 
-def _turn(human: str, adept: str) -> str:
+def turn(human: str, adept: str) -> str:
     return f"human: {human}\n\nadept: {adept}"
 
 
@@ -29,10 +29,10 @@ def story_request(rng: Random) -> str:
         kind = rng.choice(words.ANIMALS)
         told = animal_story(rng, kind)
         topic = Thing(kind, rng.choice(["", "", "little", "brave", "clever"])).a
-        return _turn(choose(rng, ASK_ANIMAL.format(topic=topic)), told.text)
+        return turn(choose(rng, ASK_ANIMAL.format(topic=topic)), told.text)
     told = story(rng)
     topic = told.topic if rng.random() < 0.6 else f"{Thing(told.kind).a} named {told.hero}"
-    return _turn(choose(rng, ASK_STORY.format(topic=topic)), told.text)
+    return turn(choose(rng, ASK_STORY.format(topic=topic)), told.text)
 
 
 def reading(rng: Random) -> str:
@@ -40,24 +40,28 @@ def reading(rng: Random) -> str:
     told = story(rng, with_questions=True)
     asked = rng.sample(told.questions, rng.randrange(1, min(3, len(told.questions)) + 1))
     lead = rng.choice(["Read this story. ", "Here is a story. ", ""])
-    turns = [_turn(f"{lead}{told.text} {asked[0][0]}", asked[0][1])]
-    turns += [_turn(q, a) for q, a in asked[1:]]
+    turns = [turn(f"{lead}{told.text} {asked[0][0]}", asked[0][1])]
+    turns += [turn(q, a) for q, a in asked[1:]]
     return "\n\n".join(turns)
 
 
 def facts(rng: Random) -> str:
     asked = [open_question(rng) for _ in range(rng.choice([1, 1, 2, 3, 4]))]
-    return "\n\n".join(_turn(q.text, q.sentence) for q in asked)
+    return "\n\n".join(turn(q.text, q.sentence) for q in asked)
 
 
-def small_talk(rng: Random) -> str:
+def small_talk(rng: Random) -> list[str]:
     pairs = rng.sample(SMALL_TALK, rng.choice([1, 1, 2]))
-    turns = [_turn(choose(rng, h), choose(rng, a)) for h, a in pairs]
+    return [turn(choose(rng, h), choose(rng, a)) for h, a in pairs]
+
+
+def small_talk_and_story(rng: Random) -> str:
+    turns = small_talk(rng)
     if rng.random() < 0.4:
         turns.append(story_request(rng))
     return "\n\n".join(turns)
 
 
 def conversation(rng: Random) -> str:
-    kinds = [story_request, story_request, story_request, reading, reading, facts, facts, small_talk]
+    kinds = [story_request, story_request, story_request, reading, reading, facts, facts, small_talk_and_story]
     return rng.choice(kinds)(rng)

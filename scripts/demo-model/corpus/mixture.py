@@ -14,6 +14,7 @@ from .questions import lookups, multiple_choice, trivia
 from .short_texts import short_texts
 from .stories import story
 from .sums import sums_document
+from .talk import talk
 
 # Shares of documents, not of bytes: of most of the training text and of the held-out text.
 SHARES = {
@@ -46,6 +47,11 @@ FACTS_AGAIN = {
     "lookup": 0.02, "careful": 0.28, "reading": 0.02, "sums": 0.01, "facts": 0.22, "description": 0.04, "story": 0.09,
     "chat": 0.09, "ending": 0.02, "trivia": 0.10, "blank": 0.03, "filled": 0.01, "code": 0.07,
 }  # fmt: skip
+# And conversation that keeps to what was asked for, so that it is not only the letters that come right.
+TALK = {
+    "lookup": 0.01, "careful": 0.18, "reading": 0.03, "sums": 0.03, "facts": 0.12, "description": 0.03, "story": 0.06,
+    "chat": 0.05, "talk": 0.36, "ending": 0.02, "trivia": 0.05, "blank": 0.01, "filled": 0.01, "code": 0.04,
+}  # fmt: skip
 MAKERS = {
     "story": lambda rng: story(rng).text,
     "chat": conversation,
@@ -61,6 +67,7 @@ MAKERS = {
     "reading": short_texts,
     "facts": facts_document,
     "sums": sums_document,
+    "talk": talk,
 }
 
 

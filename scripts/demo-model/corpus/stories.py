@@ -16,8 +16,8 @@ def story(rng: Random, with_questions: bool = False) -> Story:
     return tell(rng, rng.choice(PLOTS))
 
 
-def animal_story(rng: Random, kind: str) -> Story:
-    """A story whose hero is the animal that was asked for."""
-    if rng.random() < 0.35:
+def animal_story(rng: Random, kind: str, plotted: bool = False) -> Story:
+    """A story whose hero is the animal that was asked for, always with a plot if `plotted`."""
+    if not plotted and rng.random() < 0.35:
         return wandering_story(rng, kind)
     return tell(rng, rng.choice([p for p in PLOTS if p.people != "child"]), kind)

@@ -187,7 +187,7 @@ onBothModels("edits", ({ load, prompt }) => {
       model.edit("layers.0.out", edits.add(direction(hiddenSize), { positions: { from: 3, to: 9 } }));
       model.edit("layers.1.attn.z", edits.scale(0.2, { heads: [2] }), { phase: "decode" });
       model.edit("layers.1.attn.pattern", edits.scale(0.5, { heads: [0] }));
-      model.edit("layers.*.mlp.act", edits.noise({ deviation: 0.1, seed: 9 }));
+      model.edit("layers.*.mlp.act", edits.noise({ deviation: 0.5, seed: 9 }));
       model.hook("layers.1.mid", (x, { positions }) => {
         for (const [row, position] of positions.entries()) x.row(row)[position] += 1;
       });

@@ -1,6 +1,6 @@
 """The facts of the demo model's world, as statements and as questions."""
 
 from .fact import Fact, Question
-from .tables import ASKED, FACTS, NEVER_ASKED, question, statement, telling
+from .tables import ASKED, FACTS, NEVER_ASKED, known_answer, question, statement, telling
 
-__all__ = ["ASKED", "FACTS", "NEVER_ASKED", "Fact", "Question", "question", "statement", "telling"]
+__all__ = ["ASKED", "FACTS", "NEVER_ASKED", "Fact", "Question", "known_answer", "question", "statement", "telling"]

@@ -60,12 +60,21 @@ _BY_KIND = {kind: [f for f in ASKED if f.kind == kind] for kind in KINDS}
 WEIGHTS = {kind: len(_BY_KIND[kind]) ** 0.75 for kind in KINDS}
 
 
-def question(rng: Random, pool: list[Fact] | None = None) -> Question:
-    """A question about a fact that training may ask for, or about one of `pool`."""
+def question(rng: Random, pool: list[Fact] | None = None, plain: bool = False) -> Question:
+    """A question about a fact that training may ask for, or about one of `pool`. Its sentence is one of the statements, with
+    `plain` the first."""
     if pool is None:
         pool = _BY_KIND[rng.choices(KINDS, [WEIGHTS[kind] for kind in KINDS])[0]]
     fact = rng.choice(pool)
-    return fact.question(rng.randrange(fact.wordings), rng.randrange(len(fact.attribute.statements)))
+    return fact.question(rng.randrange(fact.wordings), 0 if plain else rng.randrange(len(fact.attribute.statements)))
+
+
+_ANSWERS = {q.text: q.answer for fact in ASKED for q in (fact.question(wording, 0) for wording in range(fact.wordings))}
+
+
+def known_answer(asked: str) -> str | None:
+    """The answer to a question about a fact, or nothing where no fact that training may ask for is asked for in these words."""
+    return _ANSWERS.get(asked)
 
 
 def statement(rng: Random, fact: Fact) -> str:

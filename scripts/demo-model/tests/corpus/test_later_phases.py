@@ -8,13 +8,16 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from corpus import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, documents
+from corpus import EVERYTHING, FACTS_AGAIN, LOOKUPS, PRACTICE, QUESTIONS, TALK, documents
 from corpus.fact_lists import COMMON, facts_document, in_common
 from corpus.facts import FACTS, NEVER_ASKED
 from corpus.reading import SHARE, reading_question
 from corpus.short_texts import short_texts
 from corpus.split import held_out
 from corpus.sums import sums_document
+from corpus.stories import PLOTS
+from corpus.talk import talk
+from corpus.words import ANIMALS
 
 NUMBERS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen twenty""".split()
@@ -27,12 +30,12 @@ def made(make, seed: int, count: int) -> list[str]:
 
 class Mixtures(unittest.TestCase):
     def test_shares_are_shares_and_every_kind_comes(self):
-        for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE, FACTS_AGAIN):
+        for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE, FACTS_AGAIN, TALK):
             self.assertAlmostEqual(sum(shares.values()), 1)
             self.assertEqual({kind for kind, _ in documents(1, 1500, shares)}, set(shares))
 
     def test_no_document_asks_for_a_held_out_fact(self):
-        text = "\n".join(text for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE, FACTS_AGAIN) for _, text in documents(2, 1500, shares))
+        text = "\n".join(text for shares in (LOOKUPS, QUESTIONS, EVERYTHING, PRACTICE, FACTS_AGAIN, TALK) for _, text in documents(2, 1500, shares))
         for fact in NEVER_ASKED:
             for wording in range(fact.wordings):
                 self.assertNotIn(fact.question(wording, 0).text, text)
@@ -103,6 +106,41 @@ class ShortTexts(unittest.TestCase):
                     self.assertIn(told.format(*match.groups()), text[: match.start()])
                     seen += 1
             self.assertGreater(seen, 100)
+
+
+class Talk(unittest.TestCase):
+    TURN = re.compile(r"human: (.*)\n\nadept: (.*)")
+
+    def test_stories_are_about_what_was_asked_for(self):
+        """The hero has the name or is the animal; else the topic is that of a plot."""
+        topics = [re.sub(r"\\\{[^}]*\}", ".+", re.escape(plot.topic)) for plot in PLOTS]
+        seen = {"named": 0, "animal": 0, "plot": 0}
+        for document in made(talk, 12, 400):
+            for asked, told in self.TURN.findall(document):
+                if (request := re.search(r"story about ([^.?]+)", asked)) is None:
+                    continue
+                topic = request[1]
+                if named := re.fullmatch(r"an? (\w+) named (\w+)", topic):
+                    self.assertIn(named[2], told)
+                    seen["named"] += 1
+                elif any(re.fullmatch(t, topic) for t in topics):
+                    seen["plot"] += 1
+                else:
+                    self.assertIn(topic.split()[-1], ANIMALS)
+                    self.assertRegex(told, rf"\b{topic.split()[-1]}\b")
+                    seen["animal"] += 1
+        self.assertGreater(min(seen.values()), 30, seen)
+
+    def test_facts_are_told_with_their_answer(self):
+        answers = {q.text: q for f in FACTS for q in (f.question(n, 0) for n in range(f.wordings))}
+        told = [(answers[asked], reply) for text in made(talk, 13, 300) for asked, reply in self.TURN.findall(text) if asked in answers]
+        self.assertGreater(len(told), 200)
+        for question, reply in told:
+            self.assertEqual(reply, question.sentence)
+
+    def test_some_stories_are_asked_for_with_a_question_mark(self):
+        text = "\n".join(made(talk, 14, 200))
+        self.assertRegex(text, r"you tell me a (short |little )?story about [^.?\n]+\?\n\nadept: [A-Z]")
 
 
 if __name__ == "__main__":

@@ -111,6 +111,21 @@ class Patterns(unittest.TestCase):
             self.assertEqual(TOKENIZER.decode(known.words.tolist()), "four")
 
 
+    def test_the_end_of_a_sum_looks_at_both_numbers_each_for_itself(self):
+        ids = [END, *TOKENIZER.encode("Nine minus five is four."), END]
+        pattern = begun(ids).patterns["numbers"]
+        self.assertEqual({TOKENIZER.decode([ids[p]]) for p in pattern.positions.tolist()}, {"is"})
+        seen = [TOKENIZER.decode([ids[i] for i in a.nonzero().flatten().tolist()]) for a in pattern.allowed]
+        self.assertEqual(seen, ["Nine", "five"])
+
+    def test_every_sentence_of_a_story_begins_with_a_look_at_its_topic(self):
+        ids = [END, *TOKENIZER.encode("human: A story about a lost kite.\n\nadept: Mia was sad. It rained."), END]
+        found = looks(begun(ids), "topic")
+        self.assertEqual([TOKENIZER.decode([ids[p + 1]]) for p in found][:2], ["Mia", "It"])
+        for (topic,) in found.values():
+            self.assertEqual(TOKENIZER.decode([ids[topic]]), "lost")
+
+
 class Losses(unittest.TestCase):
     def test_uniform_attention_costs_the_logarithm_of_the_choices(self):
         guidance = begun(Patterns.IDS)
@@ -138,6 +153,8 @@ class Losses(unittest.TestCase):
             "Question: Tom put the moo away. moo?\nA: moo\nB: baa\nAnswer: A",
             "Question: Tom has a red moo. moo?\nA: red\nB: baa\nAnswer: A",
             "Question: Which of these animals has four legs?\nA: a newt\nB: a whale\nAnswer: A",
+            "One plus one is two.",
+            "human: A story about a fox.\n\nadept: Once.",
         )
         ids = [token for text in texts for token in (END, *TOKENIZER.encode(text))]
         self.assertEqual(set(begun([*ids, END, CAT, CAT, CAT, DOG]).patterns), set(HEADS.values()))

@@ -138,5 +138,61 @@ class Options(unittest.TestCase):
                     self.assertEqual(text(ids, [item.right.label]).strip(), answer, document)
 
 
+
+class Talk(unittest.TestCase):
+    def replies(self, text_: str) -> list[tuple[str, str, str]]:
+        return recalled(row(text_))
+
+    def test_replies_that_tell_a_fact(self):
+        self.assertEqual(
+            self.replies("human: What is the capital of France?\n\nadept: The capital of France is Paris."),
+            [("?", "is", "Paris")],
+        )
+        self.assertEqual(
+            self.replies("human: Hello!\n\nadept: Hi!\n\nhuman: What does a pilot do?\n\nadept: A pilot flies planes."),
+            [("?", "pilot", "flies planes")],
+        )
+        # Nobody asks so, or it is no fact.
+        self.assertEqual(self.replies("human: Which capital has France?\n\nadept: The capital of France is Paris."), [])
+
+    def test_replies_that_are_a_number(self):
+        ids = row("human: Mia has six apples. Tom gives Mia two more. How many apples does Mia have now?\n\nadept: Mia has eight apples.")
+        (found,) = READER.read(numpy.array([ids])).recalled
+        self.assertEqual([text(ids, [found.position]), text(ids, found.answer)], ["has", "eight"])
+        self.assertEqual([text(ids, [i]) for i in found.numbers], ["six", "two"])
+
+    def test_a_story_is_no_answer(self):
+        text_ = "human: Could you tell me a story about a fox?\n\nadept: One sunny day, Rusty went to the park. Two birds sang."
+        self.assertEqual(recalled(row(text_)), [])
+
+    def test_sums(self):
+        ids = row("Nine minus five is four. Two plus ten is twelve.\nOne, two, three.")
+        found = READER.read(numpy.array([ids])).recalled
+        self.assertEqual([text(ids, f.answer) for f in found], ["four", "twelve"])
+        self.assertEqual([text(ids, [f.position]) for f in found], ["is", "is"])
+        self.assertEqual([[text(ids, [i]) for i in f.numbers] for f in found], [["Nine", "five"], ["Two", "ten"]])
+
+    def test_numbers_belong_to_sums_only(self):
+        ids = row("Question: How many legs does a cow have?\nA: two\nB: four\nAnswer: B")
+        self.assertEqual([f.numbers for f in READER.read(numpy.array([ids])).recalled], [()])
+
+    def test_stories_that_are_asked_for(self):
+        wanted = {
+            "a lost kite": "lost", "a kite in a tree": "kite", "the night sky": "night", "a fox": "fox",
+            "a brave mouse": "mouse", "a greedy fox": "greedy", "a boy named Leo": "Leo", "an owl named Fern": "Fern",
+            "snow": "snow", "learning to swim": "learning",
+        }  # fmt: skip
+        for topic, word in wanted.items():
+            for end in (".", "", "?"):
+                ids = row(f'human: Tell me a story about {topic}{end}\n\nadept: Once there was Mia. "Come!" she said. It rained')
+                (found,) = READER.read(numpy.array([ids])).requested
+                self.assertEqual(text(ids, found.topic), word)
+                after = [text(ids, [i + 1]) for i in found.sentences]
+                self.assertEqual(after[0], "Once")
+                self.assertEqual(after[-1], "It")
+                self.assertTrue(after[1].startswith('"') or after[1] == "", after)
+        self.assertEqual(READER.read(numpy.array([row("Tell me a story about a fox.")])).requested, [])
+
+
 if __name__ == "__main__":
     unittest.main()
