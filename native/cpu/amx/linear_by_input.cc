@@ -1,5 +1,6 @@
 // linearByInput for bfloat16 weights on the tile registers of Intel AMX: up to eight rows leave out zeros
-// with vectors, more go through tiles as in linear.cc, and all have the same bits.
+// with vectors where there are enough of them, up to 32 stream through tiles, more go block by block as in
+// linear.cc. All have the same bits.
 #include "cpu/amx/blocks.h"
 #include "cpu/amx/live_blocks.h"
 #include "cpu/amx/stream_by_input.h"

@@ -34,7 +34,7 @@ class Compared(unittest.TestCase):
         self.assertIn("and 65.0% zeros", text)
 
     def test_a_shorter_run_is_compared_where_it_was_last_measured(self):
-        text = self.text(target_zeros=0.9, steps=430, held_out={}, history=[point(0, 9, 0.5), point(400, 0.2, 0.8)])
+        text = self.text(target_zeros=0.9, steps=430, held_out={}, history=[point(0, 9, 0.5), point(400, 0.2, 0.8), point(430, 0.1, 0.8)])
         self.assertIn("With other random weights at the start", text)
         self.assertIn("0.2000 nats per byte after 400 steps, against 0.2020 (+1.00 %", text)
         self.assertIn("and 80.0% zeros", text)
