@@ -7,7 +7,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { randomModel } from "../dist/src/index.js";
 import { promptIds } from "../dist/src/research/model_speed.js";
-import { numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
+import { inTurns, numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
 
 const small = { hidden: 1024, layers: 12, heads: 16, ffn: 4096, vocab: 32768 };
 const text = (value) => ({ type: "string", default: value });
@@ -28,15 +28,9 @@ const { values: options } = parseArgs({
     zeros: text("0.9"),
   },
 });
-const { threads, layers, rounds, tokens, prompt } = numbers(options);
-const [batch, questions, prefix, question, answer, group] = [
-  "batch",
-  "questions",
-  "prefix",
-  "question",
-  "answer",
-  "group",
-].map((name) => Number(options[name]));
+const further = ["batch", "questions", "prefix", "question", "answer", "group", "zeros"];
+const { threads, layers, rounds, tokens, prompt, batch, questions, prefix, question, answer, group, zeros } =
+  numbers(options, further);
 const shape = options.shape === "small" ? small : { ...sliceShape, layers };
 // The KV cache holds four contexts; 64 is a multiple of its pages.
 const longest = Math.max(prompt + tokens + 1, prefix + question + answer);
@@ -44,7 +38,7 @@ const maxLength = Math.ceil((Math.max(batch, group) * 64 * Math.ceil(longest / 6
 const model = randomModel(shape, {
   dtype: options.dtype,
   threads,
-  zeros: Number(options.zeros),
+  zeros,
   maxLength: Math.max(maxLength, longest),
 });
 const greedy = { stopAtEos: false };
@@ -73,20 +67,18 @@ async function ask(shared, round) {
   return seconds;
 }
 
-const inTurns = (round, runs) => (round % 2 === 0 ? runs : [...runs].reverse());
+/** The figures of every round but the first, by run. */
 async function eachRound(runs) {
   const found = runs.map(() => []);
-  for (let round = 0; round <= rounds; round++) {
-    for (const run of inTurns(round, [...runs.keys()])) {
-      const figure = await runs[run](round);
-      if (round > 0) found[run].push(figure); // the first touches all weights
-    }
-  }
+  await inTurns([...runs.keys()], rounds, async (run, round) => {
+    const figure = await runs[run](round);
+    if (round > 0) found[run].push(figure);
+  });
   return found;
 }
 
 console.log(
-  `${cpus()[0].model}, ${threads} threads, ${model.device.instructionSet}; ${options.shape} shape, ${shape.layers} layers, ${options.dtype}, ${options.zeros} zeros, ${rounds} rounds`,
+  `${cpus()[0].model}, ${threads} threads, ${model.device.instructionSet}; ${options.shape} shape, ${shape.layers} layers, ${options.dtype}, ${zeros} zeros, ${rounds} rounds`,
 );
 console.log("| | | gain |\n| --- | --- | --- |");
 const [alone, together] = await eachRound([(round) => decode(1, round), (round) => decode(batch, round)]);

@@ -15,7 +15,7 @@ import { parseShape } from "../dist/src/cli/bench.js";
 import { BandwidthProbe, mlpSparsity, randomModel } from "../dist/src/index.js";
 import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 import { writeRandomGguf } from "./peers/gguf.mjs";
-import { median, sliceShape, spread, timed } from "./side_by_side.mjs";
+import { inTurns, median, sliceShape, spread, timed } from "./side_by_side.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -95,19 +95,17 @@ async function compare(dtype, folder) {
     ours: { decode: [], prefill: [], share: [] },
     llama: { decode: [], prefill: [], share: [] },
   };
-  for (let round = 0; round <= rounds; round++) {
+  await inTurns(["ours", "llama"], rounds, async (name, round) => {
     const ids = promptIds(model, prompt, round).map((id) => 259 + (id % (shape.vocab - 259)));
-    for (const name of round % 2 === 0 ? ["ours", "llama"] : ["llama", "ours"]) {
-      const before = await probe.measure();
-      const seconds = await runs[name](ids);
-      const after = await probe.measure();
-      if (round === 0) continue; // the first touch of all weights
-      const { decode, prefill, share } = figures[name];
-      decode.push(tokens / seconds.decode);
-      prefill.push(prompt / seconds.prefill);
-      share.push((bytes[name] * decode.at(-1)) / 1e9 / ((before + after) / 2));
-    }
-  }
+    const before = await probe.measure();
+    const seconds = await runs[name](ids);
+    const after = await probe.measure();
+    if (round === 0) return;
+    const { decode, prefill, share } = figures[name];
+    decode.push(tokens / seconds.decode);
+    prefill.push(prompt / seconds.prefill);
+    share.push((bytes[name] * decode.at(-1)) / 1e9 / ((before + after) / 2));
+  });
   probe.release();
   llama.stop();
   rmSync(path);

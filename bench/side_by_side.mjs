@@ -16,9 +16,9 @@ export const sharedOptions = {
   json: { type: "boolean", default: false },
 };
 
-/** Those options as numbers. */
-export function numbers(options) {
-  const names = ["rounds", "tokens", "prompt", "threads", "layers"];
+/** Those options as numbers, and `more`. */
+export function numbers(options, more = []) {
+  const names = ["rounds", "tokens", "prompt", "threads", "layers", ...more];
   return Object.fromEntries(names.map((name) => [name, Number(options[name])]));
 }
 
@@ -26,6 +26,13 @@ export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Calls `run(name, round)` for every name in every round, in an order that alternates; round 0 touches all weights first. */
+export async function inTurns(names, rounds, run) {
+  for (let round = 0; round <= rounds; round++) {
+    for (const name of round % 2 === 0 ? names : [...names].reverse()) await run(name, round);
+  }
 }
 
 /** "median (least–most)" */
@@ -58,27 +65,25 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
     const bytes = bytesRead(models[name], prompt + tokens / 2, zeroFraction);
     figures[name] = { zeros: meanZeroFraction, bytes, decode: [], prefill: [], share: [] };
   }
-  for (let round = 0; round <= rounds; round++) {
-    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-      const model = models[name];
-      const filled = await timed(() => model.prefill(promptIds(model, prompt, round)));
-      await model.generate([1], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
-      const traffic = await model.device.weightTraffic();
-      const before = await probe.measure();
-      const decoded = await timed(
-        () => model.generate([2], { kv: filled.result, maxNewTokens: tokens, stopAtEos: false }).done,
-      );
-      const after = await probe.measure();
-      const { skipped } = await model.device.weightTraffic();
-      filled.result.release();
-      if (round === 0) continue; // the first touch of all weights
-      const { bytes, decode, prefill, share } = figures[name];
-      figures[name].leftOut = (skipped - traffic.skipped) / tokens;
-      decode.push(tokens / decoded.seconds);
-      prefill.push(prompt / filled.seconds);
-      share.push((bytes * decode.at(-1)) / 1e9 / ((before + after) / 2));
-    }
-  }
+  await inTurns(names, rounds, async (name, round) => {
+    const model = models[name];
+    const filled = await timed(() => model.prefill(promptIds(model, prompt, round)));
+    await model.generate([1], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
+    const traffic = await model.device.weightTraffic();
+    const before = await probe.measure();
+    const decoded = await timed(
+      () => model.generate([2], { kv: filled.result, maxNewTokens: tokens, stopAtEos: false }).done,
+    );
+    const after = await probe.measure();
+    const { skipped } = await model.device.weightTraffic();
+    filled.result.release();
+    if (round === 0) return;
+    const { bytes, decode, prefill, share } = figures[name];
+    figures[name].leftOut = (skipped - traffic.skipped) / tokens;
+    decode.push(tokens / decoded.seconds);
+    prefill.push(prompt / filled.seconds);
+    share.push((bytes * decode.at(-1)) / 1e9 / ((before + after) / 2));
+  });
   probe.release();
   const gains = (name, key) => figures[name][key].map((rate, round) => rate / figures[names[0]][key][round]);
   return Object.fromEntries(

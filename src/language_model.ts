@@ -1,13 +1,7 @@
 import { constants } from "node:buffer";
 import { modelBundle } from "./display/model.js";
 import { PersimmonError } from "./errors.js";
-import {
-  type Generator,
-  generateBatch,
-  prefill,
-  prefillChunk,
-  rowsWithSharedPrefix,
-} from "./generation/generate.js";
+import { type Generator, generateBatch, rowsWithSharedPrefix } from "./generation/generate.js";
 import { checkOptions, type GenerateOptions } from "./generation/options.js";
 import type { TextDecoderStream } from "./generation/text_writer.js";
 import { type Generation, TokenStream } from "./generation/token_stream.js";
@@ -22,6 +16,7 @@ import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import { KvCache, type KvSequence } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
+import { prefill, prefillChunk } from "./runtime/prefill.js";
 import { Runtime } from "./runtime/runtime.js";
 import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
@@ -190,10 +185,8 @@ export class LanguageModel extends Persimmon {
     const ids = this.encodePrompt(prompt, options.bos, sequence.length);
     const signal = interruptSignal(options.signal);
     try {
-      const rest = await prefill(this.runtime, sequence, ids, prefillChunk, signal);
-      throwIfInterrupted(signal);
-      using logits = await this.runtime.forward([{ sequence, ids: rest, logits: "last" }]);
-      await logits.data();
+      const rest = await prefill(this.runtime, sequence, ids, 0, signal);
+      if (rest.length > 0) throwIfInterrupted(signal);
       return sequence;
     } catch (error) {
       if (options.kv === undefined) sequence.release();

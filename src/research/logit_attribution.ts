@@ -1,9 +1,9 @@
 import { PersimmonError } from "../errors.js";
-import { prefill } from "../generation/generate.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { LayerNorm } from "../nn/layer_norm.js";
 import { Linear } from "../nn/linear.js";
+import { prefill } from "../runtime/prefill.js";
 import { matchSites, type Site } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
 import { scope } from "../tensor/scope.js";

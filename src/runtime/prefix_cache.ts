@@ -1,8 +1,8 @@
 import { PersimmonError } from "../errors.js";
 import { throwIfInterrupted } from "../host.js";
-import { scope } from "../tensor/scope.js";
 import { fingerprint, sameFingerprint } from "./fingerprint.js";
 import type { KvSequence } from "./kv_cache.js";
+import { prefill } from "./prefill.js";
 import type { Runtime } from "./runtime.js";
 
 /** Keys and values of some tokens, and under what they were made. */
@@ -12,8 +12,6 @@ interface Entry {
   ids: readonly number[];
   sequence: KvSequence;
 }
-
-const chunkTokens = 512;
 
 /**
  * Keeps the keys and values of a few texts, so that a run that begins with the same tokens computes only its end. What is
@@ -89,14 +87,8 @@ export class PrefixCache implements Disposable {
     const sequence = entry?.sequence.fork() ?? runtime.kv.createSequence();
     try {
       sequence.truncate(common);
-      for (let start = common; start < ids.length; start += chunkTokens) {
-        if (signal !== undefined) throwIfInterrupted(signal);
-        const chunk = ids.slice(start, start + chunkTokens);
-        using logits = await runtime.forward([{ sequence, ids: chunk, logits: "last" }]);
-        // Reading one number waits for the chunk, so that an interrupt finds at most one under way.
-        using first = scope(() => logits.reshape([logits.size]).rows(0, 1));
-        await first.data();
-      }
+      const rest = await prefill(runtime, sequence, ids.slice(common), 0, signal);
+      if (signal !== undefined && rest.length > 0) throwIfInterrupted(signal);
     } catch (error) {
       sequence.release();
       throw error;

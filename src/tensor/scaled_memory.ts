@@ -60,20 +60,29 @@ export function arranged(
   shape: readonly number[],
 ): ScaledMemory {
   const out = allocateScaled(device, dtype, to, shape);
-  const { stream } = device;
-  const [rows, columns] = shape;
-  const { elements, scales } = memory;
+  arrange(device, dtype, from, memory, to, out, shape);
+  return out;
+}
+
+function arrange(
+  { stream }: Device,
+  dtype: ScaledDType,
+  from: WeightOrder,
+  { elements, scales }: ScaledMemory,
+  to: WeightOrder,
+  out: ScaledMemory,
+  [rows, columns]: readonly number[],
+): void {
   if (dtype === "int4") {
     const [target, source] = [nativeWeightOrder[to], nativeWeightOrder[from]];
     native().arrangeGroups(stream, out.elements, out.scales, target, elements, scales, source, rows, columns);
-    return out;
+    return;
   }
   native().copyBytes(stream, out.scales, 0, scales, 0, 4 * rows);
   if (to === "tiles") native().int8ToTiles(stream, out.elements, elements, rows, columns);
   else if (from === "tiles") native().int8FromTiles(stream, out.elements, elements, rows, columns);
   else if (to === "inputs") native().transposeWeight(stream, out.elements, elements, rows, columns);
   else native().transposeWeight(stream, out.elements, elements, columns, rows);
-  return out;
 }
 
 // 32 MB of bfloat16: what a matrix needs beside the memory that it will lie in.
@@ -91,23 +100,18 @@ export function quantizedTiles(
   rowsAt: (first: number, count: number) => NativeBuffer,
 ): ScaledMemory {
   const [rows, columns] = shape;
-  const { stream } = device;
   const out = allocateScaled(device, dtype, "tiles", shape);
   const tileRows = FILLED[dtype].tiles[0];
   const blockRows = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns / tileRows)) * tileRows;
   try {
     for (let first = 0; first < rows; first += blockRows) {
-      const part = [Math.min(blockRows, rows - first), columns] as const;
-      // Whole tiles before this block, whose rows and scales are not filled up.
-      const before = {
-        elements: elementBytes(dtype, "tiles", [first, columns]),
-        scales: scaleBytes(dtype, first, columns),
-      };
-      const tiles = roundedBlock(device, dtype, part, () => rowsAt(first, part[0]));
-      for (const name of ["elements", "scales"] as const) {
-        native().copyBytes(stream, out[name], before[name], tiles[name], 0, tiles[name].byteLength);
+      const count = Math.min(blockRows, rows - first);
+      const block = tilesFrom(out, dtype, first, columns);
+      try {
+        roundInto(device, dtype, block, [count, columns], () => rowsAt(first, count));
+      } finally {
+        releaseScaled(block);
       }
-      releaseScaled(tiles);
     }
   } catch (error) {
     releaseScaled(out);
@@ -116,20 +120,40 @@ export function quantizedTiles(
   return out;
 }
 
-/** Rows of a matrix, rounded and in tiles. */
-function roundedBlock(
+/** The part of a matrix in tiles that begins with row `first`, a whole number of tiles from the beginning. */
+function tilesFrom(
+  { elements, scales }: ScaledMemory,
+  dtype: ScaledDType,
+  first: number,
+  columns: number,
+): ScaledMemory {
+  const rest = (buffer: NativeBuffer, before: number, type: number) =>
+    buffer.view(before, buffer.byteLength - before, type);
+  return {
+    elements: rest(elements, elementBytes(dtype, "tiles", [first, columns]), nativeDType[dtype]),
+    scales: rest(
+      scales,
+      scaleBytes(dtype, first, columns),
+      nativeDType[dtype === "int8" ? "float32" : "bfloat16"],
+    ),
+  };
+}
+
+/** Rounds rows of a matrix to tiles. */
+function roundInto(
   device: Device,
   dtype: ScaledDType,
+  out: ScaledMemory,
   shape: readonly [number, number],
   make: () => NativeBuffer,
-): ScaledMemory {
+): void {
   const byRow = allocateScaled(device, dtype, "rows", shape);
   let source: NativeBuffer | undefined;
   try {
     source = make();
     const quantize = dtype === "int8" ? native().quantizeRows : native().quantizeGroups;
     quantize(device.stream, byRow.elements, byRow.scales, source, ...shape);
-    return arranged(device, dtype, "rows", byRow, "tiles", shape);
+    arrange(device, dtype, "rows", byRow, "tiles", out, shape);
   } finally {
     source?.release();
     releaseScaled(byRow);

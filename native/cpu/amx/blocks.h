@@ -11,6 +11,7 @@
 #pragma once
 
 #include "cpu/amx/split_rows.h"
+#include "cpu/amx/tile_pair.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
@@ -31,68 +32,6 @@ inline Block blockAt(const TileLinear& problem, int64_t output, int64_t input) {
   return {output, outputs < kGroup ? outputs : kGroup, input, inputs < kBlock ? inputs : kBlock};
 }
 
-/** Lines of memory to fetch, row by row. */
-struct Ahead {
-  const uint8_t* row;
-  int64_t rowBytes, rows, lines;
-  int64_t line = 0;
-
-  PERSIMMON_INLINE void fetch(int64_t count) {
-    for (; count > 0 && rows > 0; --count) {
-      __builtin_prefetch(row + line * 64, 0, 2);
-      if (++line == lines) {
-        line = 0;
-        row += rowBytes;
-        --rows;
-      }
-    }
-  }
-};
-
-/** One or two tiles of outputs, each [step][16 outputs][32 inputs], and their sums with each panel, [16
- * outputs][rows]. */
-struct TilePair {
-  const uint8_t* weights[2];
-  float* sums[2][2];  // of outputs and panels
-};
-
-/** Adds a block of inputs; sums are zero before the `first`. */
-template <int Outputs, int Count>
-PERSIMMON_INLINE void addBlock(const TilePair& pair, const Panels& panels, int64_t steps, bool first,
-                               Ahead& ahead, int64_t fetched) {
-  const int64_t stride = panels.rows[0] * 4, secondStride = panels.rows[1] * 4;
-  if (first) {
-    _tile_zero(0);
-    if constexpr (Count > 1) _tile_zero(1);
-    if constexpr (Outputs > 1) _tile_zero(2);
-    if constexpr (Outputs > 1 && Count > 1) _tile_zero(3);
-  } else {
-    _tile_loadd(0, pair.sums[0][0], stride);
-    if constexpr (Count > 1) _tile_loadd(1, pair.sums[0][1], secondStride);
-    if constexpr (Outputs > 1) _tile_loadd(2, pair.sums[1][0], stride);
-    if constexpr (Outputs > 1 && Count > 1) _tile_loadd(3, pair.sums[1][1], secondStride);
-  }
-  for (int64_t step = 0; step < steps; ++step) {
-    ahead.fetch(fetched);
-    _tile_loadd(4, pair.weights[0] + step * kTileBytes, 64);
-    if constexpr (Outputs > 1) _tile_loadd(5, pair.weights[1] + step * kTileBytes, 64);
-    for (int part = kParts - 1; part >= 0; --part) {
-      _tile_loadd(6, panels.at(0, step, part), stride);
-      _tile_dpbf16ps(0, 4, 6);
-      if constexpr (Outputs > 1) _tile_dpbf16ps(2, 5, 6);
-      if constexpr (Count > 1) {
-        _tile_loadd(7, panels.at(1, step, part), secondStride);
-        _tile_dpbf16ps(1, 4, 7);
-        if constexpr (Outputs > 1) _tile_dpbf16ps(3, 5, 7);
-      }
-    }
-  }
-  _tile_stored(0, pair.sums[0][0], stride);
-  if constexpr (Count > 1) _tile_stored(1, pair.sums[0][1], secondStride);
-  if constexpr (Outputs > 1) _tile_stored(2, pair.sums[1][0], stride);
-  if constexpr (Outputs > 1 && Count > 1) _tile_stored(3, pair.sums[1][1], secondStride);
-}
-
 /** All tiles of a copied block with the `Count` panels from `panel` on. waiting: the block's sums,
  * [panel][tile][256]. */
 template <int Count>
@@ -107,11 +46,13 @@ void panelsOfBlock(const TileLinear& problem, const uint8_t* copied, const Block
     const int64_t second = tile + 1 < tiles ? tile + 1 : tile;
     const TilePair pair = {
         {copied + tile * steps * kTileBytes, copied + second * steps * kTileBytes},
+        64,
+        kTileBytes,
         {{sums(tile, 0), sums(tile, Count - 1)}, {sums(second, 0), sums(second, Count - 1)}}};
     if (second > tile) {
-      addBlock<2, Count>(pair, panels, steps, block.input == 0, ahead, fetched);
+      addSteps<2, Count>(pair, panels, steps, block.input == 0, ahead, fetched);
     } else {
-      addBlock<1, Count>(pair, panels, steps, block.input == 0, ahead, fetched);
+      addSteps<1, Count>(pair, panels, steps, block.input == 0, ahead, fetched);
     }
   }
   if (block.input + block.inputs < problem.inFeatures) return;

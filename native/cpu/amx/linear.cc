@@ -10,8 +10,6 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 
 namespace {
 
-constexpr int64_t kStreamedRows = 2 * kTile;
-
 /** Weights as they are stored, [outFeatures, inFeatures]. */
 struct ByOutput {
   static const uint8_t* at(const TileLinear& problem, const Block& block) {

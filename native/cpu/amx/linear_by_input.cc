@@ -21,8 +21,6 @@ bool paysToLeaveOut(int64_t live, int64_t inFeatures, int64_t rows) {
   return live * (5 + 2 * rows) <= 6 * inFeatures;
 }
 
-constexpr int64_t kStreamedRows = 2 * kTile;
-
 /** Weights by input, [inFeatures, outFeatures], turned into tiles of outputs. */
 struct ByInput {
   static const uint8_t* at(const TileLinear& problem, const Block& block) {
@@ -132,8 +130,7 @@ void liveOutputs(const FewRows& problem, float* sums, int64_t column, int64_t co
 /** False, and nothing done, where so much is live that tiles are faster. */
 bool fewRows(ThreadPool& pool, const float* x, FewRows problem) {
   const int64_t steps = problem.inFeatures / kStep, bytes = problem.inFeatures * problem.outFeatures * 2;
-  const int64_t share = problem.outFeatures / (2 * pool.size()), most = kWaitingSums / problem.rows;
-  const int64_t wanted = (share < most ? share : most) / 64 * 64, room = wanted < 64 ? 64 : wanted;
+  const int64_t room = pieceOutputs(problem.outFeatures, problem.rows, 2 * pool.size());
   const int64_t parts = problem.rows * kParts * problem.inFeatures;
   problem.live = reserveLive(pool, problem.inFeatures, steps, problem.rows * room, parts);
   findLive(problem.live, x, problem.rows, problem.inFeatures, kStep);

@@ -78,6 +78,8 @@ inline bool fitsTiles(Weight weight, int64_t inFeatures, int64_t outFeatures) {
          outFeatures % kTile == 0 && inFeatures * outFeatures * 2 > kOneThreadBytes;
 }
 
+// Up to here the weights stream from memory as they lie.
+constexpr int64_t kStreamedRows = 2 * kTile;
 // Rows that read the weights together.
 constexpr int64_t kRowsAtOnce = 256;
 

@@ -137,11 +137,7 @@ void fewRows(ThreadPool& pool, ByInput<T> problem) {
   const int64_t chunks = (problem.inFeatures + kInnerChunk - 1) / kInnerChunk;
   const int64_t bytes = problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
   const bool alone = bytes <= kOneThreadBytes;
-  // Long pieces, because every live input begins one anew; but two for each thread, so that they finish
-  // together.
-  const int64_t share = problem.outFeatures / (alone ? 1 : 2 * pool.size());
-  const int64_t most = kWaitingSums / problem.rows;
-  const int64_t room = std::max<int64_t>(std::min(share, most) / 64 * 64, 64);
+  const int64_t room = pieceOutputs(problem.outFeatures, problem.rows, alone ? 1 : 2 * pool.size());
   problem.live = reserveLive(pool, problem.inFeatures, chunks, problem.rows * room);
   findLive(problem.live, problem.x, problem.rows, problem.inFeatures, kInnerChunk);
   const int64_t live = problem.live.starts[chunks] * problem.outFeatures * static_cast<int64_t>(sizeof(T));

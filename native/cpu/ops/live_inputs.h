@@ -36,6 +36,14 @@ inline void findLive(LiveInputs live, const float* x, int64_t rows, int64_t inFe
   live.starts[chunk] = found;
 }
 
+/** Outputs of a piece. Long, because every live input begins a piece anew; but so that there are `pieces`,
+ * for threads to finish together. */
+inline int64_t pieceOutputs(int64_t outFeatures, int64_t rows, int64_t pieces) {
+  const int64_t share = outFeatures / pieces, most = kWaitingSums / rows;
+  const int64_t wanted = (share < most ? share : most) / 64 * 64;
+  return wanted < 64 ? 64 : wanted;
+}
+
 /** Calls f(scratch, piece) for every piece of work; on one thread where two cost more than they bring. */
 template <class F>
 void eachPiece(ThreadPool& pool, int64_t pieces, bool alone, const F& f) {

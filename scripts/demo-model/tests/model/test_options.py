@@ -138,7 +138,6 @@ class Options(unittest.TestCase):
                     self.assertEqual(text(ids, [item.right.label]).strip(), answer, document)
 
 
-
 class Talk(unittest.TestCase):
     def replies(self, text_: str) -> list[tuple[str, str, str]]:
         return recalled(row(text_))
