@@ -24,11 +24,16 @@ class ActivationWatch:
 
     def zeros(self) -> list[float]:
         """Share of pre-activations that are not positive, by layer: exactly the zeros of relu(x)²."""
-        return [(x.detach() <= 0).float().mean().item() for x in self.layers]
+        return [torch.count_nonzero(x.detach() <= 0).item() / x.numel() for x in self.layers]
 
     def remove(self) -> None:
         for handle in self._handles:
             handle.remove()
+
+
+def mean_activation(x: torch.Tensor) -> torch.Tensor:
+    """mean(relu(x)) in float32."""
+    return torch.relu(x).float().mean()
 
 
 class ZeroPenalty:
@@ -45,12 +50,17 @@ class ZeroPenalty:
     def __init__(self, layers: int, target: float):
         self.target = target
         self.strength = [0.0] * layers
+        self._mean_activation = mean_activation
+
+    def compile(self) -> None:
+        """One pass over the activations each way; six make 0.4 of 1.8 s of a step (one Zen 5 core)."""
+        self._mean_activation = torch.compile(mean_activation)
 
     def loss(self, watch: ActivationWatch, scale: float) -> torch.Tensor | float:
         """`scale` fades the penalty in."""
         if self.target <= 0:
             return 0.0
-        return scale * sum(s * torch.relu(x).float().mean() for s, x in zip(self.strength, watch.layers))
+        return scale * sum(s * self._mean_activation(x) for s, x in zip(self.strength, watch.layers))
 
     def steer(self, zeros: list[float], least: float) -> None:
         """`least`: what λ never falls below."""

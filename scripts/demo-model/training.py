@@ -104,6 +104,7 @@ class Run:
         for layer in self.model.model.layers:
             layer.compile()
         self.token_losses = torch.compile(token_losses)
+        self.penalty.compile()
 
     def _begin_phase(self) -> None:
         """For a phase that begins, or goes on after a resume."""
