@@ -24,9 +24,12 @@ export function hubCacheDirectory(environment: Environment = process.env): strin
   return join(expandHome(home), "hub");
 }
 
-/** Folder of one model in the cache; it holds `blobs`, `refs` and `snapshots`. */
-export function modelFolder(cacheDirectory: string, name: string): string {
-  return join(cacheDirectory, `models--${name.replaceAll("/", "--")}`);
+/** What the hub keeps in repositories and we read. */
+export type HubKind = "model" | "dataset";
+
+/** Folder of one repository in the cache; it holds `blobs`, `refs` and `snapshots`. */
+export function repositoryFolder(cacheDirectory: string, kind: HubKind, name: string): string {
+  return join(cacheDirectory, `${kind}s--${name.replaceAll("/", "--")}`);
 }
 
 /**
@@ -39,16 +42,18 @@ export async function cachedSnapshot(
   name: string,
   revision: string,
 ): Promise<string | undefined> {
-  const folder = modelFolder(cacheDirectory, name);
+  const folder = repositoryFolder(cacheDirectory, "model", name);
   const snapshots = join(folder, "snapshots");
-  for (const commit of await candidateCommits(folder, snapshots, revision)) {
+  for (const commit of await candidateCommits(folder, revision)) {
     const snapshot = join(snapshots, commit);
     if (await isComplete(snapshot)) return snapshot;
   }
   return undefined;
 }
 
-async function candidateCommits(folder: string, snapshots: string, revision: string): Promise<string[]> {
+/** Commits of a revision that the cache of a repository may have, the likeliest first. */
+export async function candidateCommits(folder: string, revision: string): Promise<string[]> {
+  const snapshots = join(folder, "snapshots");
   const known = await readFile(join(folder, "refs", revision), "utf8").catch(() => undefined);
   if (known !== undefined) return /^[\w-]+$/.test(known.trim()) ? [known.trim()] : [];
   if (revision !== "main") return [revision];

@@ -9,7 +9,7 @@ import type { ListFileEntry } from "@huggingface/hub";
 import { PersimmonError } from "../errors.js";
 import { parseConfig } from "../model/config.js";
 import { kindOf, readJsonFile } from "./file.js";
-import { modelFolder } from "./hub_cache.js";
+import { repositoryFolder } from "./hub_cache.js";
 import { readShardIndex } from "./shard_index.js";
 import { preferredWeights } from "./weight_files.js";
 
@@ -62,7 +62,7 @@ export async function downloadSnapshot(request: DownloadRequest): Promise<string
   for await (const entry of hub.listFiles({ ...common, repo, revision: sha })) {
     if (entry.type === "file") files.set(entry.path, entry);
   }
-  const folder = modelFolder(request.cacheDirectory, name);
+  const folder = repositoryFolder(request.cacheDirectory, "model", name);
   const snapshot = join(folder, "snapshots", sha);
   const open = async (path: string) => {
     const blob = await hub.downloadFile({ ...common, repo, path, revision: sha });
@@ -98,7 +98,7 @@ export async function downloadSnapshot(request: DownloadRequest): Promise<string
 }
 
 /** Adds the token, for the endpoint's own origin only: a redirect to a content server must not get it. */
-function hubFetch({ endpoint, token, signal }: DownloadRequest): typeof fetch {
+export function hubFetch({ endpoint, token, signal }: DownloadRequest): typeof fetch {
   const origin = new URL(endpoint).origin;
   return (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -109,7 +109,8 @@ function hubFetch({ endpoint, token, signal }: DownloadRequest): typeof fetch {
   };
 }
 
-async function writeReference(folder: string, revision: string, sha: string): Promise<void> {
+/** Notes which commit a revision is, as the cache's readers expect it. */
+export async function writeReference(folder: string, revision: string, sha: string): Promise<void> {
   if (revision === sha) return;
   const path = join(folder, "refs", revision);
   await mkdir(dirname(path), { recursive: true });
@@ -117,7 +118,7 @@ async function writeReference(folder: string, revision: string, sha: string): Pr
 }
 
 /** Puts files into the cache's layout: content in `blobs/<id>`, and a link to it in the snapshot. */
-class Fetcher {
+export class Fetcher {
   constructor(
     private readonly folder: string,
     private readonly snapshot: string,
@@ -145,9 +146,9 @@ class Fetcher {
       throw this.corrupt(entry, `expected an id of its content, found ${JSON.stringify(id)}`);
     const blob = join(this.folder, "blobs", id);
     if ((await kindOf(blob)) === undefined) await this.download(entry, blob, report);
-    await mkdir(this.snapshot, { recursive: true });
+    await mkdir(dirname(link), { recursive: true });
     await rm(link, { force: true }); // a link to content that is gone
-    await symlink(relative(this.snapshot, blob), link);
+    await symlink(relative(dirname(link), blob), link);
   }
 
   private async download(entry: ListFileEntry, blob: string, report: (bytes: number) => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { PersimmonError } from "../errors.js";
 import { kindOf } from "./file.js";
-import { cachedSnapshot, expandHome, hubCacheDirectory } from "./hub_cache.js";
+import { cachedSnapshot, expandHome, type HubKind, hubCacheDirectory } from "./hub_cache.js";
 import { type DownloadProgress, type DownloadRequest, downloadSnapshot } from "./hub_download.js";
 
 export interface ResolveOptions {
@@ -16,7 +16,7 @@ export interface ResolveOptions {
 }
 
 /** `owner/name` as the hub allows it: letters, digits, `-`, `_` and `.`, with no `--` or `..`. */
-const HUB_NAME = /^(?!.*(?:--|\.\.))[\w][\w.-]*\/[\w][\w.-]*$/;
+export const HUB_NAME = /^(?!.*(?:--|\.\.))[\w][\w.-]*\/[\w][\w.-]*$/;
 
 /**
  * Finds the directory of a checkpoint. An existing directory is itself. A name of the form `owner/name` is looked up in
@@ -66,36 +66,55 @@ async function resolveHubName(
   const cacheDirectory = hubCacheDirectory();
   const cached = await cachedSnapshot(cacheDirectory, name, revision);
   if (cached !== undefined) return cached;
-  const endpoint = (process.env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "");
   const tried = `there is no directory ${path} and no complete copy in the cache ${cacheDirectory}`;
+  return fromHub("model", name, revision, tried, options, downloadSnapshot);
+}
+
+/**
+ * Runs a download with the settings of the environment (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE); whatever fails becomes one coded
+ * error.
+ * @param tried for errors: what is not on this machine, as a sentence without its end
+ */
+export async function fromHub<T>(
+  kind: HubKind,
+  name: string,
+  revision: string,
+  tried: string,
+  options: ResolveOptions,
+  download: (request: DownloadRequest) => Promise<T>,
+): Promise<T> {
+  const cacheDirectory = hubCacheDirectory();
+  const endpoint = (process.env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "");
   const offline = options.offline ?? /^(1|true|yes|on)$/i.test(process.env.HF_HUB_OFFLINE ?? "");
+  const noun = nouns[kind];
   if (offline)
-    throw unreachable(name, tried, "downloading is switched off (offline option or HF_HUB_OFFLINE)");
-  if (!URL.canParse(endpoint)) throw unreachable(name, tried, `HF_ENDPOINT is not a URL: ${endpoint}`);
+    throw unreachable(noun, name, tried, "downloading is switched off (offline option or HF_HUB_OFFLINE)");
+  if (!URL.canParse(endpoint)) throw unreachable(noun, name, tried, `HF_ENDPOINT is not a URL: ${endpoint}`);
   const { signal, onProgress } = options;
-  const request = {
-    name,
-    revision,
-    cacheDirectory,
-    endpoint,
-    token: process.env.HF_TOKEN,
-    signal,
-    onProgress,
-  };
+  const token = process.env.HF_TOKEN;
+  const request = { name, revision, cacheDirectory, endpoint, token, signal, onProgress };
   try {
-    return await downloadSnapshot(request);
+    return await download(request);
   } catch (cause) {
-    throw explain(cause, request, tried);
+    throw explain(cause, noun, request, tried);
   }
 }
 
-function unreachable(name: string, tried: string, reason: string, cause?: unknown): PersimmonError {
-  const advice = "Give the path of a local directory, or download the model on another machine and copy it";
+const nouns: Record<HubKind, string> = { model: "model", dataset: "data set" };
+
+function unreachable(
+  noun: string,
+  name: string,
+  tried: string,
+  reason: string,
+  cause?: unknown,
+): PersimmonError {
+  const advice = `Give the path of a local directory, or download the ${noun} on another machine and copy it`;
   return new PersimmonError("HUB_UNREACHABLE", `${name}: ${tried}, and ${reason}. ${advice}.`, { cause });
 }
 
 /** Turns what the hub client, fetch and the file system throw into one coded error. */
-function explain(cause: unknown, request: DownloadRequest, tried: string): PersimmonError {
+function explain(cause: unknown, noun: string, request: DownloadRequest, tried: string): PersimmonError {
   const { name, revision, endpoint, token, signal } = request;
   if (cause instanceof PersimmonError) return cause;
   if (signal?.aborted)
@@ -109,13 +128,13 @@ function explain(cause: unknown, request: DownloadRequest, tried: string): Persi
   const status = error.statusCode;
   if (status === 404 || status === 401) {
     const login = token ? "HF_TOKEN may lack access to it" : "if it is private, set HF_TOKEN";
-    const message = `${tried}, and ${endpoint} has no such model or revision "${revision}" (status ${status}); ${login}.`;
+    const message = `${tried}, and ${endpoint} has no such ${noun} or revision "${revision}" (status ${status}); ${login}.`;
     return new PersimmonError("HUB_NOT_FOUND", `${name}: ${message} Check the name, or give a local path.`, {
       cause,
     });
   }
   if (status === 403) {
-    const message = `${endpoint} refuses access (status 403). Accept the model's terms there and set HF_TOKEN.`;
+    const message = `${endpoint} refuses access (status 403). Accept the ${noun}'s terms there and set HF_TOKEN.`;
     return new PersimmonError("HUB_FORBIDDEN", `${name}: ${message}`, { cause });
   }
   if (status === undefined && /^(open|mkdir|write|rename|symlink|unlink|rm)$/.test(error.syscall ?? "")) {
@@ -123,5 +142,5 @@ function explain(cause: unknown, request: DownloadRequest, tried: string): Persi
     return new PersimmonError("CACHE_UNWRITABLE", `${name}: ${message}`, { cause });
   }
   const reason = error.cause?.message || error.message || String(cause);
-  return unreachable(name, tried, `${endpoint} could not be used: ${reason}`, cause);
+  return unreachable(noun, name, tried, `${endpoint} could not be used: ${reason}`, cause);
 }

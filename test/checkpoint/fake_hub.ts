@@ -20,11 +20,18 @@ interface Options {
   longer?: string;
   /** Breaks the connection in the middle of this file. */
   broken?: string;
+  /** What `owner/name` is; a model. */
+  kind?: "model" | "dataset";
+  /** The branch that the files are on; "main". */
+  branch?: string;
+  /** A branch without files, beside it. */
+  emptyBranch?: string;
 }
 
 export const commit = "0123456789abcdef0123456789abcdef01234567";
+const emptyCommit = "76543210fedcba9876543210fedcba9876543210";
 
-/** The few endpoints of the Hugging Face hub that a download uses, for one model `owner/name`, on 127.0.0.1. */
+/** The few endpoints of the Hugging Face hub that a download uses, for one repository `owner/name`, on 127.0.0.1. */
 export async function fakeHub(files: Record<string, Uint8Array>, options: Options = {}): Promise<FakeHub> {
   const requests: string[] = [];
   const tokens: (string | undefined)[] = [];
@@ -54,10 +61,16 @@ function answer(
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(value));
   };
-  const file = path.startsWith(`/owner/name/resolve/${commit}/`) ? path.split("/").at(-1)! : "";
+  const { kind = "model", branch = "main", emptyBranch } = options;
+  const api = `/api/${kind}s/owner/name`;
+  const resolved = `${kind === "model" ? "" : "/datasets"}/owner/name/resolve/${commit}/`;
+  const file = path.startsWith(resolved) ? decodeURIComponent(path.slice(resolved.length)) : "";
+  const revision = (name: string) => `${api}/revision/${encodeURIComponent(name)}`;
   if (options.status !== undefined) json(options.status, { error: "as the test wants" });
-  else if (path === "/api/models/owner/name/revision/main") json(200, { id: "owner/name", sha: commit });
-  else if (path === `/api/models/owner/name/tree/${commit}`) json(200, Object.entries(files).map(treeEntry));
+  else if (path === revision(branch)) json(200, { id: "owner/name", sha: commit });
+  else if (emptyBranch && path === revision(emptyBranch)) json(200, { id: "owner/name", sha: emptyCommit });
+  else if (path === `${api}/tree/${commit}`) json(200, Object.entries(files).map(treeEntry));
+  else if (path === `${api}/tree/${emptyCommit}`) json(200, []);
   else if (files[file] === undefined) json(404, { error: "Repository not found" });
   else send(request, response, file, files[file], options);
 }
@@ -65,7 +78,7 @@ function answer(
 function treeEntry([path, data]: [string, Uint8Array]) {
   const oid = createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex");
   const sha256 = createHash("sha256").update(data).digest("hex");
-  const lfs = /\.(safetensors|bin|model)$/.test(path)
+  const lfs = /\.(safetensors|bin|model|parquet)$/.test(path)
     ? { lfs: { oid: sha256, size: data.length, pointerSize: 134 } }
     : {};
   return { type: "file", path, size: data.length, oid, ...lfs };

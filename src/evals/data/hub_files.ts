@@ -1,0 +1,199 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { ReadableStream } from "node:stream/web";
+import type { ListFileEntry } from "@huggingface/hub";
+import { kindOf } from "../../checkpoint/file.js";
+import { candidateCommits, hubCacheDirectory, repositoryFolder } from "../../checkpoint/hub_cache.js";
+import { type DownloadRequest, Fetcher, hubFetch, writeReference } from "../../checkpoint/hub_download.js";
+import { fromHub, HUB_NAME } from "../../checkpoint/resolve.js";
+import { PersimmonError } from "../../errors.js";
+import type { SplitChoice } from "./choose_files.js";
+import type { DataSet } from "./data_set.js";
+import { splitName } from "./splits.js";
+
+/** The files of a split, and where they were found. */
+export interface FoundFiles {
+  split: string;
+  files: { path: string; subject?: string }[];
+  /** As in `EvalData`. */
+  source: string;
+  /** Holds the files. */
+  folder: string;
+}
+
+/**
+ * The hub turns every public data set into parquet on this branch, for those whose own branch has a loading script or another
+ * form.
+ */
+const convertedBranch = "refs/convert/parquet";
+
+// "validation-00000-of-00001.parquet", with or without a hash; on the converted branch a folder "validation" with "0000.parquet".
+const shard = /^(?:(.+)\/)?(\w+)-\d+-of-(\d+)(?:-\w+)?\.parquet$/;
+const convertedShard = /^(.+)\/(\w+)\/\d+\.parquet$/;
+
+/**
+ * The parquet files of a split on the hub, downloaded into the Hugging Face cache and taken from there ever after, as models are.
+ * @param name `owner/name` or `owner/name@revision`; default: the data set of the task
+ * @throws PersimmonError DATA_SPLIT_UNKNOWN, DATA_SUBSET_UNKNOWN, DATA_OPTIONS_INVALID, DATA_MISSING, HUB_UNREACHABLE, HUB_NOT_FOUND,
+ *   HUB_FORBIDDEN, HUB_CORRUPT, HUB_ABORTED, CACHE_UNWRITABLE
+ */
+export async function hubFiles(
+  task: string,
+  name: string | undefined,
+  data: DataSet | undefined,
+  choice: SplitChoice,
+  signal: AbortSignal | undefined,
+): Promise<FoundFiles> {
+  const [repository = "", revision] = (name ?? data?.hub.name ?? "").split("@");
+  if (!HUB_NAME.test(repository) || (revision !== undefined && !/^(?!.*\.\.)\w[\w./-]*$/.test(revision))) {
+    throw new PersimmonError(
+      "DATA_OPTIONS_INVALID",
+      `${task}: expected "hub:owner/name" or "hub:owner/name@revision", got "hub:${name ?? ""}".`,
+    );
+  }
+  const configuration = configurationOf(data, choice.subset);
+  const revisions = revision === undefined ? ["main", convertedBranch] : [revision];
+  const split = choice.split === undefined ? undefined : splitName(choice.split, data?.hasDevSplit ?? false);
+  const wanted: Wanted = { configuration, split, hasDevSplit: data?.hasDevSplit ?? false };
+  for (const one of revisions) {
+    const cached = await cachedFiles(repository, one, wanted);
+    if (cached !== undefined) return cached;
+  }
+  const what =
+    split === undefined ? "without the name of a split the cache is not used" : `no split "${split}" of it`;
+  const tried = split === undefined ? what : `there is ${what} in the cache ${hubCacheDirectory()}`;
+  for (const one of revisions) {
+    try {
+      const found = await fromHub("dataset", repository, one, tried, { signal }, (request) =>
+        download(request, wanted),
+      );
+      if (found !== undefined) return found;
+    } catch (error) {
+      // Not every data set has the converted branch.
+      const isOptional = one === convertedBranch && revisions.length > 1;
+      if (!(isOptional && error instanceof PersimmonError && error.code === "HUB_NOT_FOUND")) throw error;
+    }
+  }
+  throw new PersimmonError(
+    choice.subset !== undefined && data?.subsets === "file" ? "DATA_SUBSET_UNKNOWN" : "DATA_MISSING",
+    `hub:${repository} has no parquet files of "${configuration ?? task}".`,
+  );
+}
+
+/** Which configuration of the data set is read; undefined takes the only one. */
+function configurationOf(data: DataSet | undefined, subset: string | undefined): string | undefined {
+  if (subset === undefined || data?.subsets === "subject") return data?.hub.configuration;
+  const sizes = /^(xs|s|m|l|xl)$/.test(subset);
+  return sizes && data?.defaultSubset === "xl" ? `winogrande_${subset}` : subset;
+}
+
+/** What is looked for in a repository. */
+interface Wanted {
+  configuration: string | undefined;
+  split: string | undefined;
+  hasDevSplit: boolean;
+}
+
+/** A split of a repository: its files by what their paths say. */
+interface Shards {
+  split: string;
+  /** How many there should be; undefined where the names do not say it. */
+  total: number | undefined;
+  paths: string[];
+}
+
+/** The splits of the wanted configuration. */
+function shardsOf(paths: Iterable<string>, { configuration, hasDevSplit }: Wanted): Shards[] {
+  const found = new Map<string, Shards & { folder: string }>();
+  for (const path of paths) {
+    const match = shard.exec(path) ?? convertedShard.exec(path);
+    if (match === null) continue;
+    const [, folder = "", name, total] = match;
+    const split = splitName(name, hasDevSplit);
+    const key = `${folder}/${split}`;
+    const count = total === undefined ? undefined : Number(total);
+    const shards = found.get(key) ?? { folder, split, total: count, paths: [] };
+    shards.paths.push(path);
+    found.set(key, shards);
+  }
+  const all = [...found.values()];
+  for (const one of all) one.paths.sort();
+  // A data set with one configuration keeps it in "data", or in no folder.
+  const folders = configuration === undefined ? [] : [configuration];
+  for (const folder of [...folders, "default", "data", ""]) {
+    const inFolder = all.filter((one) => one.folder === folder);
+    if (inFolder.length > 0) return inFolder;
+  }
+  return [];
+}
+
+async function cachedFiles(
+  repository: string,
+  revision: string,
+  wanted: Wanted,
+): Promise<FoundFiles | undefined> {
+  const folder = repositoryFolder(hubCacheDirectory(), "dataset", repository);
+  for (const commit of await candidateCommits(folder, revision)) {
+    const snapshot = join(folder, "snapshots", commit);
+    const names = await readdir(snapshot, { recursive: true }).catch(() => []);
+    const present: string[] = [];
+    for (const name of names) if ((await kindOf(join(snapshot, name))) === "file") present.push(name);
+    const shards = shardsOf(present, wanted).find((one) => one.split === wanted.split);
+    if (shards === undefined) continue;
+    // Where the names do not say how many there are, the first one tells: it is fetched last.
+    const { total, paths } = shards;
+    const isComplete = total === undefined ? /\/0+\.parquet$/.test(paths[0]) : total === paths.length;
+    if (isComplete) return foundFiles(repository, commit, snapshot, shards);
+  }
+  return undefined;
+}
+
+function foundFiles(repository: string, commit: string, folder: string, shards: Shards): FoundFiles {
+  const files = shards.paths.map((path) => ({ path: join(folder, path) }));
+  return { split: shards.split, files, source: `hub:${repository}@${commit}`, folder };
+}
+
+/** @returns undefined where the branch has no parquet files of the configuration */
+async function download(request: DownloadRequest, wanted: Wanted): Promise<FoundFiles | undefined> {
+  const hub = await import("@huggingface/hub");
+  const { name, revision, endpoint } = request;
+  const common = { hubUrl: endpoint, fetch: hubFetch(request) };
+  const { sha } = await hub.datasetInfo({ ...common, name, revision, additionalFields: ["sha"] });
+  if (!/^\w+$/.test(sha))
+    throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name}: ${sha} is no commit.`);
+  const repo = { type: "dataset" as const, name };
+  const entries = new Map<string, ListFileEntry>();
+  for await (const entry of hub.listFiles({ ...common, repo, revision: sha, recursive: true })) {
+    if (entry.type === "file" && isInside(entry.path)) entries.set(entry.path, entry);
+  }
+  const all = shardsOf(entries.keys(), wanted);
+  if (all.length === 0) return undefined;
+  const { split } = wanted;
+  const shards = split === undefined && all.length === 1 ? all[0] : all.find((one) => one.split === split);
+  if (shards === undefined) {
+    const names = all.map((one) => one.split).sort();
+    const problem = split === undefined ? "holds several splits" : `has no split "${split}"`;
+    throw new PersimmonError(
+      "DATA_SPLIT_UNKNOWN",
+      `hub:${name}@${sha} ${problem}; choose one of ${names.join(", ")}.`,
+    );
+  }
+  const folder = repositoryFolder(request.cacheDirectory, "dataset", name);
+  const snapshot = join(folder, "snapshots", sha);
+  const open = async (path: string) => {
+    const blob = await hub.downloadFile({ ...common, repo, path, revision: sha });
+    if (blob === null) {
+      throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name} lists ${path} but does not have it.`);
+    }
+    return blob.stream() as ReadableStream<Uint8Array>;
+  };
+  const lastFirst = shards.paths.map((path) => entries.get(path)!).reverse();
+  await new Fetcher(folder, snapshot, open, request).fetchAll(lastFirst);
+  await writeReference(folder, revision, sha);
+  return foundFiles(name, sha, snapshot, shards);
+}
+
+/** Whether a listed path stays below the snapshot. */
+function isInside(path: string): boolean {
+  return !path.startsWith("/") && !path.split("/").includes("..");
+}
