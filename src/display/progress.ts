@@ -38,6 +38,7 @@ export class Progress {
   private readonly started = performance.now();
   private state: State = "running";
   private count = 0;
+  private note = "";
   private drawn = Number.NEGATIVE_INFINITY;
   private shown = false;
   private readonly onInterrupt = () => this.end("interrupted");
@@ -59,13 +60,17 @@ export class Progress {
     return this.count;
   }
 
-  /** Says how much is done in all; `label` may change with it. */
-  update(done: number): void {
+  /**
+   * Says how much is done in all.
+   * @param note stands behind it, such as a result so far; it stays until there is another one
+   */
+  update(done: number, note = this.note): void {
     if (typeof done !== "number" || Number.isNaN(done)) {
       throw new PersimmonError("PROGRESS_INVALID", `update needs how much is done, got ${String(done)}`);
     }
     if (this.state !== "running") return;
     this.count = Math.min(Math.max(0, done), this.total);
+    this.note = note;
     if (performance.now() - this.drawn >= interval) this.draw();
   }
 
@@ -131,14 +136,15 @@ export class Progress {
     const unit = this.unit === "" ? "" : ` ${this.unit}`;
     const rate = this.count / Math.max(seconds, 1e-3);
     const rateText = this.count === 0 ? [] : [`${short(Number(rate.toPrecision(3)))}${unit}/s`];
+    const note = this.note === "" ? [] : [this.note];
     const counted = `${grouped(this.count)} of ${grouped(this.total)}${unit}`;
     if (this.state === "running") {
       const left = this.count === 0 ? [] : [`${duration((this.total - this.count) / rate)} left`];
-      return [counted, ...rateText, ...left].join(", ");
+      return [counted, ...note, ...rateText, ...left].join(", ");
     }
     if (this.state === "done")
-      return [`${grouped(this.count)}${unit} in ${duration(seconds)}`, ...rateText].join(", ");
-    return `${this.state} after ${counted}, ${duration(seconds)}`;
+      return [`${grouped(this.count)}${unit} in ${duration(seconds)}`, ...note, ...rateText].join(", ");
+    return [`${this.state} after ${counted}`, ...note, duration(seconds)].join(", ");
   }
 }
 

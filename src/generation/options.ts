@@ -1,6 +1,8 @@
+import { isRegExp } from "node:util/types";
 import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
 import type { PromptLookupOptions } from "./prompt_lookup.js";
+import type { Stop } from "./stopping.js";
 
 /** How tokens are chosen and when to stop. */
 export interface GenerateOptions {
@@ -14,8 +16,12 @@ export interface GenerateOptions {
   topP?: number;
   /** Makes draws repeatable; default: a new one each time. */
   seed?: number;
-  /** Texts that end the generation; they and what follows are not part of the result. */
-  stop?: string | readonly string[];
+  /**
+   * Texts and patterns that end the generation; they and what follows are not part of the result. A pattern (without the
+   * flags g and y) is tried on the generated text after each character. While one is set, tokens are handed out line by line:
+   * the last line may still be cut.
+   */
+  stop?: string | RegExp | readonly (string | RegExp)[];
   /** Whether each token comes with its log-probability under the unmodified logits. */
   logprobs?: boolean;
   /** Ends the generation early, with `finish: "interrupted"`. In a notebook the stop button does so as well. */
@@ -48,7 +54,7 @@ export interface Sampling {
   topK: number;
   topP: number;
   seed: number;
-  stop: readonly string[];
+  stop: readonly Stop[];
   logprobs: boolean;
   stopAtEos: boolean;
   capture: boolean;
@@ -65,13 +71,7 @@ export function checkOptions(options: GenerateOptions): Sampling {
     );
   }
   checkOptionNames("generate", options, known);
-  const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
-  if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
-    throw new PersimmonError(
-      "SAMPLING_INVALID",
-      "stop must be a text or a list of texts, none of them empty",
-    );
-  }
+  const stop = checkStop(options.stop);
   if (options.signal !== undefined && typeof options.signal?.aborted !== "boolean") {
     throw new PersimmonError("SAMPLING_INVALID", "signal must be the signal of an AbortController");
   }
@@ -112,6 +112,34 @@ const known = new Set<string>([
   "breakEverywhere",
   "promptLookup",
 ] satisfies (keyof GenerateOptions)[]);
+
+function checkStop(given: GenerateOptions["stop"] = []): readonly Stop[] {
+  const list: unknown = typeof given === "string" || isRegExp(given) ? [given] : given;
+  if (
+    !Array.isArray(list) ||
+    list.some((stop) => !isRegExp(stop) && (typeof stop !== "string" || stop === ""))
+  ) {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      "stop must be a text or a pattern, or a list of them, no text empty",
+    );
+  }
+  for (const pattern of list.filter((stop) => isRegExp(stop))) {
+    if (pattern.global || pattern.sticky) {
+      throw new PersimmonError(
+        "SAMPLING_INVALID",
+        `a stop pattern has no flag g or y, which remember a position, got ${pattern}`,
+      );
+    }
+    if (pattern.test("")) {
+      throw new PersimmonError(
+        "SAMPLING_INVALID",
+        `the stop pattern ${pattern} matches the empty text and would end every text before it begins`,
+      );
+    }
+  }
+  return list;
+}
 
 function checkLookup(given: boolean | PromptLookupOptions): Required<PromptLookupOptions> | undefined {
   if (given === false) return undefined;

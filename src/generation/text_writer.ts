@@ -1,4 +1,4 @@
-import { StopTexts } from "./stopping.js";
+import { type Stop, StopTexts } from "./stopping.js";
 import type { Finish, Generation, Token } from "./token_stream.js";
 
 /** Turns ids into text as they come, never half a character. */
@@ -28,7 +28,7 @@ export class TextWriter {
    */
   constructor(
     decoder: TextDecoderStream,
-    stop: readonly string[],
+    stop: readonly Stop[],
     limit: number,
     endIds: readonly number[],
     emit: (token: Token) => void,

@@ -33,6 +33,15 @@ describe("a progress bar", () => {
       expect(sent.length).toBeLessThan(20);
     }));
 
+  it("says what is noted beside the count, until the end", () =>
+    withHost((sent) => {
+      const bar = display.progress({ total: 4, unit: "answers" });
+      bar.update(1, "75.0 % right");
+      bar.update(2);
+      bar.close();
+      expect(sent.at(-1)?.bundle["text/plain"]).toMatch(/stopped after 2 of 4 answers, 75\.0 % right, /);
+    }));
+
   it("ends with its block, also by an error, and says where", () =>
     withHost((sent) => {
       expect(() => {

@@ -144,6 +144,25 @@ describe("text", () => {
   });
 });
 
+describe("a stop pattern", () => {
+  it("ends the text as a stop text does, alone and in a batch", async () => {
+    const whole = (await collect(prompt, seeded)).text;
+    for (let start = 1; start < whole.length; start += 3) {
+      const text = whole.slice(start, start + 3);
+      const pattern = new RegExp(
+        text.replace(/[^\p{L}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`),
+        "u",
+      );
+      const byText = await collect(prompt, { ...seeded, stop: text });
+      const byPattern = await collect(prompt, { ...seeded, stop: pattern });
+      expect(byPattern).toMatchObject({ text: byText.text, ids: byText.ids, finish: "stop" });
+      expect(byPattern.tokens.map((token) => token.text).join("")).toBe(byText.text);
+      const [row] = await model.generateBatch([prompt], { ...seeded, stop: [pattern, "never there"] });
+      expect(row.text).toBe(byText.text);
+    }
+  });
+});
+
 describe("the end", () => {
   it("maxNewTokens 0 makes nothing", async () => {
     expect(await collect(prompt, { maxNewTokens: 0 })).toEqual({

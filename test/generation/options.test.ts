@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { checkOptions } from "../../src/generation/options.js";
 import { codeOf } from "../support/codes.js";
@@ -52,8 +53,21 @@ describe("options of a generation", () => {
     { stop: ["a", ""] },
     { stop: 5 },
     { stop: [5] },
-  ])("%j is SAMPLING_INVALID", (options) => {
+    { stop: /a/g },
+    { stop: ["a", /a/y] },
+    { stop: /a*/ },
+    { stop: [/^/m] },
+  ])("%o is SAMPLING_INVALID", (options) => {
     expect(codeOf(() => checkOptions(options as never))).toBe("SAMPLING_INVALID");
+  });
+
+  it("stops are texts and patterns, one or several, patterns of another realm too", () => {
+    const other = runInNewContext("/b/i") as RegExp;
+    expect(checkOptions({ stop: /a/ }).stop).toEqual([/a/]);
+    expect(checkOptions({ stop: ["x", /a/u, other] }).stop).toEqual(["x", /a/u, other]);
+    expect(() => checkOptions({ stop: /a*/ })).toThrowErrorMatchingInlineSnapshot(
+      `[PersimmonError: the stop pattern /a*/ matches the empty text and would end every text before it begins]`,
+    );
   });
 
   it("an unknown one is refused with the list of those there are", () => {

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StopTexts } from "../../src/generation/stopping.js";
+import { type Stop, StopTexts } from "../../src/generation/stopping.js";
 import { TextWriter } from "../../src/generation/text_writer.js";
 import type { Token } from "../../src/generation/token_stream.js";
 
 /** Writes pieces as tokens 0, 1, 2 …; the decoder holds back what `pending` says is unfinished at the end. */
 function write(
   pieces: readonly string[],
-  stop: readonly string[],
+  stop: readonly Stop[],
   options: { limit?: number; eosAt?: number; interruptedAfter?: number; rest?: string } = {},
 ) {
   const tokens: Token[] = [];
@@ -71,6 +71,75 @@ describe("stop texts", () => {
   it("may end in what never became a character", () => {
     const { text, joined, finish } = write(["x", ""], ["\uFFFD"], { limit: 2, rest: "\uFFFD" });
     expect({ text, joined, finish }).toEqual({ text: "x", joined: "x", finish: "stop" });
+  });
+});
+
+/** Matches that may begin in a line that was handed out before. */
+const overLines = /a[\s\S]*b[\s\S]*a|bb/;
+/** The rules of the evals, and patterns that take more than they need to, or reach over several lines. */
+const patterns = [/(?<=\S[\s\S]*)\n/, /\n(?=\S)/, /a+b/i, /\n\n/, overLines, /^\n?b/, /(?<!a)b/u];
+
+/** Where a text ends by definition: at the match in its shortest beginning that has one. */
+function endByDefinition(text: string, stops: readonly Stop[]): string {
+  for (let length = 1; length <= text.length; length++) {
+    const soFar = text.slice(0, length);
+    const starts = stops.map((stop) => (typeof stop === "string" ? soFar.indexOf(stop) : soFar.search(stop)));
+    const found = starts.filter((at) => at >= 0);
+    if (found.length > 0) return text.slice(0, Math.min(...found));
+  }
+  return text;
+}
+
+describe("stop patterns", () => {
+  it.each([
+    ["an answer is one line", [" ", "\n", "B", ".\nQue"], /(?<=\S[\s\S]*)\n/, " \nB."],
+    [
+      "a body ends where the indentation does",
+      ["    return 1\n", "\n", "\n", "def"],
+      /\n(?=\S)/,
+      "    return 1\n\n",
+    ],
+    ["inside a line", ["five app", "les and"], /\s?[a-z]+ apples/, ""],
+    ["never", ["    a\n", "    b\n"], /\n(?=\S)/, "    a\n    b\n"],
+  ])("%s", (_, pieces, pattern, wanted) => {
+    const { text, joined } = write(pieces, [pattern]);
+    expect({ text, joined }).toEqual({ text: wanted, joined: wanted });
+  });
+
+  it("for any pieces, patterns and texts, the text ends at the match in its shortest beginning that has one", () => {
+    const stops = fc.array(fc.oneof(fc.constantFrom(...patterns), stop), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(pieces, stops, (parts, ends) => {
+        const whole = parts.join("");
+        const { text, finish } = write(parts, ends);
+        expect(text).toBe(endByDefinition(whole, ends));
+        if (text !== whole) expect(finish).toBe("stop");
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("what is handed out is the text, for matches that begin no earlier than the break before the last line", () => {
+    const stops = fc.subarray(
+      patterns.filter((pattern) => pattern !== overLines),
+      { minLength: 1 },
+    );
+    fc.assert(
+      fc.property(pieces, stops, (parts, ends) => {
+        const { text, joined } = write(parts, ends);
+        expect(joined).toBe(text);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("lines are handed out as soon as the next one is begun, and no half of a pair is looked at", () => {
+    const stops = new StopTexts([/\n(?=\S)/]);
+    expect(stops.push("    a")).toEqual({ end: undefined, safe: 0 });
+    expect(stops.push("\n\n")).toEqual({ end: undefined, safe: 5 });
+    expect(stops.push("    b\n")).toEqual({ end: undefined, safe: 12 });
+    expect(stops.push("c")).toEqual({ end: 12, safe: 12 });
+    expect(write(["a🍣", "b"], [/[\ud800-\udbff]$/]).text).toBe("a🍣b");
   });
 });
 
