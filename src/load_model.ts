@@ -12,9 +12,9 @@ export interface LoadOptions {
   /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
   device?: "auto" | "cpu" | "cuda";
   /**
-   * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices of products to whole numbers with a scale
-   * for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple of 32; embedding, norms and
-   * biases stay. Sums are float32 in any case, and so are activations, but that products with such weights round them to
+   * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices, those of products and the embedding, to
+   * whole numbers with a scale for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple
+   * of 32; norms and biases stay. Sums are float32 in any case, and so are activations, but that products with such weights round them to
    * 8 bits (`ops.linear`), except in the down projections of the MLPs when these leave out zeros.
    */
   dtype?: "auto" | WeightDType;

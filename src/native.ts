@@ -212,6 +212,7 @@ export interface NativeAddon {
     stream: NativeStream,
     out: Buffer,
     table: Buffer,
+    scales: Buffer | null,
     ids: Buffer,
     tokens: number,
     hidden: number,

@@ -75,7 +75,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const weight = (name: string, tensorShape: readonly number[]) => {
     const count = elementCount(tensorShape);
     const numbers = normalNumbers(device, name, tensorShape, made, mean(name, zeros), seed++);
-    if (!isScaled(dtype) || !isQuantizable(name, tensorShape, dtype)) {
+    if (!isScaled(dtype) || !isQuantizable(tensorShape, dtype)) {
       return ordered(name, new Tensor(device, numbers(0, count), tensorShape, made).keep(), skipZeros);
     }
     const columns = tensorShape[1];
@@ -95,11 +95,11 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   });
 }
 
-/** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices of products. */
+/** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices. */
 function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): number {
   const count = elementCount(shape);
   if (!isScaled(dtype)) return count * bytesPerElement[dtype];
-  if (!isQuantizable(name, shape, dtype)) return 2 * count;
+  if (!isQuantizable(shape, dtype)) return 2 * count;
   return count * bytesPerWeight(dtype) + (dtype === "int8" ? 4 * shape[0] : 0);
 }
 

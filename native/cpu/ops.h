@@ -28,8 +28,9 @@ namespace persimmon::cpu {
 enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 = 3, kInt8 = 4, kInt4 = 5 };
 
 /**
- * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear and
- * linearByInput may be int8 or int4. See scaled_weights.h: linear takes tiles, linearByInput takes inputs.
+ * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear,
+ * linearByInput and embedding may be int8 or int4. See scaled_weights.h: linearByInput takes inputs, the
+ * others take tiles.
  * Scales are aligned.
  */
 struct Weight {
@@ -38,7 +39,7 @@ struct Weight {
   const void* scales = nullptr;
 };
 
-/** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden]. */
+/** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden], of int8 and int4 in tiles. */
 void embedding(ThreadPool& pool, float* out, Weight table, const int32_t* ids, int64_t tokens,
                int64_t hidden);
 
