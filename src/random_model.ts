@@ -2,9 +2,10 @@ import { freemem } from "node:os";
 import { isQuantizable } from "./checkpoint/index.js";
 import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
-import { checkedDType, checkedSkipZeros } from "./load_model.js";
+import { checkedDType, checkedKvDType, checkedSkipZeros } from "./load_model.js";
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
 import { type NativeBuffer, native, nativeDType } from "./native.js";
+import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { bytesPerElement, bytesPerWeight, isScaled } from "./tensor/dtype.js";
@@ -23,6 +24,8 @@ export interface RandomModelOptions {
   dtype?: WeightDType;
   threads?: number;
   maxLength?: number;
+  /** As in `loadModel`; "float32". */
+  kvDtype?: KvDType;
   /** Share of the squared ReLUs that is zero, above 0 and below 1; 0.5. The biases in front of them are shifted for it. */
   zeros?: number;
   /** As in `loadModel`; true. */
@@ -64,6 +67,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     );
   }
   const skipZeros = checkedSkipZeros(options.skipZeros);
+  const kvDtype = checkedKvDType(options.kvDtype);
   const zeros = options.zeros ?? 0.5;
   if (!(zeros > 0 && zeros < 1)) {
     throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${zeros}`);
@@ -90,6 +94,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     dtype,
     eosTokenIds: [],
     maxLength,
+    kvDtype,
     weightBytes,
     source: `random weights (${describe(config)})`,
   });

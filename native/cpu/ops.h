@@ -139,16 +139,17 @@ void convertToFloat32(ThreadPool& pool, float* out, const void* x, DType from, i
 void convertToBFloat16(ThreadPool& pool, uint16_t* out, const float* x, int64_t count);
 
 /**
- * One layer's keys and values, each [pageCount, heads, pageTokens, headDim] float32. Position p of a sequence
- * lies in page pageTable[sequence * pagesPerSequence + p / pageTokens], slot p % pageTokens. Sequences may
- * share pages.
+ * One layer's keys and values, each [pageCount, heads, pageTokens, headDim], float32 or rounded to bfloat16
+ * when they are stored. Position p of a sequence lies in page pageTable[sequence * pagesPerSequence + p /
+ * pageTokens], slot p % pageTokens. Sequences may share pages.
  */
 struct CacheView {
-  float* keys;
-  float* values;
+  void* keys;
+  void* values;
   const int32_t* pageTable;
   int32_t pagesPerSequence;
   int32_t pageTokens;
+  DType dtype = DType::kFloat32;
 };
 
 /** rotaryDims is even, 0..headDim. */
