@@ -62,6 +62,15 @@ PERSIMMON_INLINE void forEachRun(const CacheView& cache, const AttentionShape& s
   }
 }
 
+/** Asks for n rows of a head, or nothing; the processor's own prefetchers stop at the end of 4 KiB. */
+template <class T>
+PERSIMMON_INLINE void fetchRows(const T* rows, int64_t n, int64_t headDim) {
+  if (rows == nullptr) return;
+  const auto* bytes = reinterpret_cast<const char*>(rows);
+  const int64_t count = n * headDim * static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < count; i += 64) __builtin_prefetch(bytes + i, 0, 3);
+}
+
 /** How many (token, head) pairs make a piece of work worth a thread. */
 PERSIMMON_INLINE int64_t headGrain(const AttentionShape& shape) {
   return shape.headDim >= 4096 ? 1 : 4096 / shape.headDim;
