@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Our decode and prefill beside llama.cpp's through node-llama-cpp, on random weights of the same shape: in every round each
 // engine takes its turn, in an order that alternates, between probes of the read bandwidth. llama.cpp runs its `nemotron`
-// architecture, which is Persimmon without QK-LayerNorm, in a process of its own.
+// architecture, which is Persimmon without QK-LayerNorm, in a process of its own. With --from-c the same libraries are also
+// called without Node (Linux x64, needs git and g++).
 //   npm install --prefix bench/peers
 //   node bench/llama_cpp.mjs [--dtypes bfloat16,int8,int4] [--rounds 9] [--tokens 16] [--prompt 128] [--threads N] [--zeros 0.5]
-//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--json]
+//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--kv-dtype bfloat16] [--from-c] [--json]
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -15,6 +16,7 @@ import { parseShape } from "../dist/src/cli/bench.js";
 import { BandwidthProbe, mlpSparsity, randomModel } from "../dist/src/index.js";
 import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 import { writeRandomGguf } from "./peers/gguf.mjs";
+import { startLlamaFromC } from "./peers/llama_from_c.mjs";
 import { inTurns, median, sliceShape, spread, timed } from "./side_by_side.mjs";
 
 const { values: options } = parseArgs({
@@ -27,6 +29,8 @@ const { values: options } = parseArgs({
     zeros: { type: "string", default: "0.5" },
     shape: { type: "string" },
     "no-skip-zeros": { type: "boolean", default: false },
+    "kv-dtype": { type: "string" },
+    "from-c": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
@@ -52,8 +56,8 @@ async function startLlama(path) {
   };
   await message();
   return {
-    async measure(ids) {
-      child.send({ prompt: ids, tokens });
+    async measure(request) {
+      child.send(request);
       return message();
     },
     stop: () => child.kill(),
@@ -78,11 +82,13 @@ async function compare(dtype, folder) {
     threads,
     zeros,
     skipZeros: !options["no-skip-zeros"],
+    kvDtype: options["kv-dtype"],
     maxLength: 4096,
   });
   const probe = new BandwidthProbe(model.device);
   const { zeroFraction } = await mlpSparsity(model, promptIds(model, prompt, 0), { progress: false });
   const llama = await startLlama(path);
+  const fromC = options["from-c"] ? await startLlamaFromC(path, threads) : undefined;
   const matrices = shape.hidden * (shape.vocab + shape.layers * (4 * shape.hidden + 2 * shape.ffn));
   const perWeight = { bfloat16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
   const bytes = {
@@ -90,12 +96,16 @@ async function compare(dtype, folder) {
     // Keys and values in float16, for prompt and tokens.
     llama: matrices * perWeight + 4 * shape.hidden * shape.layers * (prompt + tokens / 2),
   };
-  const runs = { ours: (ids) => measureOurs(model, ids), llama: (ids) => llama.measure(ids) };
-  const figures = {
-    ours: { decode: [], prefill: [], share: [] },
-    llama: { decode: [], prefill: [], share: [] },
+  bytes.fromC = bytes.llama;
+  const runs = {
+    ours: (ids) => measureOurs(model, ids),
+    llama: (ids) => llama.measure({ prompt: ids, tokens }),
+    ...(fromC && { fromC: (ids) => fromC.measure({ prompt: ids, tokens }) }),
   };
-  await inTurns(["ours", "llama"], rounds, async (name, round) => {
+  const figures = Object.fromEntries(
+    Object.keys(runs).map((name) => [name, { decode: [], prefill: [], share: [] }]),
+  );
+  await inTurns(Object.keys(runs), rounds, async (name, round) => {
     const ids = promptIds(model, prompt, round).map((id) => 259 + (id % (shape.vocab - 259)));
     const before = await probe.measure();
     const seconds = await runs[name](ids);
@@ -108,8 +118,10 @@ async function compare(dtype, folder) {
   });
   probe.release();
   llama.stop();
+  fromC?.stop();
   rmSync(path);
-  const ratio = (key) => spread(figures.ours[key].map((rate, round) => rate / figures.llama[key][round]));
+  const ratio = (key, peer) =>
+    spread(figures.ours[key].map((rate, round) => rate / figures[peer][key][round]));
   const row = (name) => ({
     tokensPerSecond: spread(figures[name].decode, 1),
     GBPerToken: bytes[name] / 1e9,
@@ -125,9 +137,14 @@ async function compare(dtype, folder) {
     peerType: peerTypes[dtype],
     peerFileGB: file.bytes / 1e9,
     ours: row("ours"),
-    llama: row("llama"),
-    decodeGain: ratio("decode"),
-    prefillGain: ratio("prefill"),
+    peers: Object.keys(runs)
+      .filter((name) => name !== "ours")
+      .map((name) => ({
+        name: { llama: "node-llama-cpp", fromC: "llama.cpp from C" }[name],
+        ...row(name),
+        decodeGain: ratio("decode", name),
+        prefillGain: ratio("prefill", name),
+      })),
   };
 }
 
@@ -149,17 +166,15 @@ else {
     `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)}; ${sizes.join(", ")}; context ${prompt}, ${rounds} rounds of ${tokens} tokens; ${100 * zeros} % zeros${options["no-skip-zeros"] ? ", read all the same" : ""}`,
   );
   console.log(
-    "| weights | engine | tokens/s | GB/token | GB/s | % of bandwidth | gain | prefill tokens/s | gain |",
+    "| weights | engine | tokens/s | GB/token | GB/s | % of bandwidth | we are | prefill tokens/s | we are |",
   );
   console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-  for (const { dtype, peerType, ours, llama, decodeGain, prefillGain } of results) {
-    for (const [name, r, gain, prefill] of [
-      [`node-llama-cpp, ${peerType}`, llama, "", ""],
-      ["ours", ours, decodeGain, prefillGain],
-    ]) {
+  for (const { dtype, peerType, ours, peers } of results) {
+    const line = (name, r, decodeGain, prefillGain) =>
       console.log(
-        `| ${dtype} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBPerSecond.toFixed(1)} | ${r.percentOfBandwidth} | ${gain} | ${r.prefillTokensPerSecond} | ${prefill} |`,
+        `| ${dtype} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBPerSecond.toFixed(1)} | ${r.percentOfBandwidth} | ${decodeGain} | ${r.prefillTokensPerSecond} | ${prefillGain} |`,
       );
-    }
+    line("ours", ours, "", "");
+    for (const peer of peers) line(`${peer.name}, ${peerType}`, peer, peer.decodeGain, peer.prefillGain);
   }
 }

@@ -46,7 +46,7 @@ const COMPANIONS = [
  * removed when the conversion fails and stays only when the process is killed.
  *
  * Of int8, `X.weight` is int8 and `X.weight_scale` float32 [rows, 1]; of int4, `X.weight_packed` is int32 [rows, columns / 8]
- * and `X.weight_scale` bfloat16 [rows, columns / 32]. Embedding, norms and biases keep their type (float16 becomes float32).
+ * and `X.weight_scale` bfloat16 [rows, columns / 32]. Norms and biases keep their type (float16 becomes float32).
  * Such a checkpoint can be converted back, to the rounded numbers.
  * @param source a folder with config.json and weights, or a name on the Hugging Face hub
  * @param directory a folder that does not exist yet, in one that does
@@ -208,6 +208,6 @@ class Converter {
 
 function dtypeAfter({ name, shape, dtype }: CheckpointTensor, to: WeightDType): WeightDType {
   if (!isScaled(to)) return to;
-  if (dtype === to || isQuantizable(name, shape, to)) return to;
+  if (dtype === to || isQuantizable(shape, to)) return to;
   return dtype === "bfloat16" ? "bfloat16" : "float32";
 }

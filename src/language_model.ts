@@ -14,7 +14,7 @@ import { FiringCounter } from "./research/firing.js";
 import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
 import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
-import { KvCache, type KvSequence } from "./runtime/kv_cache.js";
+import { KvCache, type KvDType, type KvSequence } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { prefill, prefillChunk } from "./runtime/prefill.js";
 import { Runtime } from "./runtime/runtime.js";
@@ -44,6 +44,8 @@ export interface LoadedParts {
   dtype: string;
   eosTokenIds: readonly number[];
   maxLength: number;
+  /** Of keys and values. */
+  kvDtype: KvDType;
   /** Bytes of all weights in memory or mapped. */
   weightBytes: number;
   source: string;
@@ -62,6 +64,8 @@ export class LanguageModel extends Persimmon {
   readonly dtype: string;
   /** The longest text, prompt and generated tokens together. */
   readonly maxLength: number;
+  /** Element type of the keys and values that sequences keep. */
+  readonly kvDtype: KvDType;
   /** Token ids that end a generation. */
   readonly eosTokenIds: readonly number[];
   readonly weightBytes: number;
@@ -75,6 +79,7 @@ export class LanguageModel extends Persimmon {
     this.device = parts.device;
     this.dtype = parts.dtype;
     this.maxLength = parts.maxLength;
+    this.kvDtype = parts.kvDtype;
     this.eosTokenIds = parts.eosTokenIds;
     this.weightBytes = parts.weightBytes;
     this.source = parts.source;
@@ -105,7 +110,8 @@ export class LanguageModel extends Persimmon {
 
   #makeCache(): KvCache {
     const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = this.config;
-    return new KvCache(this.device, { layers, heads, headDim }, kvContexts * this.maxLength);
+    const shape = { layers, heads, headDim, dtype: this.kvDtype };
+    return new KvCache(this.device, shape, kvContexts * this.maxLength);
   }
 
   /** A token as the tokenizer has it (`▁` stands for a space); the id as text where there is no tokenizer. */

@@ -4,6 +4,7 @@ import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
+import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
@@ -12,9 +13,9 @@ export interface LoadOptions {
   /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
   device?: "auto" | "cpu" | "cuda";
   /**
-   * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices of products to whole numbers with a scale
-   * for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple of 32; embedding, norms and
-   * biases stay. Sums are float32 in any case, and so are activations, but that products with such weights round them to
+   * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices, those of products and the embedding, to
+   * whole numbers with a scale for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple
+   * of 32; norms and biases stay. Sums are float32 in any case, and so are activations, but that products with such weights round them to
    * 8 bits (`ops.linear`), except in the down projections of the MLPs when these leave out zeros.
    */
   dtype?: "auto" | WeightDType;
@@ -22,6 +23,11 @@ export interface LoadOptions {
   threads?: number;
   /** The longest context; default: the model's own. */
   maxLength?: number;
+  /**
+   * How the keys and values of past tokens are kept; "float32". "bfloat16" rounds them to half the memory, so that results
+   * differ in rounding, and a long context is read faster: Persimmon-8B's 16,384 tokens take 9.7 GB instead of 19.3.
+   */
+  kvDtype?: KvDType;
   /**
    * Whether the down projections of the MLPs leave out what belongs to zeros of the squared ReLU; true. Results are the same
    * in rounding; with int8 and int4 weights they are nearer to exact ones, since activations are not rounded there. The
@@ -57,6 +63,7 @@ export async function loadModel(
     );
   }
   const skipZeros = checkedSkipZeros(options.skipZeros);
+  const kvDtype = checkedKvDType(options.kvDtype);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     onProgress: ({ bytes, totalBytes }) =>
@@ -82,6 +89,7 @@ export async function loadModel(
     dtype: weight("model.layers.0.self_attn.query_key_value.weight").dtype,
     eosTokenIds: checkpoint.generationConfig.eosTokenIds,
     maxLength,
+    kvDtype,
     weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
   });
@@ -93,6 +101,7 @@ function checkNames(options: LoadOptions): void {
     "dtype",
     "threads",
     "maxLength",
+    "kvDtype",
     "skipZeros",
     "rope",
     "onProgress",
@@ -112,6 +121,15 @@ export function checkedDType(dtype: string): WeightDType | "auto" {
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
     `dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got ${JSON.stringify(dtype)}`,
+  );
+}
+
+/** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that keys and values can be kept in, or left out */
+export function checkedKvDType(dtype: KvDType = "float32"): KvDType {
+  if (dtype === "float32" || dtype === "bfloat16") return dtype;
+  throw new PersimmonError(
+    "DTYPE_UNSUPPORTED",
+    `kvDtype must be "float32" or "bfloat16", got ${JSON.stringify(dtype)}`,
   );
 }
 

@@ -37,7 +37,7 @@ export interface NativeStream {
   allocate(bytes: number, dtype: number): NativeBuffer;
   /** Zeroed address space of its own; memory is taken only where it is written. Throws `OUT_OF_MEMORY`. */
   reserve(bytes: number, dtype: number): NativeBuffer;
-  /** A whole file, memory-mapped read-only. Throws `FILE_UNREADABLE`. */
+  /** A whole file, memory-mapped: what is written to it becomes a copy of its own. Throws `FILE_UNREADABLE`. */
   mapFile(path: string): NativeBuffer;
   /** Copies `source` into the buffer in stream order; `source` may change after the call. */
   write(buffer: NativeBuffer, byteOffset: number, source: Uint8Array): void;
@@ -212,6 +212,7 @@ export interface NativeAddon {
     stream: NativeStream,
     out: Buffer,
     table: Buffer,
+    scales: Buffer | null,
     ids: Buffer,
     tokens: number,
     hidden: number,

@@ -2,9 +2,10 @@ import { freemem } from "node:os";
 import { isQuantizable } from "./checkpoint/index.js";
 import { PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
-import { checkedDType, checkedSkipZeros } from "./load_model.js";
+import { checkedDType, checkedKvDType, checkedSkipZeros } from "./load_model.js";
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
 import { type NativeBuffer, native, nativeDType } from "./native.js";
+import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { bytesPerElement, bytesPerWeight, isScaled } from "./tensor/dtype.js";
@@ -23,6 +24,8 @@ export interface RandomModelOptions {
   dtype?: WeightDType;
   threads?: number;
   maxLength?: number;
+  /** As in `loadModel`; "float32". */
+  kvDtype?: KvDType;
   /** Share of the squared ReLUs that is zero, above 0 and below 1; 0.5. The biases in front of them are shifted for it. */
   zeros?: number;
   /** As in `loadModel`; true. */
@@ -64,6 +67,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     );
   }
   const skipZeros = checkedSkipZeros(options.skipZeros);
+  const kvDtype = checkedKvDType(options.kvDtype);
   const zeros = options.zeros ?? 0.5;
   if (!(zeros > 0 && zeros < 1)) {
     throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${zeros}`);
@@ -75,7 +79,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const weight = (name: string, tensorShape: readonly number[]) => {
     const count = elementCount(tensorShape);
     const numbers = normalNumbers(device, name, tensorShape, made, mean(name, zeros), seed++);
-    if (!isScaled(dtype) || !isQuantizable(name, tensorShape, dtype)) {
+    if (!isScaled(dtype) || !isQuantizable(tensorShape, dtype)) {
       return ordered(name, new Tensor(device, numbers(0, count), tensorShape, made).keep(), skipZeros);
     }
     const columns = tensorShape[1];
@@ -90,16 +94,17 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     dtype,
     eosTokenIds: [],
     maxLength,
+    kvDtype,
     weightBytes,
     source: `random weights (${describe(config)})`,
   });
 }
 
-/** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices of products. */
+/** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices. */
 function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): number {
   const count = elementCount(shape);
   if (!isScaled(dtype)) return count * bytesPerElement[dtype];
-  if (!isQuantizable(name, shape, dtype)) return 2 * count;
+  if (!isQuantizable(shape, dtype)) return 2 * count;
   return count * bytesPerWeight(dtype) + (dtype === "int8" ? 4 * shape[0] : 0);
 }
 

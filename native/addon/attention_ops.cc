@@ -72,8 +72,11 @@ AttentionCall attention(OpCall& call, int index) {
   result.sequences = call.integers(index + 2, shape.tokens);
   const int64_t slots =
       OpCall::product({result.pageCount, shape.heads, result.cache.pageTokens, shape.headDim});
-  result.cache.keys = call.floats(index + 3, slots);
-  result.cache.values = call.floats(index + 4, slots);
+  const cpu::Weight keys = call.weight(index + 3, slots), values = call.weight(index + 4, slots);
+  call.require(keys.dtype == values.dtype, index + 4, "keys and values must be of one type");
+  result.cache.keys = const_cast<void*>(keys.data);
+  result.cache.values = const_cast<void*>(values.data);
+  result.cache.dtype = keys.dtype;
   result.cache.pageTable =
       call.integers(index + 5, OpCall::product({result.sequenceCount, result.cache.pagesPerSequence}));
   return result;

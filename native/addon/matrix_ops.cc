@@ -8,14 +8,14 @@ namespace persimmon {
 
 namespace {
 
-// embedding(stream, out, table, ids, tokens, hidden, rows): an id outside the table gives a row of NaN, never
-// a read outside
+// embedding(stream, out, table, scales | null, ids, tokens, hidden, rows): an id outside the table gives a
+// row of NaN, never a read outside; int8 and int4 tables lie in tiles
 void embedding(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const int64_t tokens = call.integer(4), hidden = call.integer(5), rows = call.integer(6);
+  const int64_t tokens = call.integer(5), hidden = call.integer(6), rows = call.integer(7);
   float* out = call.floats(1, OpCall::product({tokens, hidden}));
-  const cpu::Weight table = call.weight(2, OpCall::product({rows, hidden}));
-  const int32_t* ids = call.integers(3, tokens);
+  const cpu::Weight table = call.matrix(2, 3, rows, hidden, cpu::WeightOrder::kTiles);
+  const int32_t* ids = call.integers(4, tokens);
   if (call.failed()) return;
   call.enqueue([=](ThreadPool& pool) {
     for (int64_t first = 0; first < tokens;) {

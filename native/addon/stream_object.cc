@@ -120,7 +120,7 @@ Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
   return Buffer::create(info.Env(), std::move(storage), 0, static_cast<size_t>(bytes), dtypeOf(info[1]));
 }
 
-// mapFile(path): the whole file as a read-only buffer of bytes
+// mapFile(path): the whole file as a buffer of bytes, which changes without the file when it is written to
 Napi::Value StreamObject::mapFile(const Napi::CallbackInfo& info) {
   const std::string path = info[0].ToString();
   std::string error;

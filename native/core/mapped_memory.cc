@@ -37,7 +37,11 @@ MappedMemory MappedMemory::file(const std::string& path, std::string& error) {
     return {};
   }
   const size_t bytes = static_cast<size_t>(status.st_size);
-  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  int flags = MAP_PRIVATE;
+#ifdef MAP_NORESERVE
+  flags |= MAP_NORESERVE;  // a file may be larger than the memory
+#endif
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, descriptor, 0);
   if (data == MAP_FAILED) error = std::strerror(errno);
   close(descriptor);
   if (data == MAP_FAILED) return {};

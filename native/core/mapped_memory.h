@@ -17,7 +17,8 @@ class MappedMemory {
   MappedMemory& operator=(const MappedMemory&) = delete;
   ~MappedMemory();
 
-  // Maps a whole file read-only. On failure the result is empty and `error` says why.
+  // Maps a whole file. Pages that are written to become copies of one's own; the file never changes. On
+  // failure the result is empty and `error` says why.
   static MappedMemory file(const std::string& path, std::string& error);
 
   // Zeroed anonymous memory. Physical pages are taken only when they are first written, so a large

@@ -28,8 +28,9 @@ namespace persimmon::cpu {
 enum class DType : uint8_t { kFloat32 = 0, kBFloat16 = 1, kInt32 = 2, kFloat16 = 3, kInt8 = 4, kInt4 = 5 };
 
 /**
- * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear and
- * linearByInput may be int8 or int4. See scaled_weights.h: linear takes tiles, linearByInput takes inputs.
+ * A weight where it lies. `data == nullptr` means absent (a bias, a norm). Only the weights of linear,
+ * linearByInput and embedding may be int8 or int4. See scaled_weights.h: linearByInput takes inputs, the
+ * others take tiles.
  * Scales are aligned.
  */
 struct Weight {
@@ -38,7 +39,7 @@ struct Weight {
   const void* scales = nullptr;
 };
 
-/** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden]. */
+/** out[token, :] = table[ids[token], :]; table is [vocabulary, hidden], of int8 and int4 in tiles. */
 void embedding(ThreadPool& pool, float* out, Weight table, const int32_t* ids, int64_t tokens,
                int64_t hidden);
 
@@ -138,16 +139,17 @@ void convertToFloat32(ThreadPool& pool, float* out, const void* x, DType from, i
 void convertToBFloat16(ThreadPool& pool, uint16_t* out, const float* x, int64_t count);
 
 /**
- * One layer's keys and values, each [pageCount, heads, pageTokens, headDim] float32. Position p of a sequence
- * lies in page pageTable[sequence * pagesPerSequence + p / pageTokens], slot p % pageTokens. Sequences may
- * share pages.
+ * One layer's keys and values, each [pageCount, heads, pageTokens, headDim], float32 or rounded to bfloat16
+ * when they are stored. Position p of a sequence lies in page pageTable[sequence * pagesPerSequence + p /
+ * pageTokens], slot p % pageTokens. Sequences may share pages.
  */
 struct CacheView {
-  float* keys;
-  float* values;
+  void* keys;
+  void* values;
   const int32_t* pageTable;
   int32_t pagesPerSequence;
   int32_t pageTokens;
+  DType dtype = DType::kFloat32;
 };
 
 /** rotaryDims is even, 0..headDim. */

@@ -6,14 +6,14 @@ const GROUP = 32;
 /**
  * How a quantised checkpoint is stored, as compressed-tensors does. int8 (`int-quantized`): `X.weight` of its own shape, and
  * beside it `X.weight_scale`, float32 [rows, 1]. int4 (`pack-quantized`): `X.weight_packed`, int32 [rows, columns / 8],
- * `X.weight_scale`, bfloat16 [rows, columns / 32], and `X.weight_shape`. Embedding, norms and biases keep their type. This is
+ * `X.weight_scale`, bfloat16 [rows, columns / 32], and `X.weight_shape`. Norms and biases keep their type. This is
  * what config.json says about it, for other readers; here the files themselves decide.
  */
 export function quantizationConfig(config: PersimmonConfig, dtype: "int8" | "int4") {
   const int8 = dtype === "int8";
   // Modules that stay as they are.
   const ignore = [...expectedTensors(config)]
-    .filter(([name, shape]) => isQuantizable(name, shape) && !isQuantizable(name, shape, dtype))
+    .filter(([, shape]) => isQuantizable(shape) && !isQuantizable(shape, dtype))
     .map(([name]) => name.replace(/\.weight$/, ""));
   return {
     quant_method: "compressed-tensors",
@@ -22,7 +22,7 @@ export function quantizationConfig(config: PersimmonConfig, dtype: "int8" | "int
     ignore: config.tieWordEmbeddings ? [...ignore, "lm_head"] : ignore,
     config_groups: {
       group_0: {
-        targets: ["Linear"],
+        targets: ["Linear", "Embedding"],
         weights: {
           num_bits: int8 ? 8 : 4,
           type: "int",
@@ -62,14 +62,9 @@ export function scaleShape(dtype: "int8" | "int4", [rows, columns]: readonly num
 }
 
 /**
- * Whether a weight is the matrix of a product, which int8 and int4 round: all others are small, or read one row at a time.
- * int4 also needs a whole number of groups in a row.
+ * Whether int8 and int4 round a weight: the matrices of products and the embedding. All others are small. int4 also needs a
+ * whole number of groups in a row.
  */
-export function isQuantizable(
-  name: string,
-  shape: readonly number[],
-  dtype: "int8" | "int4" = "int8",
-): boolean {
-  const isProduct = shape.length === 2 && name !== "model.embed_tokens.weight";
-  return isProduct && (dtype === "int8" || shape[1] % GROUP === 0);
+export function isQuantizable(shape: readonly number[], dtype: "int8" | "int4" = "int8"): boolean {
+  return shape.length === 2 && (dtype === "int8" || shape[1] % GROUP === 0);
 }

@@ -46,7 +46,7 @@ export function checkTensors(
     }
     const { dtype } = expect(tensor, shape);
     if (isCheckpointDType(dtype)) checked.set(name, { ...tensor, dtype });
-    else if (dtype !== "int8" || !isQuantizable(name, shape)) unsupported.push(`${name} (${dtype})`);
+    else if (dtype !== "int8" || !isQuantizable(shape)) unsupported.push(`${name} (${dtype})`);
     else {
       const scale = expect(tensors.get(scaleName(name))!, scaleShape("int8", shape), "float32");
       checked.set(name, { ...tensor, dtype, scale });
@@ -70,11 +70,10 @@ function storedNames(
 ): Map<string, "needed" | "allowed"> {
   const names = new Map<string, "needed" | "allowed">();
   for (const [name, shape] of expected) {
-    const isPacked =
-      !tensors.has(name) && tensors.has(packedName(name)) && isQuantizable(name, shape, "int4");
+    const isPacked = !tensors.has(name) && tensors.has(packedName(name)) && isQuantizable(shape, "int4");
     names.set(isPacked ? packedName(name) : name, "needed");
     if (isPacked) names.set(shapeName(name), "allowed");
-    if (isPacked || (tensors.get(name)?.dtype === "int8" && isQuantizable(name, shape)))
+    if (isPacked || (tensors.get(name)?.dtype === "int8" && isQuantizable(shape)))
       names.set(scaleName(name), "needed");
   }
   return names;

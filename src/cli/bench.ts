@@ -7,7 +7,9 @@ import { loadModel } from "../load_model.js";
 import { packageRoot } from "../package_root.js";
 import { type RandomShape, randomModel } from "../random_model.js";
 import { modelSpeed } from "../research/model_speed.js";
+import type { KvDType } from "../runtime/kv_cache.js";
 import type { WeightDType } from "../runtime/load_weights.js";
+import { kvDtypeOption } from "./options.js";
 
 interface BenchFlags {
   shape?: string;
@@ -18,6 +20,7 @@ interface BenchFlags {
   threads?: string;
   zeros?: string;
   skipZeros: boolean;
+  kvDtype?: KvDType;
   compare?: string;
   json?: boolean;
 }
@@ -38,6 +41,7 @@ export function benchCommand(): Command {
     .option("--threads <n>", "threads (default: all that the process may use)")
     .option("--zeros <share>", "with --shape: the share of squared ReLUs that is zero (default: 0.5)")
     .option("--no-skip-zeros", "read all weights of the down projections, also what belongs to zeros")
+    .addOption(kvDtypeOption())
     .addOption(
       new Option(
         "--compare <peer>",
@@ -54,11 +58,12 @@ export function benchCommand(): Command {
       const dtype = flags.dtype as "auto" | WeightDType; // the library checks it
       const model =
         flags.shape === undefined
-          ? await loadModel(source, { dtype, threads, skipZeros: flags.skipZeros })
+          ? await loadModel(source, { dtype, threads, skipZeros: flags.skipZeros, kvDtype: flags.kvDtype })
           : randomModel(parseShape(flags.shape), {
               ...(dtype !== "auto" && { dtype }),
               threads,
               skipZeros: flags.skipZeros,
+              kvDtype: flags.kvDtype,
               ...(flags.zeros !== undefined && { zeros: Number(flags.zeros) }),
             });
       const speed = await modelSpeed(model, {
@@ -101,6 +106,7 @@ async function compare(source: string | undefined, flags: BenchFlags): Promise<n
     rounds: whole("--rounds", flags.rounds),
     threads: flags.threads,
     zeros: flags.zeros,
+    "kv-dtype": flags.kvDtype,
   };
   const given = Object.entries(options).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, String(value)],

@@ -17,7 +17,7 @@ export function convertCommand(): Command {
     .argument("<model>", "folder or hub name of a model")
     .argument("<folder>", "where the new checkpoint goes; must not exist")
     .addOption(
-      new Option("--to <dtype>", "type of the weights; int8 and int4 round the matrices of products")
+      new Option("--to <dtype>", "type of the weights; int8 and int4 round the matrices")
         .choices(["int4", "int8", "bfloat16", "float32"])
         .makeOptionMandatory(),
     )

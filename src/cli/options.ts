@@ -8,6 +8,7 @@ export interface ModelOptions {
   dtype?: LoadOptions["dtype"];
   threads?: number;
   maxLength?: number;
+  kvDtype?: LoadOptions["kvDtype"];
 }
 
 /** What the commands that generate text take. */
@@ -49,7 +50,15 @@ export function addModelOptions(command: Command): Command {
       ]),
     )
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
-    .option("--max-length <n>", "longest context (default: the model's own)", parseNumber);
+    .option("--max-length <n>", "longest context (default: the model's own)", parseNumber)
+    .addOption(kvDtypeOption());
+}
+
+export function kvDtypeOption(): Option {
+  return new Option(
+    "--kv-dtype <type>",
+    "how keys and values of past tokens are kept (default: float32)",
+  ).choices(["float32", "bfloat16"]);
 }
 
 export function addSamplingOptions(command: Command): Command {
@@ -64,8 +73,8 @@ export function addSamplingOptions(command: Command): Command {
 }
 
 /** The part of the options that `loadModel` takes. */
-export function loadOptions({ device, dtype, threads, maxLength }: ModelOptions): LoadOptions {
-  return { device, dtype, threads, maxLength };
+export function loadOptions({ device, dtype, threads, maxLength, kvDtype }: ModelOptions): LoadOptions {
+  return { device, dtype, threads, maxLength, kvDtype };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

@@ -1,15 +1,21 @@
 import { PersimmonError } from "../errors.js";
 import { native, nativeDType } from "../native.js";
 import type { Device } from "../tensor/device.js";
+import { bytesPerElement } from "../tensor/dtype.js";
 import { elementCount, Tensor } from "../tensor/tensor.js";
 
-/** Positions in a page. A page of one head is then 32 · 64 · 4 B = 8 KiB, two pages of the processor. */
+/** Positions in a page. A page of one head in float32 is then 32 · 64 · 4 B = 8 KiB, two pages of the processor. */
 const pageTokens = 32;
+
+/** Types that keys and values can be kept in. bfloat16 rounds them when they are stored. */
+export type KvDType = "float32" | "bfloat16";
 
 export interface KvShape {
   layers: number;
   heads: number;
   headDim: number;
+  /** float32 */
+  dtype?: KvDType;
 }
 
 /** One layer's keys and values, each [pageCount, heads, pageTokens, headDim]. */
@@ -26,6 +32,7 @@ export class KvCache {
   readonly layers: readonly LayerPages[];
   readonly pageTokens = pageTokens;
   readonly pageCount: number;
+  readonly dtype: KvDType;
   private readonly shape: KvShape;
   private readonly device: Device;
   private readonly users: Int32Array;
@@ -35,6 +42,7 @@ export class KvCache {
   constructor(device: Device, shape: KvShape, capacity: number) {
     this.device = device;
     this.shape = shape;
+    this.dtype = shape.dtype ?? "float32";
     this.pageCount = Math.ceil(capacity / pageTokens);
     this.users = new Int32Array(this.pageCount);
     // Taken from the end, so that low pages are used first and reused most.
@@ -45,13 +53,13 @@ export class KvCache {
 
   /** Bytes that one position takes over all layers. */
   get bytesPerToken(): number {
-    return 2 * this.shape.layers * this.shape.heads * this.shape.headDim * 4;
+    return 2 * this.shape.layers * this.shape.heads * this.shape.headDim * bytesPerElement[this.dtype];
   }
 
   /** How Node prints it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     const used = this.pageCount - this.freePages.length;
-    return `KvCache, ${used} of ${this.pageCount} pages in use, ${pageTokens} positions each, ${this.bytesPerToken} bytes a position`;
+    return `KvCache, ${used} of ${this.pageCount} pages in use, ${pageTokens} positions each, ${this.bytesPerToken} bytes a position in ${this.dtype}`;
   }
 
   /** An empty sequence. */
@@ -85,7 +93,7 @@ export class KvCache {
   /** For sequences: a copy of a page in all layers. */
   copyPage(page: number): number {
     const copy = this.takePage();
-    const bytes = this.shape.heads * pageTokens * this.shape.headDim * 4;
+    const bytes = this.shape.heads * pageTokens * this.shape.headDim * bytesPerElement[this.dtype];
     for (const layer of this.layers) {
       for (const { buffer } of [layer.keys, layer.values]) {
         native().copyBytes(this.device.stream, buffer, copy * bytes, buffer, page * bytes, bytes);
@@ -99,8 +107,9 @@ export class KvCache {
   }
 
   private reserve(shape: number[]): Tensor {
-    const buffer = this.device.stream.reserve(elementCount(shape) * 4, nativeDType.float32);
-    return new Tensor(this.device, buffer, shape, "float32").keep();
+    const bytes = elementCount(shape) * bytesPerElement[this.dtype];
+    const buffer = this.device.stream.reserve(bytes, nativeDType[this.dtype]);
+    return new Tensor(this.device, buffer, shape, this.dtype).keep();
   }
 }
 

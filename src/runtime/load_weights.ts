@@ -25,7 +25,7 @@ import { Tensor } from "../tensor/tensor.js";
 /** Gives the tensor of a name in the checkpoint. */
 export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
 
-/** How weights are held in memory: all of them, or of int8 and int4 the matrices of products, while the others stay as stored. */
+/** How weights are held in memory: all of them, or of int8 and int4 the matrices, while the others stay as stored. */
 export type WeightDType = "float32" | "bfloat16" | "int8" | "int4";
 
 export function isWeightDType(dtype: unknown): dtype is WeightDType {
@@ -41,9 +41,9 @@ export function ordered(name: string, tensor: Tensor, skipZeros: boolean): Tenso
   return replaced(tensor, tensor.toColumnMajor());
 }
 
-/** A matrix of a product as int8 or int4, in place of `tensor`, which is released; every other weight as it is. */
+/** A matrix as int8 or int4, in place of `tensor`, which is released; every other weight as it is. */
 export function quantized(name: string, tensor: Tensor, dtype: "int8" | "int4"): Tensor {
-  if (tensor.dtype === dtype || !isQuantizable(name, tensor.shape, dtype)) return tensor;
+  if (tensor.dtype === dtype || !isQuantizable(tensor.shape, dtype)) return tensor;
   try {
     return replaced(tensor, dtype === "int8" ? tensor.toInt8() : tensor.toInt4());
   } catch (error) {

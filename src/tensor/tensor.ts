@@ -225,9 +225,9 @@ export class Tensor {
   }
 
   /**
-   * The same matrix as int8 with a scale for each row, a quarter of the bytes of float32: for the weights of `ops.linear`.
-   * A number is off by half a scale at most, and the scale is the largest of its row / 127. Memory is filled up to whole
-   * tiles of 16 rows and 32 columns. Other ops refuse it; `data()`,
+   * The same matrix as int8 with a scale for each row, a quarter of the bytes of float32: for the weights of `ops.linear`
+   * and tables of `ops.embedding`. A number is off by half a scale at most, and the scale is the largest of its row / 127.
+   * Memory is filled up to whole tiles of 16 rows and 32 columns. Other ops refuse it; `data()`,
    * `copy()`, `rows()` and `reshape()` give the values in float32, made anew at each use. Waits for the device.
    * @throws PersimmonError SHAPE_MISMATCH unless it is a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
    */
@@ -238,10 +238,10 @@ export class Tensor {
   }
 
   /**
-   * The same matrix as int4 with a scale for each 32 numbers of a row, 4.5 bits a number, for the weights of `ops.linear`; its
-   * columns must be a multiple of 32. The number of largest magnitude becomes -8 times the scale, as in llama.cpp's Q4_0; the
-   * others are off by half a scale, or a whole one where they are as large on the other side. Other ops refuse it, as with
-   * `toInt8`. Waits for the device.
+   * The same matrix as int4 with a scale for each 32 numbers of a row, 4.5 bits a number, for the weights of `ops.linear`
+   * and tables of `ops.embedding`; its columns must be a multiple of 32. The number of largest magnitude becomes -8 times the
+   * scale, as in llama.cpp's Q4_0; the others are off by half a scale, or a whole one where they are as large on the other
+   * side. Other ops refuse it, as with `toInt8`. Waits for the device.
    * @throws PersimmonError SHAPE_MISMATCH unless it is such a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
    */
   toInt4(): Tensor {

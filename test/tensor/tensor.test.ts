@@ -211,11 +211,6 @@ describe("memory", () => {
       ["writing", "DTYPE_UNSUPPORTED", () => int8().write(values)],
       ["being made of nothing", "DTYPE_UNSUPPORTED", () => Tensor.empty(device, [2, 2], "int8")],
       ["taking over values", "DTYPE_UNSUPPORTED", () => int8().copyFrom(int8())],
-      [
-        "a table of rows",
-        "DTYPE_MISMATCH",
-        () => ops.embedding(int8(), Tensor.from(device, Int32Array.of(1))),
-      ],
     ])("refuses %s", (_, code, f) => expect(codeOf(f)).toBe(code));
   });
 

@@ -28,8 +28,8 @@ void attention(ThreadPool& pool, float* z, const float* q, const float* k, const
   parallelChunks(pool, keys * heads, headGrain(shape), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t slot = (row % heads * keys + row / heads) * dim;
-      copyRow(cache.keys + slot, k + row * dim, dim);
-      copyRow(cache.values + slot, v + row * dim, dim);
+      copyRow(cachedKeys + slot, k + row * dim, dim);
+      copyRow(cachedKeys + cacheFloats + slot, v + row * dim, dim);
     }
   });
   forEachQueryBlock(pool, shape, positions, sequences, [&](int part, int64_t token, QueryBlock& block) {

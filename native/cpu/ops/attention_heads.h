@@ -2,12 +2,29 @@
 #pragma once
 
 #include "cpu/isa.h"
+#include "cpu/ops/bfloat16_rounding.h"
 #include "cpu/simd/vec.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 PERSIMMON_INLINE void copyRow(float* out, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes) storeUpTo(out + i, loadUpTo(x + i, n - i), n - i);
+}
+
+/** A row of keys or values to its place in the cache, rounded where that is bfloat16. */
+PERSIMMON_INLINE void storeInCache(float* cached, const float* x, int64_t n) { copyRow(cached, x, n); }
+PERSIMMON_INLINE void storeInCache(BFloat16* cached, const float* x, int64_t n) {
+  roundRow(reinterpret_cast<uint16_t*>(cached), x, n);
+}
+
+/** f(keys, values), both float* or BFloat16*. */
+template <class F>
+PERSIMMON_INLINE void withCache(const CacheView& cache, F&& f) {
+  if (cache.dtype == DType::kBFloat16) {
+    f(static_cast<BFloat16*>(cache.keys), static_cast<BFloat16*>(cache.values));
+  } else {
+    f(static_cast<float*>(cache.keys), static_cast<float*>(cache.values));
+  }
 }
 
 /** Rotate-half of one head; cos and sin are the token's rows of rotaryDims / 2 values. `out` may be `x`. */
@@ -25,7 +42,7 @@ PERSIMMON_INLINE void rotateHead(float* out, const float* x, const float* cos, c
   if (out != x) copyRow(out + rotaryDims, x + rotaryDims, headDim - rotaryDims);
 }
 
-/** Where the keys and the values of a head at a position lie: an offset in floats into either. */
+/** Where the keys and the values of a head at a position lie: an offset in elements into either. */
 PERSIMMON_INLINE int64_t cacheOffset(const CacheView& cache, const AttentionShape& shape, int32_t sequence,
                                      int32_t head, int64_t position) {
   const int64_t page =
@@ -43,6 +60,15 @@ PERSIMMON_INLINE void forEachRun(const CacheView& cache, const AttentionShape& s
     f(cacheOffset(cache, shape, sequence, head, from), from, end - from);
     from = end;
   }
+}
+
+/** Asks for n rows of a head, or nothing; the processor's own prefetchers stop at the end of 4 KiB. */
+template <class T>
+PERSIMMON_INLINE void fetchRows(const T* rows, int64_t n, int64_t headDim) {
+  if (rows == nullptr) return;
+  const auto* bytes = reinterpret_cast<const char*>(rows);
+  const int64_t count = n * headDim * static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < count; i += 64) __builtin_prefetch(bytes + i, 0, 3);
 }
 
 /** How many (token, head) pairs make a piece of work worth a thread. */

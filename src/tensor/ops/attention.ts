@@ -11,9 +11,9 @@ export interface RotaryTables {
 
 /** The keys and values of one layer, in pages, and where the tokens of the running batch stand in them. */
 export interface LayerCache {
-  /** [pageCount, heads, pageTokens, headDim] */
+  /** [pageCount, heads, pageTokens, headDim], float32, or bfloat16: what is stored is rounded, and widened when it is read */
   keys: Tensor;
-  /** [pageCount, heads, pageTokens, headDim] */
+  /** [pageCount, heads, pageTokens, headDim], of the type of the keys */
   values: Tensor;
   /** [sequences, pagesPerSequence] int32: the page that holds positions p · pageTokens … of a sequence */
   pageTable: Tensor;
@@ -135,7 +135,13 @@ export function rotary(x: Tensor, tables: RotaryTables, positions: Tensor): Tens
 
 /** Stores rotated keys and values [tokens, heads, headDim] at the tokens' positions in the cache. */
 export function cacheAppend(k: Tensor, v: Tensor, cache: LayerCache): void {
-  expectTensor("cacheAppend", "cache.keys", cache.keys, [undefined, undefined, undefined, undefined]);
+  expectTensor(
+    "cacheAppend",
+    "cache.keys",
+    cache.keys,
+    [undefined, undefined, undefined, undefined],
+    weightDTypes,
+  );
   expectTensor("cacheAppend", "k", k, [undefined, undefined, cache.keys.shape[3]]);
   expectTensor("cacheAppend", "v", v, k.shape);
   const sizes = checkCache("cacheAppend", cache, k.shape[0], k.shape[1]);
@@ -148,7 +154,13 @@ export function cacheAppend(k: Tensor, v: Tensor, cache: LayerCache): void {
  * @returns [tokens, heads, cache.longest]; entries past a token's own position are 0
  */
 export function attentionPattern(q: Tensor, cache: LayerCache): Tensor {
-  expectTensor("attentionPattern", "cache.keys", cache.keys, [undefined, undefined, undefined, undefined]);
+  expectTensor(
+    "attentionPattern",
+    "cache.keys",
+    cache.keys,
+    [undefined, undefined, undefined, undefined],
+    weightDTypes,
+  );
   expectTensor("attentionPattern", "q", q, [undefined, undefined, cache.keys.shape[3]]);
   const [tokens, heads] = q.shape;
   const sizes = checkCache("attentionPattern", cache, tokens, heads);
@@ -174,7 +186,7 @@ export function attentionValues(pattern: Tensor, cache: LayerCache): Tensor {
 }
 
 function headWidth(op: string, cache: LayerCache, heads: number): number {
-  expectTensor(op, "cache.keys", cache.keys, [undefined, heads, undefined, undefined]);
+  expectTensor(op, "cache.keys", cache.keys, [undefined, heads, undefined, undefined], weightDTypes);
   return cache.keys.shape[3];
 }
 
@@ -193,7 +205,7 @@ function checkCache(
       `ops.${op}: cache.keys must have heads, positions and dimensions, got [${cache.keys.shape.join(", ")}]`,
     );
   }
-  expectTensor(op, "cache.values", cache.values, cache.keys.shape);
+  expectTensor(op, "cache.values", cache.values, cache.keys.shape, [cache.keys.dtype]);
   expectTensor(op, "cache.pageTable", cache.pageTable, [undefined, undefined], ["int32"]);
   expectTensor(op, "cache.positions", cache.positions, [tokens], ["int32"]);
   expectTensor(op, "cache.sequences", cache.sequences, [tokens], ["int32"]);

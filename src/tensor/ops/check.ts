@@ -75,5 +75,5 @@ function describe(value: unknown): string {
 /** Element types that weights are stored in. */
 export const weightDTypes: readonly DType[] = ["float32", "bfloat16"];
 
-/** Element types that the matrices of products are held in. */
+/** Element types that matrices are held in: those of products, and the embedding. */
 export const matrixDTypes: readonly DType[] = [...weightDTypes, "int8", "int4"];

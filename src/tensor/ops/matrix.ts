@@ -6,17 +6,22 @@ import { rowsAndWidth } from "./rows.js";
 
 /**
  * Rows of a table by id.
- * @param table [rows, hidden], float32 or bfloat16
+ * @param table [rows, hidden], float32, bfloat16, int8 or int4
  * @param ids [tokens] int32; an id outside the table gives a row of NaN
  * @returns [tokens, hidden]
  */
 export function embedding(table: Tensor, ids: Tensor): Tensor {
-  expectTensor("embedding", "table", table, [undefined, undefined], weightDTypes);
+  expectTensor("embedding", "table", table, [undefined, undefined], matrixDTypes);
   expectTensor("embedding", "ids", ids, [undefined], ["int32"]);
   const [rows, hidden] = table.shape;
   const [tokens] = ids.shape;
   const out = Tensor.empty(table.device, [tokens, hidden]);
-  native().embedding(table.device.stream, out.buffer, table.buffer, ids.buffer, tokens, hidden, rows);
+  const { stream } = table.device;
+  // Scaled numbers by inputs are the one order that the kernel does not read.
+  const [elements, scales] = table.isColumnMajor
+    ? [table.buffer, null]
+    : [table.memory, table.scales ?? null];
+  native().embedding(stream, out.buffer, elements, scales, ids.buffer, tokens, hidden, rows);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "attention_case.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace check {
 
@@ -142,14 +143,51 @@ cpu::AttentionShape AttentionCase::shape(int64_t tokens) const {
   return {tokens, options_.heads, options_.headDim, options_.rotaryDims};
 }
 
+cpu::CacheView AttentionCase::floatView(std::vector<float>* keys, std::vector<float>* values) const {
+  return {keys->data(), values->data(), pageTable_.data(), pagesPerSequence_, options_.pageTokens};
+}
+
 cpu::CacheView AttentionCase::view(AttentionResult* result) const {
-  return {result->keys.data(), result->values.data(), pageTable_.data(), pagesPerSequence_,
-          options_.pageTokens};
+  cpu::CacheView view = floatView(&result->keys, &result->values);
+  view.dtype = options_.cacheDtype;
+  return view;
 }
 
 AttentionResult AttentionCase::emptyResult() const {
   const std::vector<float> blank(expected_.size(), -99.0f);
-  return {blank, blank, blank, blank, blank, blank, keys_, values_};
+  AttentionResult result = {blank, blank, blank, blank, blank, blank, keys_, values_};
+  if (options_.cacheDtype == DType::kBFloat16) {
+    for (std::vector<float>* memory : {&result.keys, &result.values}) {
+      std::vector<uint16_t> halves(2 * memory->size());
+      for (size_t i = 0; i < memory->size(); ++i) halves[i] = floatToBFloat16((*memory)[i]);
+      std::memcpy(memory->data(), halves.data(), halves.size() * sizeof(uint16_t));
+    }
+  }
+  return result;
+}
+
+std::vector<float> AttentionCase::overRoundedFloats(ThreadPool& pool, const AttentionResult& r) const {
+  const auto rounded = [](float x) { return bfloat16ToFloat(floatToBFloat16(x)); };
+  std::vector<float> keys(keys_.size()), values(values_.size());
+  std::transform(keys_.begin(), keys_.end(), keys.begin(), rounded);
+  std::transform(values_.begin(), values_.end(), values.begin(), rounded);
+  const size_t width = static_cast<size_t>(options_.headDim), heads = static_cast<size_t>(options_.heads);
+  for (size_t row = 0; row < positions_.size() * heads; ++row) {
+    const size_t at =
+        slot(sequences_[row / heads], static_cast<int32_t>(row % heads), positions_[row / heads]);
+    for (size_t i = 0; i < width; ++i) {
+      keys[at + i] = rounded(r.kRot[row * width + i]);
+      values[at + i] = rounded(r.v[row * width + i]);
+    }
+  }
+  const cpu::CacheView cache = floatView(&keys, &values);
+  const int64_t count = *std::max_element(positions_.begin(), positions_.end()) + 1;
+  std::vector<float> pattern(positions_.size() * heads * static_cast<size_t>(count)), z(expected_.size());
+  cpu::attentionPattern(pool, pattern.data(), count, r.qRot.data(), shape(tokens()), positions_.data(),
+                        sequences_.data(), cache);
+  cpu::attentionValues(pool, z.data(), pattern.data(), count, shape(tokens()), positions_.data(),
+                       sequences_.data(), cache);
+  return z;
 }
 
 void AttentionCase::fused(ThreadPool& pool, AttentionResult* r, int64_t from, int64_t to, bool taps) const {

@@ -9,13 +9,15 @@ namespace check {
 struct AttentionOptions {
   int32_t heads = 2, headDim = 64, rotaryDims = 32, pageTokens = 16;
   bool norm = true;
-  DType dtype = DType::kFloat32;
+  DType dtype = DType::kFloat32;  // of the norms
+  DType cacheDtype = DType::kFloat32;
   /** Tokens already in the cache and tokens to come, for each sequence. */
   std::vector<std::pair<int32_t, int32_t>> sequences = {{0, 5}};
   /** Sequences share the pages that their common `past` fills. */
   bool sharePast = false;
 };
 
+/** keys and values: memory of the cache, of which bfloat16 fills half. */
 struct AttentionResult {
   std::vector<float> z, q, k, v, qRot, kRot, keys, values;
 };
@@ -28,6 +30,9 @@ class AttentionCase {
   void fused(ThreadPool& pool, AttentionResult* result, int64_t from, int64_t to, bool taps) const;
   void inSteps(ThreadPool& pool, AttentionResult* result) const;
   AttentionResult emptyResult() const;
+  /** z over a float32 cache that holds, rounded to bfloat16, the past and the keys and values that `r`
+   * tapped. */
+  std::vector<float> overRoundedFloats(ThreadPool& pool, const AttentionResult& r) const;
   /** [tokens, heads * headDim] in double. */
   const std::vector<double>& expected() const { return expected_; }
   int64_t tokens() const { return static_cast<int64_t>(positions_.size()); }
@@ -40,6 +45,7 @@ class AttentionCase {
   void solve();
   persimmon::cpu::AttentionShape shape(int64_t tokens) const;
   persimmon::cpu::CacheView view(AttentionResult* result) const;
+  persimmon::cpu::CacheView floatView(std::vector<float>* keys, std::vector<float>* values) const;
   size_t slot(int32_t sequence, int32_t head, int32_t position) const;
 
   AttentionOptions options_;

@@ -23,10 +23,15 @@ void checkCase(const AttentionOptions& options, uint64_t seed) {
       problem.fused(pool, &fused, 0, problem.tokens(), true);
       if (threads == 1) {
         first = fused;
-        CHECK_MESSAGE(distance(fused.z, problem.expected()) < 2e-5,
+        const double tolerance = options.cacheDtype == DType::kBFloat16 ? 2e-2 : 2e-5;
+        CHECK_MESSAGE(distance(fused.z, problem.expected()) < tolerance,
                       problem.describe() + ": " + std::to_string(distance(fused.z, problem.expected())));
       }
       CHECK_MESSAGE(same(fused, first) && sameTaps(fused, first), problem.describe() + ": threads");
+      if (options.cacheDtype == DType::kBFloat16) {
+        CHECK_MESSAGE(sameBits(fused.z, problem.overRoundedFloats(pool, fused)),
+                      problem.describe() + ": as over rounded floats");
+      }
 
       AttentionResult steps = problem.emptyResult();
       problem.inSteps(pool, &steps);
@@ -105,4 +110,20 @@ TEST(attentionIgnoresWhatComesLater) {
     for (size_t i = 0; i < z.size(); ++i)
       CHECK(std::isfinite(z[i]) == (i < static_cast<size_t>((tokens - 1) * dim)));
   });
+}
+
+TEST(attentionOverABFloat16Cache) {
+  uint64_t seed = 90;
+  for (int32_t dim : {1, 3, 17, 64, 80}) {
+    checkCase({.heads = 3,
+               .headDim = dim,
+               .rotaryDims = dim / 4 * 2,
+               .pageTokens = 7,
+               .norm = dim != 17,
+               .cacheDtype = DType::kBFloat16,
+               .sequences = {{7, 11}, {0, 3}, {40, 1}}},
+              ++seed);
+  }
+  checkCase({.cacheDtype = DType::kBFloat16, .sequences = {{32, 9}, {32, 1}, {32, 4}}, .sharePast = true},
+            99);
 }

@@ -89,8 +89,11 @@ void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, i
               2e-9 * static_cast<double>(rows * in * out) / best);
 }
 
-void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past) {
-  const std::string name = "attention " + std::to_string(tokens) + " tokens after " + std::to_string(past);
+void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
+                    cpu::DType cacheType = cpu::DType::kFloat32) {
+  const bool halves = cacheType == cpu::DType::kBFloat16;
+  const std::string name = "attention " + std::to_string(tokens) + " tokens after " + std::to_string(past) +
+                           (halves ? ", bfloat16" : "");
   if (!wanted(name)) return;
   const int32_t heads = 64, dim = 64, pageTokens = 64;
   const int32_t pages = static_cast<int32_t>((past + tokens + pageTokens - 1) / pageTokens);
@@ -107,14 +110,14 @@ void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past) {
     bandwidth = std::max(bandwidth, cpu::readBandwidth(pool, weights().data(), size_t{128} << 20));
     best = std::min(best, seconds([&] {
                       const cpu::Weight weight = {norm.data(), cpu::DType::kFloat32};
-                      cpu::fusedAttention(pool, z.data(), qkv.data(), {tokens, heads, dim, 32}, weight,
-                                          weight, weight, weight, 1e-5f, cos.data(), sin.data(),
-                                          positions.data(), sequences.data(),
-                                          {keys.data(), values.data(), table.data(), pages, pageTokens}, {});
+                      cpu::fusedAttention(
+                          pool, z.data(), qkv.data(), {tokens, heads, dim, 32}, weight, weight, weight,
+                          weight, 1e-5f, cos.data(), sin.data(), positions.data(), sequences.data(),
+                          {keys.data(), values.data(), table.data(), pages, pageTokens, cacheType}, {});
                     }));
   }
   const double pairs = static_cast<double>(tokens) * (past + 0.5 * static_cast<double>(tokens + 1)) * heads;
-  const double bytes = 8.0 * heads * dim * static_cast<double>(past + tokens);
+  const double bytes = (halves ? 4.0 : 8.0) * heads * dim * static_cast<double>(past + tokens);
   std::printf("%-44s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)  %7.1f GFLOP/s\n", name.c_str(), best * 1e3,
               bytes * 1e-9 / best, 100 * bytes * 1e-9 / best / bandwidth, bandwidth,
               4e-9 * dim * pairs / best);
@@ -181,9 +184,13 @@ int main(int argc, char** argv) {
   for (int64_t rows : {1, 2, 4, 8, 9, 16, 32, 128, 512}) {
     benchMatrix(pool, kBFloat16, rows, 16384, 4096, rows > 100 ? 3 : 7, cpu::linearByInput);
   }
-  for (int32_t past : {127, 2047, 16383}) benchAttention(pool, 1, past);
+  for (int32_t past : {127, 2047, 16383}) {
+    benchAttention(pool, 1, past);
+    benchAttention(pool, 1, past, cpu::DType::kBFloat16);
+  }
   benchAttention(pool, 16, 1024);
   benchAttention(pool, 512, 0);
+  benchAttention(pool, 512, 0, cpu::DType::kBFloat16);
   benchAttention(pool, 2048, 0);
   benchRows(pool);
   return 0;

@@ -148,6 +148,25 @@ describe.each(instructionSets)("matrix ops on %s", (name) => {
     );
   });
 
+  it.each(["int8", "int4"] as const)("embedding widens rows of %s in either order of memory", (dtype) => {
+    const size = dtype === "int8" ? features : fc.integer({ min: 1, max: 5 }).map((groups) => 32 * groups);
+    fc.assert(
+      fc.property(seeds, rowCounts, size, fc.boolean(), (seed, tokens, hidden, byColumns) => {
+        const random = new RandomValues(seed);
+        const rows = 1 + random.integer(40);
+        const plain = float32(random.normal(rows * hidden), [rows, hidden]);
+        const rounded = dtype === "int8" ? plain.toInt8() : plain.toInt4();
+        const table = byColumns ? rounded.toColumnMajor() : rounded;
+        const ids = Array.from({ length: tokens }, () => random.integer(rows + 2) - 1);
+        const found = valuesOf(() => ops.embedding(table, int32(ids)));
+        const wanted = Float32Array.from(reference.embedding(rounded.dataSync(), hidden, ids));
+        const withoutSignedZeros = (values: Float32Array) => Array.from(values, (value) => value + 0);
+        expect(withoutSignedZeros(found)).toEqual(withoutSignedZeros(wanted));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it("a row of linear and layerNorm does not depend on its neighbours or the number of threads", () => {
     const random = new RandomValues(5);
     const [inFeatures, outFeatures, rows] = [129, 70, 70];
