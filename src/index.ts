@@ -2,6 +2,43 @@
 export { type ConvertOptions, convertCheckpoint } from "./convert.js";
 export * from "./display/index.js";
 export { PersimmonError } from "./errors.js";
+export {
+  type CompareEvalsOptions,
+  compareEvals,
+  defineTask,
+  type EvalComparison,
+  type EvalItem,
+  type EvalMethod,
+  type EvalProgress,
+  type EvalResult,
+  type EvalServer,
+  type EvalTask,
+  evalTasks,
+  type Flip,
+  findTask,
+  type LikelihoodQuestion,
+  loadRun,
+  mcnemarExact,
+  mergeRuns,
+  openEvalWorker,
+  type PromptSwitches,
+  parseServer,
+  passAtK,
+  type RemoteEvalProgress,
+  type RunEvalOnServersOptions,
+  type RunEvalOptions,
+  type RunSummary,
+  readItems,
+  runEval,
+  runEvalOnServers,
+  Sandbox,
+  type SandboxOptions,
+  type ScoredSample,
+  type ScoreRunOptions,
+  scoreRun,
+  type TaskDefinition,
+  wilsonInterval,
+} from "./evals/index.js";
 export { type ChatTurn, chatPrompt, chatStop } from "./generation/chat.js";
 export type { GenerateOptions } from "./generation/options.js";
 export type { PromptLookupOptions } from "./generation/prompt_lookup.js";

@@ -115,6 +115,11 @@ export class JupyterServer {
     }
   }
 
+  /** Its process. */
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** The last of what the server printed. */
   get log() {
     return this.#log;

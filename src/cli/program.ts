@@ -5,6 +5,7 @@ import { packageRoot } from "../package_root.js";
 import { benchCommand } from "./bench.js";
 import { chatCommand } from "./chat.js";
 import { convertCommand } from "./convert.js";
+import { evalCommand } from "./eval.js";
 import { generateCommand } from "./generate.js";
 import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
@@ -22,7 +23,7 @@ export function createProgram(): Command {
   program.addCommand(kernelCommand());
   program.addCommand(generateCommand());
   program.addCommand(chatCommand());
-  program.addCommand(unavailableCommand("eval", "run a generative evaluation"));
+  program.addCommand(evalCommand());
   program.addCommand(benchCommand());
   program.addCommand(unavailableCommand("pull", "download a model from the hub"));
   program.addCommand(convertCommand());

@@ -16,12 +16,12 @@ describe("persimmon --help", () => {
     const absent = program.commands.filter((command) =>
       command.description().includes("not in this version"),
     );
-    expect(absent.map((command) => command.name())).toEqual(["eval", "pull"]);
+    expect(absent.map((command) => command.name())).toEqual(["pull"]);
     const kernel = program.commands.find((command) => command.name() === "kernel");
     expect(kernel?.commands.map((command) => command.name())).toEqual(["install", "uninstall"]);
   });
 
-  it.each(["eval", "pull"])("%s ends with NOT_AVAILABLE whatever it is given", async (name) => {
+  it.each(["pull"])("%s ends with NOT_AVAILABLE whatever it is given", async (name) => {
     const program = createProgram();
     const run = program.parseAsync(["node", "persimmon", name, "x", "--some-option", "3"]);
     await expect(run).rejects.toMatchObject({ code: "NOT_AVAILABLE" });

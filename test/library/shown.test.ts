@@ -40,7 +40,7 @@ describe("what a notebook and Node show of our objects", () => {
     expect(inspect(model.tokenizer)).toBe("Tokenizer of 4096 pieces, bosId 4, endOfTextId 4");
     expect(inspect(Device.cpu(1))).toBe("Device cpu, 1 thread");
     expect(inspect(model.kv)).toMatch(
-      /^KvCache, \d+ of 256 pages in use, 32 positions each, 12288 bytes a position$/,
+      /^KvCache, \d+ of 256 pages in use, 32 positions each, 12288 bytes a position in float32$/,
     );
   });
 

@@ -49,6 +49,21 @@ const LAYERS: Record<string, string[]> = {
   runtime: ["model", "nn", "tensor", "native", "checkpoint"],
   generation: ["runtime", "model", "tensor"],
   display: ["nn", "tensor"],
+  evals: [
+    "generation",
+    "runtime",
+    "model",
+    "nn",
+    "tensor",
+    "tokenizer",
+    "checkpoint",
+    "display",
+    "research",
+    "language_model",
+    "load_model",
+    "package_root",
+    "token_logprobs",
+  ],
   research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model"],
 };
 

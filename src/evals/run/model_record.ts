@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, relative } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { openCheckpoint, resolveCheckpoint } from "../../checkpoint/index.js";
+import { PersimmonError } from "../../errors.js";
+import { throwIfInterrupted } from "../../host.js";
+import type { LanguageModel } from "../../language_model.js";
+import { Attention } from "../../model/attention.js";
+import { DecoderLayer } from "../../model/decoder_layer.js";
+import { MLP } from "../../model/mlp.js";
+import { Embedding } from "../../nn/embedding.js";
+import { LayerNorm } from "../../nn/layer_norm.js";
+import { Linear } from "../../nn/linear.js";
+import { Module } from "../../nn/module.js";
+import type { ModelRecord } from "./manifest.js";
+
+/** Says what a model is, as it is now. It runs the model on a few tokens, which watches and counters in force see. */
+export async function describeModel(model: LanguageModel, signal: AbortSignal): Promise<ModelRecord> {
+  return {
+    sha256: await hashOfFiles(model.source, signal),
+    dtype: model.dtype,
+    layers: model.config.numHiddenLayers,
+    hidden: model.config.hiddenSize,
+    changed: { modules: foreignModules(model), interventions: interventionsOf(model) },
+    logits_sha256: await hashOfLogits(model),
+  };
+}
+
+/**
+ * SHA-256 of the lines `sha256  name` (as `sha256sum` prints them, sorted by name) of the weight files and config.json; null
+ * where the model was not loaded from files.
+ */
+async function hashOfFiles(source: string, signal: AbortSignal): Promise<string | null> {
+  let files: string[];
+  let directory: string;
+  try {
+    directory = await resolveCheckpoint(source);
+    const { tensors } = await openCheckpoint(directory);
+    const weights = [...tensors.values()].flatMap(({ file, scale }) => [file, scale?.file ?? file]);
+    files = [...new Set([...weights, `${directory}/config.json`])];
+  } catch (error) {
+    // Random weights have a name and no files; a model whose files were moved still runs.
+    if (error instanceof PersimmonError) return null;
+    throw error;
+  }
+  const lines: string[] = [];
+  for (const file of files) {
+    throwIfInterrupted(signal);
+    lines.push(`${await hashOfFile(file, signal)}  ${relative(directory, file)}\n`);
+  }
+  const byName = (line: string) => line.slice(66);
+  lines.sort((a, b) => (byName(a) < byName(b) ? -1 : 1));
+  return createHash("sha256").update(lines.join("")).digest("hex");
+}
+
+async function hashOfFile(file: string, signal: AbortSignal): Promise<string> {
+  // The hub's cache names large files by their SHA-256: 16 GB need not be read for it.
+  const blob = await realpath(file);
+  if (basename(dirname(blob)) === "blobs" && /^[0-9a-f]{64}$/.test(basename(blob))) return basename(blob);
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash, { signal }).catch((error) => {
+    throwIfInterrupted(signal);
+    throw error;
+  });
+  return hash.digest("hex");
+}
+
+const ownClasses: readonly unknown[] = [DecoderLayer, Attention, MLP, Embedding, LayerNorm, Linear];
+
+/** Modules that someone put in, such as `layers.3.mlp: MyMlp`; what they hold is theirs. */
+function foreignModules(model: LanguageModel): string[] {
+  const found: string[] = [];
+  const visit = (module: object, path: string): void => {
+    for (const [name, value] of Object.entries(module)) {
+      const children = Array.isArray(value) ? value : [value];
+      for (const [index, child] of children.entries()) {
+        if (!(child instanceof Module)) continue;
+        const place = [path, name, ...(Array.isArray(value) ? [index] : [])].filter((part) => part !== "");
+        if (ownClasses.includes(child.constructor)) visit(child, place.join("."));
+        else found.push(`${place.join(".")}: ${child.constructor.name}`);
+      }
+    }
+  };
+  visit(model, "");
+  return found;
+}
+
+/** Such as `edit layers.3.out (prefill, decode)`. */
+function interventionsOf(model: LanguageModel): string[] {
+  const phases = new Map<string, string[]>();
+  for (const phase of ["prefill", "decode"] as const) {
+    for (const [site, list] of model.runtime.interventions.at(phase)) {
+      for (const { kind } of list) {
+        const name = `${kind} ${site}`;
+        const seen = phases.get(name) ?? [];
+        phases.set(name, seen.includes(phase) ? seen : [...seen, phase]);
+      }
+    }
+  }
+  return [...phases].map(([name, in_]) => `${name} (${in_.join(", ")})`).sort();
+}
+
+const probeTokens = 12;
+
+/** Logits of a prompt and of one more token, since edits may be in force in one phase only. */
+async function hashOfLogits(model: LanguageModel): Promise<string> {
+  const { vocabSize } = model.config;
+  const count = Math.min(probeTokens, model.maxLength - 1);
+  const ids = Array.from({ length: count + 1 }, (_, index) => (7919 * (index + 1)) % vocabSize);
+  const hash = createHash("sha256");
+  using sequence = model.kv.createSequence();
+  const passes = [
+    { ids: ids.slice(0, count), step: 0 },
+    { ids: ids.slice(count), step: 1 },
+  ];
+  for (const pass of passes.filter((one) => one.ids.length > 0)) {
+    const entry = { sequence, ids: pass.ids, logits: "all" as const };
+    using logits = await model.runtime.forward([entry], { step: pass.step, capture: false });
+    const data = await logits.data();
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,33 @@
+import { interruptSignal } from "../../host.js";
+import type { EvalItem } from "../task.js";
+import type { EvalResult } from "./eval_result.js";
+import { finish, openStore, sandboxFor, work } from "./keep_run.js";
+import { checkRunOptions, type RunEvalOptions } from "./options.js";
+import { prepareRun } from "./prepare.js";
+import { makeSamples } from "./shard_run.js";
+
+/**
+ * Runs an evaluation the way Adept's release did: the model writes answers (or, with `method: "likelihood"`, finds given ones
+ * more or less probable), and they are read and scored.
+ *
+ * With a `folder` every finished item is on the disk before the next batch begins: after a crash, a `kill -9` or an interrupt
+ * the same call goes on where it was. Interrupted, it returns what there is, as "partial k/n".
+ *
+ * ```ts
+ * await runEval({ model: await loadModel(), task: "arc-easy", data: "demo" });
+ * ```
+ * @throws PersimmonError EVAL_OPTIONS_INVALID, OPTION_UNKNOWN, TASK_UNKNOWN; what reading the data throws (`readItems`);
+ *   PROMPT_TOO_LONG; SANDBOX_UNAVAILABLE before anything is generated; RUN_MISMATCH, RUN_LOCKED, RUN_CORRUPT,
+ *   RUN_FOLDER_INVALID, RUN_WRITE_FAILED; INTERRUPTED before the first item
+ */
+export async function runEval<Item extends EvalItem = EvalItem>(
+  options: RunEvalOptions<Item>,
+): Promise<EvalResult> {
+  const checked = checkRunOptions(options);
+  const signal = interruptSignal(checked.signal);
+  const run = await prepareRun(checked, signal);
+  const sandbox = await sandboxFor(checked);
+  using store = openStore(checked, run);
+  await work(checked, run, store, sandbox, signal, (items, done) => makeSamples(run, items, done, signal));
+  return finish(run, store, checked.folder);
+}
