@@ -206,7 +206,7 @@ class Converter {
   }
 }
 
-function dtypeAfter({ name, shape, dtype }: CheckpointTensor, to: WeightDType): WeightDType {
+function dtypeAfter({ shape, dtype }: CheckpointTensor, to: WeightDType): WeightDType {
   if (!isScaled(to)) return to;
   if (dtype === to || isQuantizable(shape, to)) return to;
   return dtype === "bfloat16" ? "bfloat16" : "float32";

@@ -57,7 +57,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     "the shape asked for",
   );
   const weightBytes = [...expectedTensors(config)].reduce(
-    (sum, [name, tensorShape]) => sum + bytesAs(dtype, name, tensorShape),
+    (sum, [, tensorShape]) => sum + bytesAs(dtype, tensorShape),
     0,
   );
   if (weightBytes > freemem()) {
@@ -101,7 +101,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
 }
 
 /** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices. */
-function bytesAs(dtype: WeightDType, name: string, shape: readonly number[]): number {
+function bytesAs(dtype: WeightDType, shape: readonly number[]): number {
   const count = elementCount(shape);
   if (!isScaled(dtype)) return count * bytesPerElement[dtype];
   if (!isQuantizable(shape, dtype)) return 2 * count;

@@ -138,6 +138,17 @@ class Reference {
   }
 }
 
+/** All of them: one that is new in `loadModel` has to be named here too. */
+const loadOptionNames: Record<keyof RemoteLoadOptions, true> = {
+  device: true,
+  dtype: true,
+  kvDtype: true,
+  threads: true,
+  maxLength: true,
+  skipZeros: true,
+  rope: true,
+};
+
 function check<Item extends EvalItem>(options: RunEvalOnServersOptions<Item>) {
   if (typeof options !== "object" || options === null) {
     throw invalid(
@@ -154,7 +165,7 @@ function check<Item extends EvalItem>(options: RunEvalOnServersOptions<Item>) {
   }
   if (typeof load !== "object" || load === null)
     throw invalid('load must be an object such as { dtype: "int8" }');
-  checkOptionNames("load", load, ["device", "dtype", "threads", "maxLength", "skipZeros", "rope"]);
+  checkOptionNames("load", load, Object.keys(loadOptionNames));
   if (onProgress !== undefined && typeof onProgress !== "function") {
     throw invalid("onProgress must be a function");
   }

@@ -16,7 +16,7 @@ import { jupyterOrSkip, type StartServer } from "./jupyter_or_skip.js";
 
 const directory = temporaryDirectory();
 // Small batches: there is work left when the slower kernel is ready too.
-const common = { task: "arc-easy", data: "demo", limit: 160, batchSize: 2 } as const;
+const common = { task: "arc-easy", data: "demo", limit: 120, batchSize: 2 } as const;
 const options = { ...common, progress: false, load: { threads: 1 } } as const;
 // Kernels are started and load models, on machines that may be busy.
 vi.setConfig({ testTimeout: 120_000 });
@@ -85,7 +85,8 @@ jupyterOrSkip("an evaluation on Jupyter servers", (start: StartServer) => {
     const end = once(child, "close");
     let out = "";
     child.stdout?.setEncoding("utf8").on("data", (part) => (out += part));
-    while (!existsSync(join(folder, "samples.jsonl")) || linesOf(folder).length < 4) await sleep(20);
+    const count = () => (existsSync(join(folder, "samples.jsonl")) ? linesOf(folder).length : 0);
+    while (count() < 4 && child.exitCode === null) await sleep(20);
     child.kill("SIGINT");
     expect((await end)[0]).toBe(130);
     expect(out).toMatch(/^arc-easy demo, generate: partial \d+\/394: /);

@@ -1,0 +1,81 @@
+/**
+ * Runs an evaluation here and on two Jupyter servers of its own, of which one is killed half-way, and compares the samples:
+ *
+ *     node scripts/check-eval-servers.mjs arc-easy --data demo
+ *     node scripts/check-eval-servers.mjs arc-easy --data FOLDER --split validation
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
+import { root } from "./bootstrap/paths.mjs";
+import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
+import { JupyterServer } from "./run-notebooks/server.mjs";
+
+const { loadModel, runEval, runEvalOnServers } = await import(join(root, "dist", "src", "index.js"));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: "string", default: "demo" },
+    split: { type: "string" },
+    limit: { type: "string" },
+  },
+});
+const [task = "arc-easy"] = positionals;
+const common = {
+  task,
+  data: values.data,
+  ...(values.split !== undefined && { split: values.split }),
+  ...(values.limit !== undefined && { limit: Number(values.limit) }),
+  execute: false,
+};
+
+exitOnSignal();
+const folder = mkdtempSync(join(tmpdir(), "persimmon-eval-servers-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const samplesIn = (/** @type {string} */ run) =>
+  readFileSync(join(folder, run, "samples.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .sort();
+
+console.log(`${await runEval({ ...common, model: await loadModel(), folder: join(folder, "here") })}\n`);
+
+const { jupyter, prefix } = await ensureJupyter();
+await installKernel(prefix);
+const options = /** @type {const} */ ({ jupyter, prefix, application: "server" });
+const servers = await Promise.all([JupyterServer.start(options), JupyterServer.start(options)]);
+let isKilled = false;
+/** @type {{ url: string, samples: number, lost: number, ready: number }[]} */
+let shares = [];
+try {
+  const result = await runEvalOnServers({
+    ...common,
+    load: { threads: 1 },
+    servers: servers.map(({ baseUrl: url, token }) => ({ url, token })),
+    folder: join(folder, "there"),
+    onProgress: (/** @type {{ done: number, total: number, servers: typeof shares }} */ now) => {
+      shares = now.servers;
+      if (isKilled || 2 * now.done < now.total) return;
+      isKilled = true;
+      process.kill(Number(servers[1].pid), "SIGKILL");
+      console.log(`${shares[1].url} is killed after ${now.done} of ${now.total}`);
+    },
+  });
+  console.log(`${result}\n`);
+  for (const { url, samples, ready } of shares)
+    console.log(`${url}: ${samples} samples, ${ready} ready at the end`);
+  const { baseUrl, token } = servers[0];
+  const left = await fetch(`${baseUrl}api/kernels`, { headers: { Authorization: `token ${token}` } });
+  console.log(`kernels left: ${await left.text()}`);
+} finally {
+  await Promise.all(servers.map((server) => server.stop()));
+}
+const [here, there] = [samplesIn("here"), samplesIn("there")];
+const isSame = here.length === there.length && here.every((line, index) => line === there[index]);
+console.log(
+  `${there.length} samples, ${isSame ? "identical to those of the run here, byte for byte" : "NOT those of the run here"}`,
+);
+process.exitCode = isSame && isKilled ? 0 : 1;
