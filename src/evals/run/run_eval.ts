@@ -16,6 +16,9 @@ import { makeSamples } from "./shard_run.js";
  * ```ts
  * await runEval({ model: await loadModel(), task: "arc-easy", data: "demo" });
  * ```
+ *
+ * The model is used as it is, with the edits and hooks in force. In a block with `using edit = model.edit(…)` the run must be
+ * awaited inside: `return runEval(…)` without `await` gives the edit back before the first question.
  * @throws PersimmonError EVAL_OPTIONS_INVALID, OPTION_UNKNOWN, TASK_UNKNOWN; what reading the data throws (`readItems`);
  *   PROMPT_TOO_LONG; SANDBOX_UNAVAILABLE before anything is generated; RUN_MISMATCH, RUN_LOCKED, RUN_CORRUPT,
  *   RUN_FOLDER_INVALID, RUN_WRITE_FAILED; INTERRUPTED before the first item
