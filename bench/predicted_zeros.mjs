@@ -9,9 +9,9 @@
 // ‖x_g‖‖r_g‖ over groups of 32 inputs (whose norms are stored, too, in bfloat16). Where that is below zero the neuron is zero
 // for certain and its row need not be read: exact, up to rounding.
 //   node bench/predicted_zeros.mjs [--model models/demo] [--text models/demo/held-out.txt] [--texts N]
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { loadModel, nn, ops, Tensor } from "../dist/src/index.js";
+import { heldOutTexts } from "./held_out_texts.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -22,10 +22,7 @@ const { values: options } = parseArgs({
 });
 const GROUP = 32;
 const model = await loadModel(options.model, { dtype: "float32", skipZeros: false });
-const texts = readFileSync(options.text, "utf8")
-  .split("|ENDOFTEXT|\n")
-  .filter((text) => text.trim() !== "")
-  .slice(0, Number(options.texts));
+const texts = heldOutTexts(options.text).slice(0, Number(options.texts));
 const { device } = model;
 const { hiddenSize: hidden, intermediateSize: neurons } = model.config;
 

@@ -3,9 +3,9 @@
 // another type, token by token.
 //   node bench/quantization.mjs [--model models/demo] [--text models/demo/held-out.txt] [--dtypes bfloat16,int8]
 // The text is cut at lines |ENDOFTEXT|; every document is predicted from the token |ENDOFTEXT| on.
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/src/index.js";
+import { heldOutTexts } from "./held_out_texts.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -29,9 +29,7 @@ function logProbabilities({ data, shape: [rows, width] }) {
 
 const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 
-const texts = readFileSync(options.text, "utf8")
-  .split("|ENDOFTEXT|\n")
-  .filter((text) => text.trim() !== "");
+const texts = heldOutTexts(options.text);
 const exact = await loadModel(options.model, { dtype: "float32" });
 console.log(`${options.model}, ${texts.length} texts`);
 console.log(

@@ -51,26 +51,8 @@ const SMALL_FILES = [
  * @throws PersimmonError CONFIG_MISSING, CONFIG_INVALID, CONFIG_UNSUPPORTED, WEIGHTS_MISSING, HUB_CORRUPT
  */
 export async function downloadSnapshot(request: DownloadRequest): Promise<string> {
-  const hub = await import("@huggingface/hub");
-  const { name, revision, endpoint } = request;
-  const common = { hubUrl: endpoint, fetch: hubFetch(request) };
-  const { sha } = await hub.modelInfo({ ...common, name, revision, additionalFields: ["sha"] });
-  if (!/^\w+$/.test(sha))
-    throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name}: ${sha} is no commit.`);
-  const repo = { type: "model" as const, name };
-  const files = new Map<string, ListFileEntry>();
-  for await (const entry of hub.listFiles({ ...common, repo, revision: sha })) {
-    if (entry.type === "file") files.set(entry.path, entry);
-  }
-  const folder = repositoryFolder(request.cacheDirectory, "model", name);
-  const snapshot = join(folder, "snapshots", sha);
-  const open = async (path: string) => {
-    const blob = await hub.downloadFile({ ...common, repo, path, revision: sha });
-    if (blob === null)
-      throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name} lists ${path} but does not have it.`);
-    return blob.stream() as ReadableStream<Uint8Array>;
-  };
-  const fetcher = new Fetcher(folder, snapshot, open, request);
+  const { name, endpoint } = request;
+  const { files, snapshot, fetcher, noteRevision } = await openRepository("model", request);
 
   const missing = (code: string, what: string) =>
     new PersimmonError(
@@ -93,12 +75,63 @@ export async function downloadSnapshot(request: DownloadRequest): Promise<string
   const absent = needed.find((file) => !files.has(file));
   if (absent !== undefined) throw missing("SHARD_MISSING", `file ${absent}, which its index names`);
   await fetcher.fetchAll(needed.map((file) => files.get(file)!));
-  await writeReference(folder, revision, sha);
+  await noteRevision();
   return snapshot;
 }
 
+/** A repository of the hub at a commit, and the place of that commit in the cache. */
+export interface OpenRepository {
+  sha: string;
+  /** By path. */
+  files: ReadonlyMap<string, ListFileEntry>;
+  /** The snapshot's directory. */
+  snapshot: string;
+  fetcher: Fetcher;
+  /** Notes that the revision is this commit, once all is there. */
+  noteRevision(): Promise<void>;
+}
+
+/**
+ * Lists a repository; paths that leave the snapshot are left out.
+ * @throws PersimmonError HUB_CORRUPT; failures of the network as they come
+ */
+export async function openRepository(
+  type: "model" | "dataset",
+  request: DownloadRequest,
+): Promise<OpenRepository> {
+  const hub = await import("@huggingface/hub");
+  const { name, revision, endpoint } = request;
+  const common = { hubUrl: endpoint, fetch: hubFetch(request) };
+  const wanted = { ...common, name, revision, additionalFields: ["sha" as const] };
+  const { sha } = await (type === "model" ? hub.modelInfo(wanted) : hub.datasetInfo(wanted));
+  if (!/^\w+$/.test(sha))
+    throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name}: ${sha} is no commit.`);
+  const repo = { type, name };
+  // All that a model needs lies side by side.
+  const recursive = type === "dataset";
+  const files = new Map<string, ListFileEntry>();
+  for await (const entry of hub.listFiles({ ...common, repo, revision: sha, recursive })) {
+    if (entry.type === "file" && isInside(entry.path)) files.set(entry.path, entry);
+  }
+  const folder = repositoryFolder(request.cacheDirectory, type, name);
+  const snapshot = join(folder, "snapshots", sha);
+  const open = async (path: string) => {
+    const blob = await hub.downloadFile({ ...common, repo, path, revision: sha });
+    if (blob === null)
+      throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name} lists ${path} but does not have it.`);
+    return blob.stream() as ReadableStream<Uint8Array>;
+  };
+  const fetcher = new Fetcher(folder, snapshot, open, request);
+  return { sha, files, snapshot, fetcher, noteRevision: () => writeReference(folder, revision, sha) };
+}
+
+/** Whether a listed path stays below the snapshot. */
+function isInside(path: string): boolean {
+  return !path.startsWith("/") && !path.split("/").includes("..");
+}
+
 /** Adds the token, for the endpoint's own origin only: a redirect to a content server must not get it. */
-export function hubFetch({ endpoint, token, signal }: DownloadRequest): typeof fetch {
+function hubFetch({ endpoint, token, signal }: DownloadRequest): typeof fetch {
   const origin = new URL(endpoint).origin;
   return (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -110,7 +143,7 @@ export function hubFetch({ endpoint, token, signal }: DownloadRequest): typeof f
 }
 
 /** Notes which commit a revision is, as the cache's readers expect it. */
-export async function writeReference(folder: string, revision: string, sha: string): Promise<void> {
+async function writeReference(folder: string, revision: string, sha: string): Promise<void> {
   if (revision === sha) return;
   const path = join(folder, "refs", revision);
   await mkdir(dirname(path), { recursive: true });
@@ -118,7 +151,7 @@ export async function writeReference(folder: string, revision: string, sha: stri
 }
 
 /** Puts files into the cache's layout: content in `blobs/<id>`, and a link to it in the snapshot. */
-export class Fetcher {
+class Fetcher {
   constructor(
     private readonly folder: string,
     private readonly snapshot: string,

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { PersimmonError } from "../errors.js";
+import { sha256Of } from "./sha256.js";
 import type { EvalItem, EvalTask } from "./task.js";
 
 /** What choosing needs of a task. */
@@ -50,7 +50,7 @@ export function chooseShot<Item extends EvalItem>(
 }
 
 function draw(seed: number, task: string, id: string, attempt: number, size: number): number {
-  const digest = createHash("sha256").update([seed, task, id, attempt].join("\u001f"), "utf8").digest("hex");
+  const digest = sha256Of([seed, task, id, attempt].join("\u001f"));
   return Number(BigInt(`0x${digest}`) % BigInt(size));
 }
 

@@ -1,10 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ReadableStream } from "node:stream/web";
-import type { ListFileEntry } from "@huggingface/hub";
 import { kindOf } from "../../checkpoint/file.js";
 import { candidateCommits, hubCacheDirectory, repositoryFolder } from "../../checkpoint/hub_cache.js";
-import { type DownloadRequest, Fetcher, hubFetch, writeReference } from "../../checkpoint/hub_download.js";
+import { type DownloadRequest, openRepository } from "../../checkpoint/hub_download.js";
 import { fromHub, HUB_NAME } from "../../checkpoint/resolve.js";
 import { PersimmonError } from "../../errors.js";
 import type { SplitChoice } from "./choose_files.js";
@@ -155,18 +153,9 @@ function foundFiles(repository: string, commit: string, folder: string, shards: 
 
 /** @returns undefined where the branch has no parquet files of the configuration */
 async function download(request: DownloadRequest, wanted: Wanted): Promise<FoundFiles | undefined> {
-  const hub = await import("@huggingface/hub");
-  const { name, revision, endpoint } = request;
-  const common = { hubUrl: endpoint, fetch: hubFetch(request) };
-  const { sha } = await hub.datasetInfo({ ...common, name, revision, additionalFields: ["sha"] });
-  if (!/^\w+$/.test(sha))
-    throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name}: ${sha} is no commit.`);
-  const repo = { type: "dataset" as const, name };
-  const entries = new Map<string, ListFileEntry>();
-  for await (const entry of hub.listFiles({ ...common, repo, revision: sha, recursive: true })) {
-    if (entry.type === "file" && isInside(entry.path)) entries.set(entry.path, entry);
-  }
-  const all = shardsOf(entries.keys(), wanted);
+  const { name } = request;
+  const { sha, files, snapshot, fetcher, noteRevision } = await openRepository("dataset", request);
+  const all = shardsOf(files.keys(), wanted);
   if (all.length === 0) return undefined;
   const { split } = wanted;
   const shards = split === undefined && all.length === 1 ? all[0] : all.find((one) => one.split === split);
@@ -178,22 +167,7 @@ async function download(request: DownloadRequest, wanted: Wanted): Promise<Found
       `hub:${name}@${sha} ${problem}; choose one of ${names.join(", ")}.`,
     );
   }
-  const folder = repositoryFolder(request.cacheDirectory, "dataset", name);
-  const snapshot = join(folder, "snapshots", sha);
-  const open = async (path: string) => {
-    const blob = await hub.downloadFile({ ...common, repo, path, revision: sha });
-    if (blob === null) {
-      throw new PersimmonError("HUB_CORRUPT", `${endpoint}: ${name} lists ${path} but does not have it.`);
-    }
-    return blob.stream() as ReadableStream<Uint8Array>;
-  };
-  const lastFirst = shards.paths.map((path) => entries.get(path)!).reverse();
-  await new Fetcher(folder, snapshot, open, request).fetchAll(lastFirst);
-  await writeReference(folder, revision, sha);
+  await fetcher.fetchAll(shards.paths.map((path) => files.get(path)!).reverse()); // the last first: see cachedFiles
+  await noteRevision();
   return foundFiles(name, sha, snapshot, shards);
-}
-
-/** Whether a listed path stays below the snapshot. */
-function isInside(path: string): boolean {
-  return !path.startsWith("/") && !path.split("/").includes("..");
 }

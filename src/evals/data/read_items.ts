@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { expandHome } from "../../checkpoint/hub_cache.js";
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { packageRoot } from "../../package_root.js";
+import { sha256Of } from "../sha256.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { chooseFiles, type SplitChoice } from "./choose_files.js";
 import { type DataSet, dataSets } from "./data_set.js";
@@ -135,7 +135,7 @@ async function itemsOf(
   const wanted = data?.subsets === "subject" ? subset : undefined;
   for (const { path, subject } of files) {
     const bytes = await readDataFile(path);
-    hashed.push({ path, sha256: createHash("sha256").update(bytes).digest("hex") });
+    hashed.push({ path, sha256: sha256Of(bytes) });
     for (const row of await readRows(bytes, path, { csv: data?.csv ?? false, subject })) {
       // The place in the split, in MMLU among the rows of the subject.
       const group = typeof row.fields.subject === "string" ? `${row.fields.subject}/${split}` : split;
@@ -176,7 +176,7 @@ function anyItem(row: DataRow, fallbackId: string): EvalItem {
 function digest(files: EvalData["files"], { folder }: FoundFiles): string {
   if (files.length === 1) return files[0].sha256;
   const lines = files.map(({ path, sha256 }) => `${sha256}  ${relative(folder, path)}\n`);
-  return createHash("sha256").update(lines.sort().join("")).digest("hex");
+  return sha256Of(lines.sort().join(""));
 }
 
 function fromList<Item extends EvalItem>(
@@ -203,6 +203,6 @@ function fromList<Item extends EvalItem>(
     }
     seen.set(item.id, index);
   }
-  const sha256 = createHash("sha256").update(JSON.stringify(items)).digest("hex");
+  const sha256 = sha256Of(JSON.stringify(items));
   return { items: [...items], split: split ?? "items", source: "items", sha256, files: [] };
 }

@@ -1,6 +1,6 @@
 import { PersimmonError } from "../../errors.js";
 import type { Question } from "../run/prepare.js";
-import { type Sample, sampleKey } from "../run/samples.js";
+import { type Sample, sampleKey, sampleLine } from "../run/samples.js";
 import { readAnswer } from "../run/score.js";
 import type { EvalTask } from "../task.js";
 import { objectOf } from "./jupyter_server.js";
@@ -32,7 +32,7 @@ export function keyOfReceived(value: unknown): string | undefined {
  */
 export function receivedSample(value: unknown, expected: Expected, server: string): Sample {
   const { task, question, fingerprint, sample, maxNewTokens } = expected;
-  const { item, prompt, promptSha256, shotId, likelihood } = question;
+  const { item, promptSha256, shotId, likelihood } = question;
   const sent = objectOf(value) ?? {};
   const need = (isRight: boolean, name: string, what: string): void => {
     if (isRight) return;
@@ -53,16 +53,7 @@ export function receivedSample(value: unknown, expected: Expected, server: strin
     need(sent[name] === known, name, JSON.stringify(known));
   }
   need(isCount(sent.n_prompt_tokens), "n_prompt_tokens", "a whole number");
-  const common = {
-    fingerprint,
-    task: task.name,
-    id: item.id,
-    sample,
-    shot_id: shotId,
-    prompt_sha256: promptSha256,
-    ...(expected.keepPrompts && { prompt }),
-    n_prompt_tokens: sent.n_prompt_tokens as number,
-  };
+  const common = sampleLine(expected, question, sample, sent.n_prompt_tokens as number);
   if (likelihood === undefined) {
     const { generated_ids: ids, text, finish } = sent;
     need(isListOf(ids, isCount) && ids.length <= maxNewTokens, "generated_ids", "a list of token ids");

@@ -1,8 +1,5 @@
-import { inspect } from "node:util";
 import type { DataFrame } from "danfojs-node";
 import type { Figure } from "../../display/figure.js";
-import { escapeHtml } from "../../display/html.js";
-import { jupyterDisplay, type MimeBundle } from "../../display/mime.js";
 import { percent } from "../../display/numbers.js";
 import { colours } from "../../display/style.js";
 import { table } from "../../display/table.js";
@@ -10,6 +7,7 @@ import { PersimmonError } from "../../errors.js";
 import type { PairedComparison } from "../statistics/paired.js";
 import { barOf, barsFigure } from "./accuracy_figure.js";
 import type { EvalResult } from "./eval_result.js";
+import { ShownResult } from "./shown_result.js";
 
 /** An item that one run got right and the other did not. */
 export interface Flip {
@@ -24,7 +22,7 @@ export interface Flip {
 }
 
 /** How a second run differs from a first one, item by item. */
-export class EvalComparison {
+export class EvalComparison extends ShownResult {
   readonly first: EvalResult;
   readonly second: EvalResult;
   /** Counts, the change with its standard error, and McNemar's p. */
@@ -36,6 +34,7 @@ export class EvalComparison {
   readonly likelihood: "acc" | "acc_norm";
 
   constructor(parts: Pick<EvalComparison, "first" | "second" | "paired" | "flips" | "left" | "likelihood">) {
+    super();
     this.first = parts.first;
     this.second = parts.second;
     this.paired = parts.paired;
@@ -92,26 +91,6 @@ export class EvalComparison {
         summary.warnings.map((warning) => `WARNING (${index === 0 ? "first" : "second"}): ${warning}`),
       ),
     ];
-  }
-
-  toString(): string {
-    return this.lines().join("\n");
-  }
-
-  /** How Node prints it. */
-  [inspect.custom](): string {
-    return this.toString();
-  }
-
-  /** How a notebook shows it. */
-  [jupyterDisplay](): MimeBundle {
-    const [headline, ...rest] = this.lines();
-    const html = rest.map((line) => `<div>${escapeHtml(line)}</div>`).join("");
-    return {
-      ...this.figure()[jupyterDisplay](),
-      "text/html": `<div><b>${escapeHtml(headline)}</b>${html}</div>`,
-      "text/plain": this.toString(),
-    };
   }
 
   /** What the runs differ in, in a word or two each. */

@@ -1,18 +1,16 @@
-import { inspect } from "node:util";
 import type { DataFrame } from "danfojs-node";
 import type { Figure } from "../../display/figure.js";
-import { escapeHtml } from "../../display/html.js";
-import { jupyterDisplay, type MimeBundle } from "../../display/mime.js";
 import { duration, grouped, percent, short } from "../../display/numbers.js";
 import { table } from "../../display/table.js";
 import type { Tally } from "../statistics/proportion.js";
 import { accuracyFigure } from "./accuracy_figure.js";
 import type { Manifest } from "./manifest.js";
 import type { ScoredSample } from "./score.js";
+import { ShownResult } from "./shown_result.js";
 import { countOf, type RunSummary } from "./summary.js";
 
 /** What a run found. `await runEval(…)` as the last line of a cell shows it. */
-export class EvalResult {
+export class EvalResult extends ShownResult {
   readonly manifest: Manifest;
   /** All numbers, as in summary.json. */
   readonly summary: RunSummary;
@@ -22,6 +20,7 @@ export class EvalResult {
   readonly folder: string | undefined;
 
   constructor(parts: Pick<EvalResult, "manifest" | "summary" | "samples" | "folder">) {
+    super();
     this.manifest = parts.manifest;
     this.summary = parts.summary;
     this.samples = parts.samples;
@@ -139,26 +138,6 @@ export class EvalResult {
     if (estimates.length > 0) lines.push(estimates.join(", "));
     lines.push(this.#how(), ...summary.warnings.map((warning) => `WARNING: ${warning}`));
     return lines;
-  }
-
-  toString(): string {
-    return this.lines().join("\n");
-  }
-
-  /** How Node prints it. */
-  [inspect.custom](): string {
-    return this.toString();
-  }
-
-  /** How a notebook shows it. */
-  [jupyterDisplay](): MimeBundle {
-    const [headline, ...rest] = this.lines();
-    const html = rest.map((line) => `<div>${escapeHtml(line)}</div>`).join("");
-    return {
-      ...this.figure()[jupyterDisplay](),
-      "text/html": `<div><b>${escapeHtml(headline)}</b>${html}</div>`,
-      "text/plain": this.toString(),
-    };
   }
 
   /** arc-easy validation, generate: 76.1 % (95 % interval 71.7–80.1 %), 300 of 394 */

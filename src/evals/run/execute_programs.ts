@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { Sandbox } from "../sandbox/index.js";
+import { sha256Of } from "../sha256.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { type ExecutionLine, isGenerated, type Sample, sampleKey } from "./samples.js";
 
@@ -23,7 +23,7 @@ export async function executePrograms(
     const item = items.get(sample.id);
     if (item === undefined || !isGenerated(sample)) return [];
     const text = program.call(task, sample.text, item);
-    const sha256 = createHash("sha256").update(text, "utf8").digest("hex");
+    const sha256 = sha256Of(text);
     const key = keyOf({ task_id: sample.id, sample: sample.sample, program_sha256: sha256 });
     return done.has(key) ? [] : [{ sample, text }];
   });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { KvCache } from "../../runtime/kv_cache.js";
-import type { PreparedRun, Question } from "./prepare.js";
-import type { GeneratedSample } from "./samples.js";
+import { batches, order } from "./batches.js";
+import type { PreparedRun } from "./prepare.js";
+import { type GeneratedSample, sampleLine } from "./samples.js";
 import { readAnswer } from "./score.js";
 import type { Finished, Wanted } from "./shard_run.js";
 
@@ -17,7 +17,14 @@ export async function* generateSamples(
   const { model, task, manifest, fingerprint } = run;
   const { settings } = manifest;
   const isGreedy = settings.temperature === 0;
-  for (const batch of batches(wanted, settings, model.kv)) {
+  const line = { task, fingerprint, keepPrompts: settings.keep_prompts };
+  const sorted = [...wanted].sort((a, b) => order(a.question, b.question) || a.sample - b.sample);
+  const pagesOf = ({ question }: Wanted) =>
+    Math.ceil((question.ids.length + settings.max_new_tokens) / model.kv.pageTokens);
+  // Samples with a temperature: of one item each.
+  const goesWith = (one: Wanted, last: Wanted) =>
+    isGreedy || (last.question.item.id === one.question.item.id && last.sample + 1 === one.sample);
+  for (const batch of batches(sorted, settings.batch_size, model.kv, pagesOf, goesWith)) {
     if (signal.aborted) return;
     const started = performance.now();
     const { temperature, top_p: topP } = settings;
@@ -35,21 +42,13 @@ export async function* generateSamples(
     const samples = batch.flatMap(({ question, sample }, row): GeneratedSample[] => {
       const { text, ids, finish } = generations[row];
       if (finish === "interrupted") return [];
-      const { item, prompt } = question;
       return [
         {
-          fingerprint,
-          task: task.name,
-          id: item.id,
-          sample,
-          shot_id: question.shotId,
-          prompt_sha256: question.promptSha256,
-          ...(settings.keep_prompts && { prompt }),
-          n_prompt_tokens: question.ids.length,
+          ...sampleLine(line, question, sample, question.ids.length),
           generated_ids: ids,
           text,
           finish,
-          ...readAnswer(task, item, text),
+          ...readAnswer(task, question.item, text),
         },
       ];
     });
@@ -66,37 +65,4 @@ export async function* generateSamples(
 export function seedOf(seed: number, task: string, id: string): number {
   const text = [seed, task, id, "samples"].join("\u001f");
   return createHash("sha256").update(text, "utf8").digest().readUIntBE(0, 6);
-}
-
-/** Batches of at most `batch_size` rows that the KV cache has room for. Samples with a temperature: of one item each. */
-export function* batches(
-  wanted: readonly Wanted[],
-  settings: { batch_size: number; max_new_tokens: number; temperature: number },
-  kv: Pick<KvCache, "pageCount" | "pageTokens">,
-): Generator<Wanted[], void, undefined> {
-  const sorted = [...wanted].sort((a, b) => order(a.question, b.question) || a.sample - b.sample);
-  let batch: Wanted[] = [];
-  let pages = 0;
-  for (const one of sorted) {
-    const own = Math.ceil((one.question.ids.length + settings.max_new_tokens) / kv.pageTokens);
-    const last = batch.at(-1);
-    const goesOn =
-      settings.temperature === 0 ||
-      last === undefined ||
-      (last.question.item.id === one.question.item.id && last.sample + 1 === one.sample);
-    const isFull = batch.length >= settings.batch_size || pages + own > kv.pageCount;
-    if (last !== undefined && (isFull || !goesOn)) {
-      yield batch;
-      batch = [];
-      pages = 0;
-    }
-    batch.push(one);
-    pages += own;
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** The longest first; of equal ones by id, so that the order does not depend on that of the data. */
-export function order(a: Question, b: Question): number {
-  return b.ids.length - a.ids.length || (a.item.id < b.item.id ? -1 : a.item.id > b.item.id ? 1 : 0);
 }

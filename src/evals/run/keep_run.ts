@@ -1,17 +1,16 @@
 import { PersimmonError } from "../../errors.js";
 import { Sandbox } from "../sandbox/index.js";
 import type { EvalItem } from "../task.js";
-import { EvalResult } from "./eval_result.js";
+import type { EvalResult } from "./eval_result.js";
 import { executePrograms } from "./execute_programs.js";
 import type { CheckedQuestions } from "./options.js";
 import { type PreparedRun, selected } from "./prepare.js";
 import { Report } from "./report.js";
+import { resultOf } from "./result_of.js";
 import { RunFolder } from "./run_folder.js";
 import { MemoryRun, type RunStore } from "./run_store.js";
 import { type ExecutionLine, type Sample, sampleKey } from "./samples.js";
-import { scoreSamples } from "./score.js";
 import type { Finished } from "./shard_run.js";
-import { summarize } from "./summary.js";
 
 /** What of a run is needed to judge and keep what a model says, wherever it is. */
 export type KeptRun = Pick<PreparedRun, "task" | "manifest" | "fingerprint" | "origin" | "items">;
@@ -66,7 +65,7 @@ export async function work(
         generated_tokens: finished.generatedTokens,
       });
       await judge(finished.samples);
-      report.add(finished.samples.map((sample) => ({ sample, item: byId.get(sample.id) as EvalItem })));
+      report.add(finished.samples);
     }
   } finally {
     report.close();
@@ -84,10 +83,9 @@ async function uninterrupted(work: Promise<void>): Promise<void> {
 
 /** Adds up what is there and writes the summary. */
 export function finish(run: KeptRun, store: RunStore, folder: string | undefined): EvalResult {
-  const executions = store.executions.rows;
-  const samples = scoreSamples(run.task, run.items, store.samples.rows, executions);
-  const sandboxes = executions.map(({ sandbox }) => sandbox);
-  const summary = summarize(run.manifest, run.fingerprint, samples, store.timing.rows, sandboxes);
-  store.writeSummary(summary);
-  return new EvalResult({ manifest: run.manifest, summary, samples, folder });
+  const { samples, executions, timing } = store;
+  const rows = { samples: samples.rows, executions: executions.rows, timing: timing.rows };
+  const result = resultOf(run, rows, folder);
+  store.writeSummary(result.summary);
+  return result;
 }

@@ -1,8 +1,8 @@
 import { PersimmonError } from "../../errors.js";
+import { batches, order } from "./batches.js";
 import { endingScores, type ScoredText } from "./ending_scores.js";
-import { order } from "./generate_samples.js";
 import { encode, type PreparedRun, type Question } from "./prepare.js";
-import type { LikelihoodSample } from "./samples.js";
+import { type LikelihoodSample, sampleLine } from "./samples.js";
 import type { Finished, Wanted } from "./shard_run.js";
 
 /** An item's texts with the endings cut off from what is given. */
@@ -24,12 +24,12 @@ export async function* likelihoodSamples(
   const { model, task, manifest, fingerprint } = run;
   const { settings } = manifest;
   const sorted = wanted.map(({ question }) => question).sort(order);
-  for (const group of groups(
-    sorted.map((question) => cut(run, question)),
-    settings.batch_size,
-    model.kv.pageCount,
-    model.kv.pageTokens,
-  )) {
+  const line = { task, fingerprint, keepPrompts: settings.keep_prompts };
+  // As if nothing could be shared.
+  const pagesOf = ({ texts }: Cut) =>
+    texts.reduce((sum, { ids }) => sum + Math.ceil(ids.length / model.kv.pageTokens) + 1, 0);
+  const cuts = sorted.map((question) => cut(run, question));
+  for (const group of batches(cuts, settings.batch_size, model.kv, pagesOf)) {
     if (signal.aborted) return;
     const started = performance.now();
     const sums = await endingScores(
@@ -43,14 +43,7 @@ export async function* likelihoodSamples(
       const answer = largest(logprobs);
       const answerNorm = largest(logprobs.map((sum, ending) => sum / bytes[ending]));
       return {
-        fingerprint,
-        task: task.name,
-        id: question.item.id,
-        sample: 0,
-        shot_id: question.shotId,
-        prompt_sha256: question.promptSha256,
-        ...(settings.keep_prompts && { prompt: question.prompt }),
-        n_prompt_tokens: question.ids.length,
+        ...sampleLine(line, question, 0, question.ids.length),
         logprobs,
         n_tokens: texts.map(({ ids, from }) => ids.length - from),
         n_bytes: bytes,
@@ -104,28 +97,6 @@ function cut({ model, task, manifest }: PreparedRun, question: Question): Cut {
     return Math.max(1, Buffer.byteLength(scored, "utf8"));
   });
   return { question, texts, bytes };
-}
-
-/** Items that are run together: at most so many, and no more than the KV cache holds if nothing could be shared. */
-function* groups(
-  cuts: readonly Cut[],
-  most: number,
-  pageCount: number,
-  pageTokens: number,
-): Generator<Cut[], void, undefined> {
-  let group: Cut[] = [];
-  let pages = 0;
-  for (const one of cuts) {
-    const own = one.texts.reduce((sum, { ids }) => sum + Math.ceil(ids.length / pageTokens) + 1, 0);
-    if (group.length > 0 && (group.length >= most || pages + own > pageCount)) {
-      yield group;
-      group = [];
-      pages = 0;
-    }
-    group.push(one);
-    pages += own;
-  }
-  if (group.length > 0) yield group;
 }
 
 /** A model that was changed may give none; the first ending would then win every time. */

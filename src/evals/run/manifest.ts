@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { PersimmonError } from "../../errors.js";
+import { sha256Of } from "../sha256.js";
 
 /** How a run asks: by what the model writes, or by how probable it finds given answers. */
 export type EvalMethod = "generate" | "likelihood";
@@ -73,7 +73,7 @@ export function manifestText(manifest: Manifest): string {
 }
 
 export function fingerprintOf(text: string): string {
-  return createHash("sha256").update(text, "utf8").digest("hex");
+  return sha256Of(text);
 }
 
 /** Throws `RUN_MISMATCH`, naming each setting that differs, unless both are the same. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PersimmonError } from "../../errors.js";
@@ -6,8 +5,10 @@ import type { LanguageModel } from "../../language_model.js";
 import { packageRoot } from "../../package_root.js";
 import { type PresetSplits, presetSplits } from "../data/presets.js";
 import { type EvalData, readItems } from "../data/read_items.js";
+import { sha256Of } from "../sha256.js";
 import { chooseShot } from "../shot.js";
 import type { EvalItem, EvalTask, LikelihoodQuestion } from "../task.js";
+import { builtInNames } from "../tasks/built_in_names.js";
 import type { DataRecord, Manifest, ManifestDraft } from "./manifest.js";
 import { fingerprintOf, manifestText } from "./manifest.js";
 import { describeModel } from "./model_record.js";
@@ -148,16 +149,7 @@ function presetOf({ preset, data, split, task }: CheckedQuestions): CheckedOptio
   if (preset !== undefined) return preset;
   const isList = data !== undefined && typeof data !== "string";
   const hasSplits = !isList && task.items === undefined && data !== "demo";
-  return hasSplits && split === undefined && isBuiltIn(task) ? "adept" : undefined;
-}
-
-function isBuiltIn(task: EvalTask): boolean {
-  try {
-    presetSplits("adept", task.name);
-    return true;
-  } catch {
-    return false;
-  }
+  return hasSplits && split === undefined && builtInNames.includes(task.name) ? "adept" : undefined;
 }
 
 /** The splits that the preset of a run names; undefined without one. Throws `PRESET_UNKNOWN`. */
@@ -180,7 +172,7 @@ async function readShots(options: CheckedQuestions, data: EvalData, signal: Abor
 }
 
 function sourceOf({ data, task }: CheckedQuestions): string | readonly EvalItem[] | undefined {
-  return data ?? (task.items === undefined && isBuiltIn(task) ? "hub" : undefined);
+  return data ?? (task.items === undefined && builtInNames.includes(task.name) ? "hub" : undefined);
 }
 
 function recordOf({ split, sha256, items }: EvalData): DataRecord {
@@ -204,7 +196,7 @@ export function askedOf(
     item,
     shotId: shot?.id ?? null,
     prompt,
-    promptSha256: createHash("sha256").update(prompt, "utf8").digest("hex"),
+    promptSha256: sha256Of(prompt),
     ...(likelihood && { likelihood }),
   };
 }

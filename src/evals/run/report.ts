@@ -5,7 +5,7 @@ import type { KeptRun } from "./keep_run.js";
 import type { CheckedQuestions } from "./options.js";
 import type { RunStore } from "./run_store.js";
 import { type Sample, sampleKey } from "./samples.js";
-import { type ScoredSample, scoreSample, scoreSamples } from "./score.js";
+import { scoreSamples } from "./score.js";
 
 /** Says how far a run is, with the accuracy so far and the time that is left. */
 export class Report {
@@ -44,20 +44,12 @@ export class Report {
     const again = this.#before === 0 ? "" : ` (${this.#before} done before)`;
     const label = `${task.name} ${manifest.data.split}${again}`;
     if (options.progress && left > 0) this.#bar = progress({ total: left, label, unit: "answers" });
-    this.#count(scoreSamples(task, run.items, store.samples.rows, store.executions.rows));
+    this.#count(store.samples.rows);
   }
 
-  add(finished: { sample: Sample; item: EvalItem }[]): void {
-    const executions = this.#store.executions.rows;
-    const ends = new Map(
-      executions.map((line) => [sampleKey({ id: line.task_id, sample: line.sample }), line]),
-    );
+  add(finished: readonly Sample[]): void {
     this.#done += finished.length;
-    this.#count(
-      finished.map(({ sample, item }) =>
-        scoreSample(this.#run.task, item, sample, ends.get(sampleKey(sample))),
-      ),
-    );
+    this.#count(finished);
     const right = this.#judged === 0 ? "" : `${percent(this.#correct / this.#judged)} right`;
     const notes = [right, this.#note()].filter((part) => part !== "");
     this.#bar?.update(this.#done - this.#before, notes.join(", "));
@@ -74,8 +66,9 @@ export class Report {
     this.#bar?.close();
   }
 
-  #count(scored: readonly ScoredSample[]): void {
-    for (const { correct } of scored) {
+  #count(samples: readonly Sample[]): void {
+    const { task, items } = this.#run;
+    for (const { correct } of scoreSamples(task, items, samples, this.#store.executions.rows)) {
       if (correct === null) continue;
       this.#judged++;
       if (correct) this.#correct++;

@@ -1,7 +1,9 @@
 import type { Finish } from "../../generation/token_stream.js";
+import type { EvalTask } from "../task.js";
+import type { Question } from "./prepare.js";
 
 /** What every line of samples.jsonl has. */
-interface SampleLine {
+export interface SampleLine {
   /** SHA-256 of the run's manifest.json. */
   fingerprint: string;
   task: string;
@@ -68,6 +70,25 @@ export interface TimingLine {
   ms: number;
   prompt_tokens: number;
   generated_tokens: number;
+}
+
+/** Such a line. */
+export function sampleLine(
+  run: { task: EvalTask; fingerprint: string; keepPrompts: boolean },
+  question: Omit<Question, "ids">,
+  sample: number,
+  promptTokens: number,
+): SampleLine {
+  return {
+    fingerprint: run.fingerprint,
+    task: run.task.name,
+    id: question.item.id,
+    sample,
+    shot_id: question.shotId,
+    prompt_sha256: question.promptSha256,
+    ...(run.keepPrompts && { prompt: question.prompt }),
+    n_prompt_tokens: promptTokens,
+  };
 }
 
 /** What tells samples of one run apart. */

@@ -66,8 +66,7 @@ export function scoreSamples(
   });
 }
 
-/** Scores one sample. */
-export function scoreSample(
+function scoreSample(
   task: EvalTask,
   item: EvalItem,
   sample: Sample,

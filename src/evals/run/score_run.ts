@@ -4,12 +4,11 @@ import { readItems } from "../data/read_items.js";
 import { Sandbox, type SandboxOptions } from "../sandbox/index.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { findTask } from "../tasks/index.js";
-import { EvalResult } from "./eval_result.js";
+import type { EvalResult } from "./eval_result.js";
 import { executePrograms } from "./execute_programs.js";
+import { resultOf } from "./result_of.js";
 import { RunFolder, readRun, type StoredRun } from "./run_folder.js";
 import type { ExecutionLine } from "./samples.js";
-import { scoreSamples } from "./score.js";
-import { summarize } from "./summary.js";
 
 /** What `scoreRun` takes. */
 export interface ScoreRunOptions<Item extends EvalItem = EvalItem> {
@@ -44,8 +43,10 @@ export async function scoreRun<Item extends EvalItem = EvalItem>(
     );
   }
   const signal = interruptSignal(options.signal);
-  const { manifest, origin } = readRun(folder);
-  const { task, items } = await questionsOf(folder, options, signal);
+  const before = readRun(folder);
+  const { manifest, origin } = before;
+  const questions = await questionsOf(before, options, signal);
+  const { task, items } = questions;
   const hasPrograms = task.program !== undefined && manifest.method === "generate";
   const sandbox = hasPrograms && execute !== false ? await Sandbox.open(options.sandbox) : undefined;
   using store = new RunFolder(folder, manifest, origin);
@@ -57,7 +58,8 @@ export async function scoreRun<Item extends EvalItem = EvalItem>(
     const write = (line: ExecutionLine) => store.executions.append(line);
     await executePrograms(task, byId, run.samples, known, sandbox, signal, write);
   }
-  const result = resultOf({ ...run, executions: [...store.executions.rows] }, task, items);
+  const rows = { ...run, executions: store.executions.rows };
+  const result = resultOf({ ...run, ...questions }, rows, folder);
   store.writeSummary(result.summary);
   return result;
 }
@@ -69,25 +71,16 @@ export async function loadRun<Item extends EvalItem = EvalItem>(
 ): Promise<EvalResult> {
   checkOptionNames("loadRun", options, ["task", "data"]);
   const run = readRun(folder);
-  const { task, items } = await questionsOf(folder, options, interruptSignal());
-  return resultOf(run, task, items);
-}
-
-function resultOf(run: StoredRun, task: EvalTask, items: readonly EvalItem[]): EvalResult {
-  const { manifest, fingerprint, executions, timing, folder } = run;
-  const samples = scoreSamples(task, items, run.samples, executions);
-  const sandboxes = executions.map(({ sandbox }) => sandbox);
-  const summary = summarize(manifest, fingerprint, samples, timing, sandboxes);
-  return new EvalResult({ manifest, summary, samples, folder });
+  const questions = await questionsOf(run, options, interruptSignal());
+  return resultOf({ ...run, ...questions }, run, folder);
 }
 
 /** The task and the items of a run. Other items than the run had would give another score under its name. */
 async function questionsOf<Item extends EvalItem>(
-  folder: string,
+  { folder, manifest, origin }: StoredRun,
   options: Pick<ScoreRunOptions<Item>, "task" | "data">,
   signal: AbortSignal,
 ): Promise<{ task: EvalTask; items: readonly EvalItem[] }> {
-  const { manifest, origin } = readRun(folder);
   const task = (options.task as EvalTask | undefined) ?? findTask(manifest.task);
   if (task.name !== manifest.task) {
     throw new PersimmonError(

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { PersimmonError } from "../../errors.js";
+import { sha256Of } from "../sha256.js";
 
 /** Part `index` of `count` parts of a run. */
 export interface Shard {
@@ -46,5 +46,5 @@ export function limited<Item extends { readonly id: string }>(
 }
 
 function idHash(id: string): string {
-  return createHash("sha256").update(id, "utf8").digest("hex");
+  return sha256Of(id);
 }

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { interruptSignal } from "../../host.js";
+import { sha256Of } from "../sha256.js";
 import { bareCommand, environment, sandboxCommand } from "./command.js";
 import { execute, notStarted, type Outcome } from "./execution.js";
 import { checkedLimits, invalid, type SandboxLimits } from "./limits.js";
@@ -120,7 +120,7 @@ export class Sandbox {
       throw new PersimmonError("INTERRUPTED", "interrupted while a program ran in the sandbox; it was ended");
     }
     if (outcome.status === "notStarted") throw notStarted(outcome.detail);
-    const sha256 = createHash("sha256").update(program, "utf8").digest("hex");
+    const sha256 = sha256Of(program);
     return { ...outcome, sha256, sandbox: this.kind };
   }
 

@@ -47,23 +47,6 @@ export interface TaskDefinition<
   version?: number;
 }
 
-const known = [
-  "name",
-  "items",
-  "prompt",
-  "gold",
-  "shots",
-  "maxNewTokens",
-  "stop",
-  "extract",
-  "extractLeniently",
-  "isCorrect",
-  "program",
-  "likelihood",
-  "sameQuestion",
-  "version",
-] satisfies (keyof TaskDefinition)[];
-
 const functions = [
   "prompt",
   "gold",
@@ -73,6 +56,16 @@ const functions = [
   "program",
   "likelihood",
   "sameQuestion",
+] satisfies (keyof TaskDefinition)[];
+
+const known = [
+  "name",
+  "items",
+  "shots",
+  "maxNewTokens",
+  "stop",
+  "version",
+  ...functions,
 ] satisfies (keyof TaskDefinition)[];
 
 /**

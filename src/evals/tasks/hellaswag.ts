@@ -1,6 +1,6 @@
 import type { EvalItem, EvalTask } from "../task.js";
 import { choiceLetters, findChoice, readChoiceLetter } from "./choice_letter.js";
-import { framePrompt } from "./frame.js";
+import { askAfterExample } from "./frame.js";
 import { arcInstruction, askChoice } from "./multiple_choice.js";
 import { endOfAnswerLine } from "./stops.js";
 
@@ -26,10 +26,7 @@ export const hellaswag: EvalTask<HellaSwagItem> = {
   shots: 1,
   maxNewTokens: 8,
   stop: [endOfAnswerLine],
-  prompt(item, shot, switches) {
-    const example = shot === undefined ? "" : `${ask(shot)} ${goldLetter(shot)}\n\n`;
-    return framePrompt(arcInstruction, example + ask(item), switches);
-  },
+  prompt: askAfterExample(arcInstruction, ask, (shot) => ` ${goldLetter(shot)}`),
   extract: (completion, item) => readChoiceLetter(completion, item.endings.length),
   extractLeniently: (completion, item) => findChoice(completion, item.endings),
   gold: goldLetter,

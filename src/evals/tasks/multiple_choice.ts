@@ -1,6 +1,6 @@
 import type { EvalItem, EvalTask } from "../task.js";
 import { choiceLetters, findChoice, readChoiceLetter } from "./choice_letter.js";
-import { framePrompt } from "./frame.js";
+import { askAfterExample } from "./frame.js";
 import { endOfAnswerLine } from "./stops.js";
 
 /** A question with options of which one is right (ARC, MMLU). */
@@ -36,10 +36,7 @@ function multipleChoice(name: string, instruction: string): EvalTask<MultipleCho
     shots: 1,
     maxNewTokens: 8,
     stop: [endOfAnswerLine],
-    prompt(item, shot, switches) {
-      const example = shot === undefined ? "" : `${ask(shot)} ${gold(shot)}\n\n`;
-      return framePrompt(instruction, example + ask(item), switches);
-    },
+    prompt: askAfterExample(instruction, ask, (shot) => ` ${gold(shot)}`),
     extract: (completion, item) => readChoiceLetter(completion, item.choices.length),
     extractLeniently: (completion, item) => findChoice(completion, item.choices),
     gold,

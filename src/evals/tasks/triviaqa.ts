@@ -1,5 +1,5 @@
 import type { EvalItem, EvalTask } from "../task.js";
-import { framePrompt } from "./frame.js";
+import { askAfterExample } from "./frame.js";
 import { normalizedAnswer } from "./normalized_answer.js";
 import { endOfAnswerLine } from "./stops.js";
 
@@ -34,10 +34,7 @@ export const triviaqa: EvalTask<TriviaItem> = {
   shots: 1,
   maxNewTokens: 24,
   stop: [endOfAnswerLine],
-  prompt(item, shot, switches) {
-    const example = shot === undefined ? "" : `${ask(shot)} ${shot.answer}\n\n`;
-    return framePrompt(instruction, example + ask(item), switches);
-  },
+  prompt: askAfterExample(instruction, ask, (shot) => ` ${shot.answer}`),
   extract(completion, item) {
     const answer = comparable(completion);
     // Articles and punctuation alone are no answer, unless they are the right one.

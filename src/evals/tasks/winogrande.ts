@@ -1,5 +1,5 @@
 import type { EvalItem, EvalTask } from "../task.js";
-import { framePrompt } from "./frame.js";
+import { askAfterExample } from "./frame.js";
 import { endOfAnswerLine } from "./stops.js";
 
 /** A sentence with a blank and what may fill it. */
@@ -47,10 +47,7 @@ export const winogrande: EvalTask<WinograndeItem> = {
   shots: 1,
   maxNewTokens: 4,
   stop: [endOfAnswerLine],
-  prompt(item, shot, switches) {
-    const example = shot === undefined ? "" : `${ask(shot)}\n${shot.answer}\n\n`;
-    return framePrompt(instruction, example + ask(item), switches);
-  },
+  prompt: askAfterExample(instruction, ask, (shot) => `\n${shot.answer}`),
   extract: (completion) => readNumber(completion),
   extractLeniently: findNumber,
   gold: (item) => item.answer,

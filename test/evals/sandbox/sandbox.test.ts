@@ -1,7 +1,7 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readdirSync } from "node:fs";
-import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { bareCommand, environment } from "../../../src/evals/sandbox/command.js";
 import { execute } from "../../../src/evals/sandbox/execution.js";
 import { Sandbox } from "../../../src/evals/sandbox/index.js";
@@ -139,6 +139,7 @@ bubblewrapOrSkip("Sandbox", () => {
       onResult: (_, index) => void told.push(index),
     });
     const failure = failureOf(run);
+    await vi.waitFor(() => expect(told).toEqual([0]), { timeout: 10_000 });
     const known = await waitForDescendants(14);
     stop.abort();
     expect(await failure).toMatch(/^INTERRUPTED: /);
