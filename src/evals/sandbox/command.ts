@@ -65,16 +65,10 @@ function dropRoot({ setpriv }: Tools): string[] {
 }
 
 function limited(prlimit: string, cpuSeconds: number): string[] {
-  const names: Record<string, string> = {
-    RLIMIT_CPU: "cpu",
-    RLIMIT_AS: "as",
-    RLIMIT_NPROC: "nproc",
-    RLIMIT_FSIZE: "fsize",
-    RLIMIT_NOFILE: "nofile",
-    RLIMIT_CORE: "core",
-  };
   const limits = Object.entries(resourceLimits(cpuSeconds));
-  return [prlimit, ...limits.map(([name, [soft, hard]]) => `--${names[name]}=${soft}:${hard}`)];
+  // RLIMIT_NOFILE is --nofile there, and so on.
+  const option = (name: string) => `--${name.replace("RLIMIT_", "").toLowerCase()}`;
+  return [prlimit, ...limits.map(([name, [soft, hard]]) => `${option(name)}=${soft}:${hard}`)];
 }
 
 function interpreter(python: string): string[] {
