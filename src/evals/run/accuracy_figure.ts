@@ -54,7 +54,7 @@ export function barsFigure(bars: readonly AccuracyBar[], title: string, lines: r
       interval === undefined ? 0 : percentOf(Math.abs(interval[side] - share)),
     );
   // The subtitle grows downwards, towards the bars.
-  const top = 62 + 19 * lines.length;
+  const top = 72 + 19 * lines.length;
   return figure(
     {
       type: "bar",
