@@ -4,6 +4,7 @@ import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
+import { loadZeroPredictor } from "./research/zero_predictor_file.js";
 import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
@@ -34,6 +35,11 @@ export interface LoadOptions {
    * weights concerned are reordered while loading and take memory of their own instead of the mapped file.
    */
   skipZeros?: boolean;
+  /**
+   * A file of `saveZeroPredictor`: zeros of the squared ReLUs are predicted from an int4 copy of the up projections, whose
+   * other rows are not read. Not exact, and off unless it is given; for bfloat16 and float32 weights.
+   */
+  predictZeros?: string;
   /** Rotary angles as Hugging Face computes them. */
   rope?: "hf" | "adept";
   onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
@@ -64,6 +70,8 @@ export async function loadModel(
   }
   const skipZeros = checkedSkipZeros(options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
+  const predictor =
+    options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     onProgress: ({ bytes, totalBytes }) =>
@@ -81,7 +89,7 @@ export async function loadModel(
     return tensor;
   };
   const modules = buildModules(config, device, weight, maxLength);
-  return new LanguageModel({
+  const model = new LanguageModel({
     config,
     modules,
     tokenizer: await tokenizerIn(directory),
@@ -93,6 +101,8 @@ export async function loadModel(
     weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
   });
+  predictor?.apply(model);
+  return model;
 }
 
 function checkNames(options: LoadOptions): void {
@@ -103,6 +113,7 @@ function checkNames(options: LoadOptions): void {
     "maxLength",
     "kvDtype",
     "skipZeros",
+    "predictZeros",
     "rope",
     "onProgress",
   ] satisfies (keyof LoadOptions)[];

@@ -9,6 +9,7 @@ export interface ModelOptions {
   threads?: number;
   maxLength?: number;
   kvDtype?: LoadOptions["kvDtype"];
+  predictZeros?: string;
 }
 
 /** What the commands that generate text take. */
@@ -51,7 +52,8 @@ export function addModelOptions(command: Command): Command {
     )
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
     .option("--max-length <n>", "longest context (default: the model's own)", parseNumber)
-    .addOption(kvDtypeOption());
+    .addOption(kvDtypeOption())
+    .addOption(predictZerosOption());
 }
 
 export function kvDtypeOption(): Option {
@@ -59,6 +61,13 @@ export function kvDtypeOption(): Option {
     "--kv-dtype <type>",
     "how keys and values of past tokens are kept (default: float32)",
   ).choices(["float32", "bfloat16"]);
+}
+
+export function predictZerosOption(): Option {
+  return new Option(
+    "--predict-zeros <file>",
+    "leave out rows of the up projections that a predictor takes for zeros (see `persimmon predict-zeros`); not exact",
+  );
 }
 
 export function addSamplingOptions(command: Command): Command {
@@ -73,8 +82,9 @@ export function addSamplingOptions(command: Command): Command {
 }
 
 /** The part of the options that `loadModel` takes. */
-export function loadOptions({ device, dtype, threads, maxLength, kvDtype }: ModelOptions): LoadOptions {
-  return { device, dtype, threads, maxLength, kvDtype };
+export function loadOptions(options: ModelOptions): LoadOptions {
+  const { device, dtype, threads, maxLength, kvDtype, predictZeros } = options;
+  return { device, dtype, threads, maxLength, kvDtype, predictZeros };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */
