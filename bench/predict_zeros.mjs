@@ -37,16 +37,17 @@ const demo = await loadModel(options.model);
 const texts = heldOutTexts(options.text);
 const judged = texts.filter((_, text) => text % 2 === 1);
 console.log(
-  `${options.model}, ${demo.dtype}, ${judged.length} texts to judge; perplexity ${(await perplexity(demo, judged)).toFixed(4)}`,
+  `${options.model}, ${demo.dtype}, ${judged.length} texts to judge; perplexity ${(await perplexity(demo, judged)).toFixed(5)}`,
 );
 console.log("| recall asked for | recall | rows read | bytes of the up projections | perplexity |");
 console.log("| --- | --- | --- | --- | --- |");
 for (const recall of recalls) {
   const predictor = await predictZeros(demo, texts, { recall, progress: false });
-  using _ = predictor.apply(demo);
+  const inForce = predictor.apply(demo);
   console.log(
-    `| ${percent(recall)} | ${percent(predictor.measuredRecall, 2)} | ${percent(predictor.density)} | ${percent(predictor.bytes, 0)} | ${(await perplexity(demo, judged)).toFixed(4)} |`,
+    `| ${percent(recall)} | ${percent(predictor.measuredRecall, 2)} | ${percent(predictor.density)} | ${percent(predictor.bytes, 0)} | ${(await perplexity(demo, judged)).toFixed(5)} |`,
   );
+  inForce.dispose();
 }
 
 if (!options["no-speed"]) {

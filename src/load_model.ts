@@ -4,11 +4,11 @@ import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
-import { loadZeroPredictor } from "./research/zero_predictor_file.js";
 import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
+import { loadZeroPredictor } from "./zero_predictor_file.js";
 
 export interface LoadOptions {
   /** Where to run; "auto" takes the best there is, which is the CPU in this version. */

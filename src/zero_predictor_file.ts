@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
-import { readJsonFile } from "../checkpoint/file.js";
-import { PersimmonError } from "../errors.js";
-import { type LayerPredictor, ZeroPredictor } from "./zero_predictor.js";
+import { readJsonFile } from "./checkpoint/file.js";
+import { PersimmonError } from "./errors.js";
+import { type LayerPredictor, ZeroPredictor } from "./research/zero_predictor.js";
 
 const FORMAT = "persimmon-zero-predictor";
 const VERSION = 1;
