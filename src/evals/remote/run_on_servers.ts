@@ -11,7 +11,7 @@ import {
   runOptionNames,
 } from "../run/options.js";
 import { originOf, type PreparedQuestions, prepareQuestions } from "../run/prepare.js";
-import type { Finished } from "../run/shard_run.js";
+import type { Keep } from "../run/shard_run.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { evalTasks } from "../tasks/index.js";
 import { expectedManifest, expectSame } from "./expected_manifest.js";
@@ -101,9 +101,9 @@ export async function runTuned<Item extends EvalItem>(
     throwIfInterrupted(signal);
     const run = runOf(checked, questions, reference.manifest, setup.model);
     using store = openStore(checked, run);
-    const remote = new RemoteSamples(checked, run);
-    samples = remote;
-    const make = (items: readonly EvalItem[], done: ReadonlySet<string>): AsyncIterable<Finished> => {
+    const make = (items: readonly EvalItem[], done: ReadonlySet<string>, keep: Keep) => {
+      const remote = new RemoteSamples(checked, run, keep);
+      samples = remote;
       const pieces = piecesOf(checked, items, questions.pool?.items, done);
       pool.make(pieces, signal).then(
         () => remote.inbox.end(),

@@ -5,7 +5,7 @@ import { loadModel } from "../../load_model.js";
 import { fingerprintOf, type Manifest, manifestText } from "../run/manifest.js";
 import { askedOf, completeManifest, encode, type PreparedRun } from "../run/prepare.js";
 import { sampleKey } from "../run/samples.js";
-import { makeSamples } from "../run/shard_run.js";
+import { type Finished, makeSamples } from "../run/shard_run.js";
 import type { EvalTask } from "../task.js";
 import { findTask } from "../tasks/index.js";
 import {
@@ -28,19 +28,13 @@ export class EvalWorker {
     this.#manifest = manifest;
   }
 
-  /** Shows the samples of each part of a batch as it is finished. */
+  /** Shows each sample as soon as it is finished. */
   async answer(pieces: readonly WorkerPiece[]): Promise<void> {
     await showingErrors(async () => {
       const signal = interruptSignal();
       const items = pieces.map(({ item }) => item);
-      for await (const finished of makeSamples(this.#runOf(pieces), items, this.#notAsked(pieces), signal)) {
-        show({
-          kind: "samples",
-          samples: finished.samples.map(({ prompt: _known, ...sample }) => sample),
-          prompt_tokens: finished.promptTokens,
-          generated_tokens: finished.generatedTokens,
-        });
-      }
+      const making = makeSamples(this.#runOf(pieces), items, this.#notAsked(pieces), signal, showSamples);
+      for await (const _batch of making);
     });
   }
 
@@ -113,6 +107,15 @@ async function showingErrors<T>(work: () => Promise<T>): Promise<T | undefined> 
     show({ kind: "error", code: error.code, message: error.message });
     return undefined;
   }
+}
+
+function showSamples({ samples, promptTokens, generatedTokens }: Finished): void {
+  show({
+    kind: "samples",
+    samples: samples.map(({ prompt: _known, ...sample }) => sample),
+    prompt_tokens: promptTokens,
+    generated_tokens: generatedTokens,
+  });
 }
 
 function show(message: WorkerMessage): void {
