@@ -1,5 +1,5 @@
 import { PersimmonError } from "../../errors.js";
-import { sha256Of } from "../sha256.js";
+import { sha256Of } from "../../sha256.js";
 
 /** Part `index` of `count` parts of a run. */
 export interface Shard {
