@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { realpath } from "node:fs/promises";
-import { basename, dirname, relative } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { relative } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "../../checkpoint/index.js";
 import { PersimmonError } from "../../errors.js";
 import { throwIfInterrupted } from "../../host.js";
@@ -17,6 +14,7 @@ import { Module } from "../../nn/module.js";
 import type { Intervention, Phase } from "../../runtime/interventions.js";
 import type { Site } from "../../runtime/sites.js";
 import { sha256Of } from "../../sha256.js";
+import { fileHash } from "./file_hash.js";
 import type { ModelRecord } from "./manifest.js";
 
 /** Says what a model is, as it is now. It runs the model on a few tokens, which watches and counters in force see. */
@@ -51,23 +49,11 @@ async function hashOfFiles(source: string, signal: AbortSignal): Promise<string 
   const lines: string[] = [];
   for (const file of files) {
     throwIfInterrupted(signal);
-    lines.push(`${await hashOfFile(file, signal)}  ${relative(directory, file)}\n`);
+    lines.push(`${await fileHash(file, signal)}  ${relative(directory, file)}\n`);
   }
   const byName = (line: string) => line.slice(66);
   lines.sort((a, b) => (byName(a) < byName(b) ? -1 : 1));
   return createHash("sha256").update(lines.join("")).digest("hex");
-}
-
-async function hashOfFile(file: string, signal: AbortSignal): Promise<string> {
-  // The hub's cache names large files by their SHA-256: 16 GB need not be read for it.
-  const blob = await realpath(file);
-  if (basename(dirname(blob)) === "blobs" && /^[0-9a-f]{64}$/.test(basename(blob))) return basename(blob);
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash, { signal }).catch((error) => {
-    throwIfInterrupted(signal);
-    throw error;
-  });
-  return hash.digest("hex");
 }
 
 const ownClasses: readonly unknown[] = [DecoderLayer, Attention, MLP, Embedding, LayerNorm, Linear];
