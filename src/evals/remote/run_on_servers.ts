@@ -29,7 +29,8 @@ export interface RunEvalOnServersOptions<Item extends EvalItem = EvalItem>
   /** The model as `loadModel` takes it: a folder on the servers' machines, or a name on the hub. Default: the demo model. */
   model?: string;
   /**
-   * How kernels load it. Several kernels on one machine share its cores: give each its part of them as `threads`.
+   * How kernels load it. Without `threads`, the kernels of all servers on one host share its cores equally; behind a gateway,
+   * whose kernels may have machines of their own, name their cores as `threads`.
    */
   load?: RemoteLoadOptions;
   /** A built-in task: those of a cell have functions, which cannot be sent. */
@@ -205,12 +206,13 @@ function runOf(
   };
 }
 
-/** Such as `127.0.0.1:8888 2 kernels, 127.0.0.1:8889 1 of 2 kernels`. */
+/** Such as `127.0.0.1:8888 2 kernels of 1 thread, 127.0.0.1:8889 1 of 2 kernels of 1 thread`. */
 function note(servers: readonly ServerProgress[]): string {
   return servers
-    .map(({ url, kernels, ready }) => {
+    .map(({ url, kernels, ready, threads }) => {
       const count = ready === kernels ? `${kernels}` : `${ready} of ${kernels}`;
-      return `${new URL(url).host} ${count} ${kernels === 1 ? "kernel" : "kernels"}`;
+      const each = threads === undefined ? "" : ` of ${threads} ${threads === 1 ? "thread" : "threads"}`;
+      return `${new URL(url).host} ${count} ${kernels === 1 ? "kernel" : "kernels"}${each}`;
     })
     .join(", ");
 }

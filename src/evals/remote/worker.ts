@@ -15,6 +15,7 @@ import {
   type WorkerPiece,
   type WorkerSetup,
 } from "./protocol.js";
+import { threadsBeside } from "./threads.js";
 
 /** Makes the samples of what it is given, in a kernel, for `runEvalOnServers` somewhere else. */
 export class EvalWorker {
@@ -87,14 +88,15 @@ export async function openEvalWorker(setup: WorkerSetup): Promise<EvalWorker | u
         `the persimmon-lab of this kernel speaks version ${protocolVersion} of the protocol of evaluations, asked for was ${String(setup?.protocol)}: install the same version on both sides`,
       );
     }
-    const { draft, load } = setup;
+    const { draft, kernelsHere } = setup;
+    const load = { ...setup.load, threads: setup.load.threads ?? threadsBeside(kernelsHere) };
     const task = findTask(draft.task);
     const model = await loadModel(setup.model ?? undefined, load);
     // What this library does with the task, not what the other side thinks it does.
     const settings = { ...draft.settings, stop: task.stop.map(String) };
     const own = { ...draft, task_version: task.version, settings };
     const manifest = await completeManifest(own, model, interruptSignal());
-    show({ kind: "ready", protocol: protocolVersion, manifest });
+    show({ kind: "ready", protocol: protocolVersion, manifest, threads: load.threads });
     return new EvalWorker(model, task, manifest);
   });
 }
