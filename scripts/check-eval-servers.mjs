@@ -48,12 +48,11 @@ await installKernel(prefix);
 const options = /** @type {const} */ ({ jupyter, prefix, application: "server" });
 const servers = await Promise.all([JupyterServer.start(options), JupyterServer.start(options)]);
 let isKilled = false;
-/** @type {{ url: string, samples: number, lost: number, ready: number }[]} */
+/** @type {{ url: string, samples: number, lost: number, ready: number, threads?: number }[]} */
 let shares = [];
 try {
   const result = await runEvalOnServers({
     ...common,
-    load: { threads: 1 },
     servers: servers.map(({ baseUrl: url, token }) => ({ url, token })),
     folder: join(folder, "there"),
     onProgress: (/** @type {{ done: number, total: number, servers: typeof shares }} */ now) => {
@@ -65,8 +64,8 @@ try {
     },
   });
   console.log(`${result}\n`);
-  for (const { url, samples, ready } of shares)
-    console.log(`${url}: ${samples} samples, ${ready} ready at the end`);
+  for (const { url, samples, ready, threads } of shares)
+    console.log(`${url}: ${samples} samples, ${ready} ready at the end, threads of each kernel: ${threads}`);
   const { baseUrl, token } = servers[0];
   const left = await fetch(`${baseUrl}api/kernels`, { headers: { Authorization: `token ${token}` } });
   console.log(`kernels left: ${await left.text()}`);

@@ -1,8 +1,18 @@
 import { constants } from "node:buffer";
 import { modelBundle } from "./display/model.js";
 import { PersimmonError } from "./errors.js";
-import { type Generator, generateBatch, rowsWithSharedPrefix } from "./generation/generate.js";
-import { checkOptions, type GenerateOptions } from "./generation/options.js";
+import {
+  type BatchListener,
+  type Generator,
+  generateBatch,
+  rowsWithSharedPrefix,
+} from "./generation/generate.js";
+import {
+  type BatchOptions,
+  checkBatchOptions,
+  checkOptions,
+  type GenerateOptions,
+} from "./generation/options.js";
 import type { TextDecoderStream } from "./generation/text_writer.js";
 import { type Generation, TokenStream } from "./generation/token_stream.js";
 import { interruptSignal, throwIfInterrupted } from "./host.js";
@@ -161,7 +171,8 @@ export class LanguageModel extends Persimmon {
   /** Generates a continuation. Greedy unless a temperature is given. */
   generate(prompt: Prompt, options: GenerateOptions = {}): TokenStream {
     return new TokenStream(async (emit, cancelled) => {
-      const [generation] = await this.runBatch([prompt], options, cancelled, (_, token) => emit(token));
+      const listener: BatchListener = { onToken: (_, token) => emit(token) };
+      const [generation] = await this.runBatch([prompt], options, cancelled, listener);
       return generation;
     });
   }
@@ -170,13 +181,12 @@ export class LanguageModel extends Persimmon {
    * Generates continuations of several prompts in one batch; each is what `generate` gives for it alone (prompt number i
    * with the seed `seed + i`). The tokens that all prompts begin with, from 128 on, are computed once, but not while a hook,
    * a watch or a counter looks at prompts.
+   * @returns one for each prompt, in their order; `onFinished` gets each as soon as there is nothing more to come
    */
-  async generateBatch(
-    prompts: readonly Prompt[],
-    options: Omit<GenerateOptions, "kv"> = {},
-  ): Promise<Generation[]> {
+  async generateBatch(prompts: readonly Prompt[], options: BatchOptions = {}): Promise<Generation[]> {
+    const { listener, each } = checkBatchOptions(options);
     if (prompts.length === 0) return [];
-    return this.runBatch(prompts, options, undefined, () => {});
+    return this.runBatch(prompts, each, undefined, listener);
   }
 
   /**
@@ -297,7 +307,7 @@ export class LanguageModel extends Persimmon {
     prompts: readonly Prompt[],
     options: GenerateOptions,
     cancelled: AbortSignal | undefined,
-    emit: Parameters<typeof generateBatch>[4],
+    listener: BatchListener,
   ): Promise<Generation[]> {
     const sampling = checkOptions(options);
     if (sampling.promptLookup && this.runtime.interventions.observes("decode")) {
@@ -315,7 +325,7 @@ export class LanguageModel extends Persimmon {
       const rows = options.kv
         ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
         : await rowsWithSharedPrefix(this.runtime, ids, sampling, signal, (sequence) => own.push(sequence));
-      return await generateBatch(this.#generator(), rows, sampling, signal, emit);
+      return await generateBatch(this.#generator(), rows, sampling, signal, listener);
     } finally {
       end();
       for (const sequence of own) sequence.release();

@@ -12,6 +12,11 @@ export function expandHome(path: string): string {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }
 
+/** The user's folder for caches: XDG_CACHE_HOME, else `~/.cache`. */
+export function cacheHome(environment: Environment = process.env): string {
+  return expandHome(environment.XDG_CACHE_HOME || join(homedir(), ".cache"));
+}
+
 /**
  * Where the Python package huggingface_hub keeps downloads: HF_HUB_CACHE, else `hub` in HF_HOME, else
  * `~/.cache/huggingface/hub` (XDG_CACHE_HOME in place of `~/.cache`). Both programs share what is there.
@@ -19,8 +24,7 @@ export function expandHome(path: string): string {
 export function hubCacheDirectory(environment: Environment = process.env): string {
   const stated = environment.HF_HUB_CACHE || environment.HUGGINGFACE_HUB_CACHE;
   if (stated) return expandHome(stated);
-  const home =
-    environment.HF_HOME || join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface");
+  const home = environment.HF_HOME || join(cacheHome(environment), "huggingface");
   return join(expandHome(home), "hub");
 }
 

@@ -109,7 +109,7 @@ function runCommand(): Command {
     .option("--batch <n>", "most questions in a batch (default: 16)", parseNumber)
     .option(
       "--server <url,…>",
-      "run on kernels of a Jupyter server: URL[,token=…][,kernels=N][,kernel=NAME] (may be given several times); the model is one on its machine",
+      "run on kernels of a Jupyter server: URL[,token=…][,kernels=N][,kernel=NAME] (may be given several times); the model is one on its machine, and kernels of one host share its cores unless --threads says how many each has",
       (text: string, earlier: string[] = []) => [...earlier, text],
     )
     .option("--no-prompts", "leave the prompts out of samples.jsonl")

@@ -1,5 +1,5 @@
 import { PersimmonError } from "../errors.js";
-import { sha256Of } from "./sha256.js";
+import { sha256Of } from "../sha256.js";
 import type { EvalItem, EvalTask } from "./task.js";
 
 /** What choosing needs of a task. */

@@ -41,6 +41,8 @@ export interface EvalTask<Item extends EvalItem = EvalItem> {
   readonly name: string;
   /** Items that the task brings along, for a task of a cell; the built-in ones read theirs (`readItems`). */
   readonly items?: readonly Item[];
+  /** Said beside every number of it: what a comparison with published ones has to know. */
+  readonly note?: string;
   /** Raised when the prompt, the stops or the extraction change: a run of another version is not gone on with. */
   readonly version: number;
   /** Examples in a prompt: 0 or 1. */

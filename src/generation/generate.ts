@@ -29,6 +29,8 @@ export interface Row {
 
 /** A sequence that is being generated. */
 interface Running {
+  /** Of the prompt. */
+  index: number;
   sequence: KvSequence;
   /** Tokens that the model has not seen yet. */
   next: readonly number[];
@@ -84,17 +86,24 @@ function commonLength([first, ...others]: readonly (readonly number[])[]): numbe
   return length;
 }
 
+/** Who is told of a batch while it runs; each time with the index of the prompt. */
+export interface BatchListener {
+  onToken?: (prompt: number, token: Token) => void;
+  /** Once for each prompt, as soon as its continuation has ended, while others still run. */
+  onFinished?: (prompt: number, generation: Generation) => void;
+}
+
 /**
  * Generates continuations of several prompts together, each in its own sequence. A row of a batch is bit-identical to
- * the same prompt alone.
- * @param emit called for each token with the index of its prompt
+ * the same prompt alone. Of rows that end with the same step, the listener is told in the order of the rows; what it throws
+ * ends the batch.
  */
 export async function generateBatch(
   at: Generator,
   rows: readonly Row[],
   sampling: Sampling,
   signal: AbortSignal,
-  emit: (prompt: number, token: Token) => void,
+  listener: BatchListener,
 ): Promise<Generation[]> {
   // The first step takes the ends of all prompts together, as many tokens as one chunk has.
   const rest = Math.max(1, Math.floor(prefillChunk / rows.length));
@@ -106,18 +115,21 @@ export async function generateBatch(
       sampling.stop,
       Math.min(sampling.maxNewTokens, at.maxLength - sequence.length - unknown.length),
       sampling.stopAtEos ? at.eosTokenIds : [],
-      (token) => emit(index, token),
+      (token) => listener.onToken?.(index, token),
     );
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
     const next =
       writer.finish === undefined ? await prefill(at.runtime, sequence, unknown, rest, signal) : [];
     const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
-    running.push({ sequence, next, guess: [], writer, random, lookup });
+    running.push({ index, sequence, next, guess: [], writer, random, lookup });
   }
   let active = running;
   for (let number = 0; ; number++) {
     if (signal.aborted) for (const row of active) row.writer.end("interrupted");
+    for (const row of active) {
+      if (row.writer.finish !== undefined) listener.onFinished?.(row.index, generationOf(row));
+    }
     active = active.filter((row) => row.writer.finish === undefined);
     if (active.length === 0) break;
     // The token after the guess is of use too, so a guess needs room for one more.
@@ -125,7 +137,11 @@ export async function generateBatch(
     const chosen = await step(at.runtime, active, sampling, number);
     for (const [index, row] of active.entries()) take(row, chosen[index]);
   }
-  return running.map((row) => ({ ...row.writer.result(), ...(row.lookup && { lookup: row.lookup.counts }) }));
+  return running.map(generationOf);
+}
+
+function generationOf({ writer, lookup }: Running): Generation {
+  return { ...writer.result(), ...(lookup && { lookup: lookup.counts }) };
 }
 
 /**

@@ -3,6 +3,7 @@ import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
 import type { PromptLookupOptions } from "./prompt_lookup.js";
 import type { Stop } from "./stopping.js";
+import type { Generation } from "./token_stream.js";
 
 /** How tokens are chosen and when to stop. */
 export interface GenerateOptions {
@@ -45,6 +46,15 @@ export interface GenerateOptions {
    * repeats itself. Hooks, watches and counters would see guesses that turn out wrong: with any in force it is refused.
    */
   promptLookup?: boolean | PromptLookupOptions;
+}
+
+/** What `generateBatch` takes. */
+export interface BatchOptions extends Omit<GenerateOptions, "kv"> {
+  /**
+   * Called once for each prompt, with its index, as soon as its continuation has ended: the others of the batch may still be
+   * running. Interrupted ones come last, with `finish: "interrupted"`. What it throws ends the batch and is thrown on.
+   */
+  onFinished?: (prompt: number, generation: Generation) => void;
 }
 
 /** The options with their defaults, checked. */
@@ -94,6 +104,24 @@ export function checkOptions(options: GenerateOptions): Sampling {
   between("temperature", sampling.temperature, 0, 100);
   between("topP", sampling.topP, 0, 1);
   return sampling;
+}
+
+/** Parts what is for the whole batch from what is for each prompt. Throws `SAMPLING_INVALID`. */
+export function checkBatchOptions(options: BatchOptions): {
+  each: GenerateOptions;
+  listener: Pick<BatchOptions, "onFinished">;
+} {
+  // What is no object is said by `checkOptions`.
+  if (typeof options !== "object" || options === null) return { each: options, listener: {} };
+  const { onFinished, ...each } = options;
+  if (onFinished === undefined) return { each, listener: {} };
+  if (typeof onFinished !== "function") {
+    throw new PersimmonError(
+      "SAMPLING_INVALID",
+      `onFinished must be a function (prompt, generation) => …, got ${String(onFinished)}`,
+    );
+  }
+  return { each, listener: { onFinished } };
 }
 
 const known = new Set<string>([

@@ -5,6 +5,7 @@ import type { Site } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { columnsOf, operandOf, rowOfPosition } from "./edit_operand.js";
+import { editText } from "./edit_text.js";
 import type { EditFilter, EditSpec } from "./edits.js";
 import { commonParts, Handle } from "./hook.js";
 
@@ -86,6 +87,7 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
   const end = runtime.interventions.add({
     kind: "edit",
     ...common,
+    describe: (at) => editText(at, spec, filter, edit.scale),
     // Plans that use the memory hold it themselves.
     release: () => {
       parameters.release();
@@ -97,7 +99,8 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });
   const changed = () => runtime.interventions.strengthChanged();
-  return new Edit(end, common.sites, parameters, spec.strength, limit, changed);
+  const edit = new Edit(end, common.sites, parameters, spec.strength, limit, changed);
+  return edit;
 }
 
 function operandsFor(runtime: Runtime, site: Site, spec: EditSpec, filter: EditFilter): SiteOperands {

@@ -2,6 +2,7 @@ import { PersimmonError } from "../errors.js";
 import type { HookFunction, Intervention, Phase, WatchFunction } from "../runtime/interventions.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { matchSites, type Site } from "../runtime/sites.js";
+import { sha256Of } from "../sha256.js";
 
 export interface InterventionOptions {
   /** Only for prompts, or only for generated tokens; default: both. */
@@ -33,7 +34,8 @@ export function makeHook(
 ): Handle {
   expectFunction("hook", run);
   const common = commonParts(runtime, site, options, "a hook cannot be set");
-  return new Handle(runtime.interventions.add({ kind: "hook", run, ...common }));
+  const describe = () => `${run.name || "a function"} ${sha256Of(String(run)).slice(0, 12)}`;
+  return new Handle(runtime.interventions.add({ kind: "hook", run, describe, ...common }));
 }
 
 export function makeWatch(

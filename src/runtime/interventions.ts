@@ -42,6 +42,8 @@ export type Intervention = {
   readonly sites: readonly Site[];
   /** Only in this phase; undefined for both. */
   readonly phase: Phase | undefined;
+  /** What it does at a site now, by which two of a kind are told apart; for records of what was in force. */
+  describe?(site: Site): string;
   /** Gives its memory back; called once, when it was removed and no pass uses it any more. */
   release?(): void;
 } & (

@@ -57,6 +57,24 @@ describe("persimmon eval", () => {
     const two = JSON.parse(await run({ json: true, shotSeeds: [0, 1] }));
     expect(two).toHaveLength(2);
     expect(two[0].fingerprint).not.toBe(two[1].fingerprint);
+    // What Adept's release leaves open: EVALS.md, section 1.
+    expect(two[1]).toMatchObject({
+      preset: null,
+      data: { split: "demo", items: 394 },
+      shots: { split: "demo" },
+      task_version: 1,
+      settings: {
+        final_newline: true,
+        instruction_prefix: "",
+        chat: false,
+        bos: true,
+        shots: 1,
+        shot_seed: 1,
+        max_new_tokens: 8,
+        stop: [expect.any(String)],
+        temperature: 0,
+      },
+    });
   });
 
   it("--shot-seeds runs each in a folder of its own and says how far they are apart", async () => {

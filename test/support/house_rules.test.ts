@@ -62,9 +62,10 @@ const LAYERS: Record<string, string[]> = {
     "language_model",
     "load_model",
     "package_root",
+    "sha256",
     "token_logprobs",
   ],
-  research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model"],
+  research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model", "sha256"],
 };
 
 describe("imports run one way", () => {

@@ -64,3 +64,27 @@ export function presetSplits(preset: string, task: string, source: unknown = "hu
   }
   return source === "demo" ? same("demo") : splits[task];
 }
+
+/** What of a run a preset would have decided. */
+export interface AskedSplits {
+  task: string;
+  questions: string;
+  /** undefined without examples. */
+  shots: string | undefined;
+}
+
+/**
+ * Which preset is in force, such as `preset adept`, `no preset`, or, where a split was named beside it, `preset clean but for
+ * questions from validation`.
+ */
+export function presetText(preset: string | null, { task, questions, shots }: AskedSplits): string {
+  if (preset === null) return "no preset";
+  const splits = presets[preset as Preset]?.[task];
+  // The bundled items have one split in both.
+  if (splits === undefined || questions === "demo") return `preset ${preset}`;
+  const others = [
+    ...(questions === splits.questions ? [] : [`questions from ${questions}`]),
+    ...(shots === undefined || shots === splits.shots ? [] : [`examples from ${shots}`]),
+  ];
+  return others.length === 0 ? `preset ${preset}` : `preset ${preset} but for ${others.join(" and ")}`;
+}

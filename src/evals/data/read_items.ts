@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path";
 import { expandHome } from "../../checkpoint/hub_cache.js";
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { packageRoot } from "../../package_root.js";
-import { sha256Of } from "../sha256.js";
+import { sha256Of } from "../../sha256.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { chooseFiles, type SplitChoice } from "./choose_files.js";
 import { type DataSet, dataSets } from "./data_set.js";

@@ -5,6 +5,7 @@ import type { JupyterServer } from "./jupyter_server.js";
 import type { SocketTimes } from "./kernel_socket.js";
 import type { WorkerPiece, WorkerSetup } from "./protocol.js";
 import { RemoteKernel } from "./remote_kernel.js";
+import { kernelsByHost } from "./threads.js";
 import { type Handout, type Piece, WorkQueue } from "./work_queue.js";
 
 /** The kernels of one server. */
@@ -18,10 +19,12 @@ export interface ServerProgress {
   lost: number;
   /** Samples that came from there. */
   samples: number;
+  /** Threads of the model in each; undefined before the first is ready. */
+  threads: number | undefined;
 }
 
 export interface PoolOptions {
-  setup: WorkerSetup;
+  setup: Omit<WorkerSetup, "kernelsHere">;
   batchSize: number;
   /** Checks what a kernel's run would be. Throws what ends the whole run. */
   accept: (manifest: unknown, server: string) => void;
@@ -55,6 +58,7 @@ interface Slot {
   server: JupyterServer;
   state: "starting" | "ready" | "waiting" | "lost";
   samples: number;
+  threads: number | undefined;
   /** Whether a kernel of it was ready once. */
   wasReady: boolean;
   reason: string;
@@ -67,6 +71,7 @@ interface Slot {
 export class KernelPool {
   readonly #options: PoolOptions;
   readonly #slots: Slot[];
+  readonly #kernelsOn: (server: { url: string }) => number;
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
   /** Kernels that could not be shut down yet. */
@@ -81,6 +86,7 @@ export class KernelPool {
 
   constructor(servers: readonly JupyterServer[], options: PoolOptions) {
     this.#options = options;
+    this.#kernelsOn = kernelsByHost(servers.map((server) => server.options));
     // One listener for each kernel is no leak.
     setMaxListeners(0, this.#stop.signal);
     this.#begun = new Promise((resolve) => {
@@ -95,7 +101,7 @@ export class KernelPool {
     });
     this.#slots = servers.flatMap((server) =>
       Array.from({ length: server.options.kernels }, (): Slot => {
-        return { server, state: "starting", samples: 0, wasReady: false, reason: "" };
+        return { server, state: "starting", samples: 0, threads: undefined, wasReady: false, reason: "" };
       }),
     );
     this.#running = Promise.all(this.#slots.map((slot) => this.#run(slot)));
@@ -130,6 +136,7 @@ export class KernelPool {
         ready: count("ready"),
         lost: count("lost"),
         samples: slots.reduce((sum, { samples }) => sum + samples, 0),
+        threads: slots.find(({ threads }) => threads !== undefined)?.threads,
       };
     });
   }
@@ -187,7 +194,10 @@ export class KernelPool {
     };
     try {
       kernel = await RemoteKernel.start(server, onStarted, signal, this.#options.times ?? {});
-      this.#options.accept(await kernel.setUp(this.#options.setup), server.name);
+      const kernelsHere = this.#kernelsOn(server.options);
+      const { manifest, threads } = await kernel.setUp({ ...this.#options.setup, kernelsHere });
+      this.#options.accept(manifest, server.name);
+      slot.threads = threads;
       slot.state = "ready";
       slot.wasReady = true;
       this.#onReady();

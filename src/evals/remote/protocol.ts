@@ -8,7 +8,7 @@ import type { EvalItem } from "../task.js";
  * and then one for each batch. It answers with displays of a MIME type of its own, one for each part that is finished.
  * Questions are sent with their examples, so that a kernel needs the model and nothing else.
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export const mimeType = "application/vnd.persimmon-lab.eval+json";
 
@@ -20,6 +20,8 @@ export interface WorkerSetup {
   /** As `loadModel` takes it, on the kernel's machine; null: the bundled demo model. */
   model: string | null;
   load: RemoteLoadOptions;
+  /** Kernels of the run on this machine, this one too: where `load` names no threads, they share its cores. */
+  kernelsHere: number;
   draft: ManifestDraft;
 }
 
@@ -35,7 +37,7 @@ export interface WorkerPiece {
 export type SentSample = Omit<Sample, "prompt">;
 
 export type WorkerMessage =
-  | { kind: "ready"; protocol: number; manifest: Manifest }
+  | { kind: "ready"; protocol: number; manifest: Manifest; threads: number }
   | { kind: "samples"; samples: SentSample[]; prompt_tokens: number; generated_tokens: number }
   /** A `PersimmonError`: the same would be said wherever this is run. */
   | { kind: "error"; code: string; message: string };

@@ -2,6 +2,7 @@ import { PersimmonError } from "../../errors.js";
 import { type JupyterServer, objectOf } from "./jupyter_server.js";
 import { KernelSocket, type SocketTimes } from "./kernel_socket.js";
 import { batchCell, mimeType, setupCell, type WorkerPiece, type WorkerSetup } from "./protocol.js";
+import { isCount } from "./received_sample.js";
 
 /** A kernel that answers for an evaluation. */
 export class RemoteKernel {
@@ -29,17 +30,20 @@ export class RemoteKernel {
 
   /**
    * Loads the model there.
-   * @returns the manifest that a run there has, as it came
+   * @returns the manifest that a run there has, as it came, and the threads of its model
    * @throws PersimmonError EVAL_KERNEL_UNFIT (no library of ours, or an older one), and errors of the library there
    */
-  async setUp(setup: WorkerSetup): Promise<unknown> {
+  async setUp(setup: WorkerSetup): Promise<{ manifest: unknown; threads: number | undefined }> {
     let manifest: unknown;
+    let threads: number | undefined;
     await this.#run(setupCell(setup), "EVAL_KERNEL_UNFIT", (message) => {
-      if (message.kind === "ready") manifest = message.manifest;
-      else throw this.server.malformed("the manifest of a run there", message);
+      if (message.kind === "ready") {
+        manifest = message.manifest;
+        threads = isCount(message.threads) ? message.threads : undefined;
+      } else throw this.server.malformed("the manifest of a run there", message);
     });
     if (manifest === undefined) throw this.server.malformed("the manifest of a run there", null);
-    return manifest;
+    return { manifest, threads };
   }
 
   /** Has samples made. @param onSamples called with each message of finished ones, as it came */

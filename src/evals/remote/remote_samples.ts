@@ -2,7 +2,8 @@ import type { KeptRun } from "../run/keep_run.js";
 import type { CheckedQuestions } from "../run/options.js";
 import { askedOf } from "../run/prepare.js";
 import { type Sample, sampleKey } from "../run/samples.js";
-import type { Finished } from "../run/shard_run.js";
+import { shuffled } from "../run/shard.js";
+import type { FinishedBatch, Keep } from "../run/shard_run.js";
 import { chooseShot } from "../shot.js";
 import type { EvalItem } from "../task.js";
 import { Inbox } from "./inbox.js";
@@ -10,7 +11,7 @@ import type { JupyterServer } from "./jupyter_server.js";
 import { isCount, keyOfReceived, receivedSample } from "./received_sample.js";
 import type { Piece } from "./work_queue.js";
 
-/** The pieces of a run that are not done: the longest questions first, so that no long one is left for the end. */
+/** The pieces of a run that are not done, in the order in which a run asks. */
 export function piecesOf(
   options: CheckedQuestions,
   items: readonly EvalItem[],
@@ -18,29 +19,29 @@ export function piecesOf(
   done: ReadonlySet<string>,
 ): Piece[] {
   const { task, shotSeed, samples } = options;
-  return items
-    .map((item) => ({ item, length: JSON.stringify(item).length }))
-    .sort((a, b) => b.length - a.length)
-    .flatMap(({ item }) => {
-      const missing = Array.from({ length: samples }, (_, sample) => sample)
-        .map((sample) => ({ sample, key: sampleKey({ id: item.id, sample }) }))
-        .filter(({ key }) => !done.has(key));
-      if (missing.length === 0) return [];
-      const shot = pool && chooseShot(task, item, pool, shotSeed);
-      return missing.map(({ sample, key }): Piece => ({ key, item, shot, sample }));
-    });
+  return shuffled(items).flatMap((item) => {
+    const missing = Array.from({ length: samples }, (_, sample) => sample)
+      .map((sample) => ({ sample, key: sampleKey({ id: item.id, sample }) }))
+      .filter(({ key }) => !done.has(key));
+    if (missing.length === 0) return [];
+    const shot = pool && chooseShot(task, item, pool, shotSeed);
+    return missing.map(({ sample, key }): Piece => ({ key, item, shot, sample }));
+  });
 }
 
 /** Samples as they come from kernels, checked, and in the form in which a run on this machine has them. */
 export class RemoteSamples {
-  readonly inbox = new Inbox<Finished>();
+  readonly inbox = new Inbox<FinishedBatch>();
   readonly #options: CheckedQuestions;
   readonly #run: KeptRun;
+  readonly #keep: Keep;
   #last = performance.now();
 
-  constructor(options: CheckedQuestions, run: KeptRun) {
+  /** @param keep is given samples at once, as they come */
+  constructor(options: CheckedQuestions, run: KeptRun, keep: Keep) {
     this.#options = options;
     this.#run = run;
+    this.#keep = keep;
   }
 
   /**
@@ -71,7 +72,9 @@ export class RemoteSamples {
     if (fresh.length > 0) {
       const now = performance.now();
       // Of all kernels together, so that the times of a run add up to what it took.
-      this.inbox.push({ samples: fresh, ms: now - this.#last, promptTokens, generatedTokens });
+      const finished = { samples: fresh, ms: now - this.#last, promptTokens, generatedTokens };
+      this.#keep(finished);
+      this.inbox.push(finished);
       this.#last = now;
     }
     return [...received.keys()];

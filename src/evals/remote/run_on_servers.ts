@@ -11,7 +11,7 @@ import {
   runOptionNames,
 } from "../run/options.js";
 import { originOf, type PreparedQuestions, prepareQuestions } from "../run/prepare.js";
-import type { Finished } from "../run/shard_run.js";
+import type { Keep } from "../run/shard_run.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { evalTasks } from "../tasks/index.js";
 import { expectedManifest, expectSame } from "./expected_manifest.js";
@@ -29,7 +29,8 @@ export interface RunEvalOnServersOptions<Item extends EvalItem = EvalItem>
   /** The model as `loadModel` takes it: a folder on the servers' machines, or a name on the hub. Default: the demo model. */
   model?: string;
   /**
-   * How kernels load it. Several kernels on one machine share its cores: give each its part of them as `threads`.
+   * How kernels load it. Without `threads`, the kernels of all servers on one host share its cores equally; behind a gateway,
+   * whose kernels may have machines of their own, name their cores as `threads`.
    */
   load?: RemoteLoadOptions;
   /** A built-in task: those of a cell have functions, which cannot be sent. */
@@ -101,9 +102,9 @@ export async function runTuned<Item extends EvalItem>(
     throwIfInterrupted(signal);
     const run = runOf(checked, questions, reference.manifest, setup.model);
     using store = openStore(checked, run);
-    const remote = new RemoteSamples(checked, run);
-    samples = remote;
-    const make = (items: readonly EvalItem[], done: ReadonlySet<string>): AsyncIterable<Finished> => {
+    const make = (items: readonly EvalItem[], done: ReadonlySet<string>, keep: Keep) => {
+      const remote = new RemoteSamples(checked, run, keep);
+      samples = remote;
       const pieces = piecesOf(checked, items, questions.pool?.items, done);
       pool.make(pieces, signal).then(
         () => remote.inbox.end(),
@@ -206,12 +207,13 @@ function runOf(
   };
 }
 
-/** Such as `127.0.0.1:8888 2 kernels, 127.0.0.1:8889 1 of 2 kernels`. */
+/** Such as `127.0.0.1:8888 2 kernels of 1 thread, 127.0.0.1:8889 1 of 2 kernels of 1 thread`. */
 function note(servers: readonly ServerProgress[]): string {
   return servers
-    .map(({ url, kernels, ready }) => {
+    .map(({ url, kernels, ready, threads }) => {
       const count = ready === kernels ? `${kernels}` : `${ready} of ${kernels}`;
-      return `${new URL(url).host} ${count} ${kernels === 1 ? "kernel" : "kernels"}`;
+      const each = threads === undefined ? "" : ` of ${threads} ${threads === 1 ? "thread" : "threads"}`;
+      return `${new URL(url).host} ${count} ${kernels === 1 ? "kernel" : "kernels"}${each}`;
     })
     .join(", ");
 }

@@ -5,7 +5,7 @@ import { loadModel } from "../../load_model.js";
 import { fingerprintOf, type Manifest, manifestText } from "../run/manifest.js";
 import { askedOf, completeManifest, encode, type PreparedRun } from "../run/prepare.js";
 import { sampleKey } from "../run/samples.js";
-import { makeSamples } from "../run/shard_run.js";
+import { type Finished, makeSamples } from "../run/shard_run.js";
 import type { EvalTask } from "../task.js";
 import { findTask } from "../tasks/index.js";
 import {
@@ -15,6 +15,7 @@ import {
   type WorkerPiece,
   type WorkerSetup,
 } from "./protocol.js";
+import { threadsBeside } from "./threads.js";
 
 /** Makes the samples of what it is given, in a kernel, for `runEvalOnServers` somewhere else. */
 export class EvalWorker {
@@ -28,19 +29,13 @@ export class EvalWorker {
     this.#manifest = manifest;
   }
 
-  /** Shows the samples of each part of a batch as it is finished. */
+  /** Shows each sample as soon as it is finished. */
   async answer(pieces: readonly WorkerPiece[]): Promise<void> {
     await showingErrors(async () => {
       const signal = interruptSignal();
       const items = pieces.map(({ item }) => item);
-      for await (const finished of makeSamples(this.#runOf(pieces), items, this.#notAsked(pieces), signal)) {
-        show({
-          kind: "samples",
-          samples: finished.samples.map(({ prompt: _known, ...sample }) => sample),
-          prompt_tokens: finished.promptTokens,
-          generated_tokens: finished.generatedTokens,
-        });
-      }
+      const making = makeSamples(this.#runOf(pieces), items, this.#notAsked(pieces), signal, showSamples);
+      for await (const _batch of making);
     });
   }
 
@@ -93,14 +88,15 @@ export async function openEvalWorker(setup: WorkerSetup): Promise<EvalWorker | u
         `the persimmon-lab of this kernel speaks version ${protocolVersion} of the protocol of evaluations, asked for was ${String(setup?.protocol)}: install the same version on both sides`,
       );
     }
-    const { draft, load } = setup;
+    const { draft, kernelsHere } = setup;
+    const load = { ...setup.load, threads: setup.load.threads ?? threadsBeside(kernelsHere) };
     const task = findTask(draft.task);
     const model = await loadModel(setup.model ?? undefined, load);
     // What this library does with the task, not what the other side thinks it does.
     const settings = { ...draft.settings, stop: task.stop.map(String) };
     const own = { ...draft, task_version: task.version, settings };
     const manifest = await completeManifest(own, model, interruptSignal());
-    show({ kind: "ready", protocol: protocolVersion, manifest });
+    show({ kind: "ready", protocol: protocolVersion, manifest, threads: load.threads });
     return new EvalWorker(model, task, manifest);
   });
 }
@@ -113,6 +109,15 @@ async function showingErrors<T>(work: () => Promise<T>): Promise<T | undefined> 
     show({ kind: "error", code: error.code, message: error.message });
     return undefined;
   }
+}
+
+function showSamples({ samples, promptTokens, generatedTokens }: Finished): void {
+  show({
+    kind: "samples",
+    samples: samples.map(({ prompt: _known, ...sample }) => sample),
+    prompt_tokens: promptTokens,
+    generated_tokens: generatedTokens,
+  });
 }
 
 function show(message: WorkerMessage): void {

@@ -87,6 +87,9 @@ export class EvalComparison extends ShownResult {
       `first (${names[0]}) ${percent(first.accuracy)}, second (${names[1]}) ${percent(second.accuracy)}`,
       `both right ${both}, lost ${onlyFirst}, gained ${onlySecond}, neither ${neither}`,
       ...(this.left === 0 ? [] : [`left out: ${this.left} answers to items that only one run has`]),
+      ...[...new Set([...this.first.summary.notes, ...this.second.summary.notes])].map(
+        (note) => `note: ${note}`,
+      ),
       ...[this.first, this.second].flatMap(({ summary }, index) =>
         summary.warnings.map((warning) => `WARNING (${index === 0 ? "first" : "second"}): ${warning}`),
       ),

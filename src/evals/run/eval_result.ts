@@ -2,6 +2,7 @@ import type { DataFrame } from "danfojs-node";
 import type { Figure } from "../../display/figure.js";
 import { duration, grouped, percent, short } from "../../display/numbers.js";
 import { table } from "../../display/table.js";
+import { presetText } from "../data/presets.js";
 import type { Tally } from "../statistics/proportion.js";
 import { accuracyFigure } from "./accuracy_figure.js";
 import type { Manifest } from "./manifest.js";
@@ -136,7 +137,9 @@ export class EvalResult extends ShownResult {
         `pass@${k} ${percent(value)}${error === null ? "" : ` ± ${percent(error)}`}`,
     );
     if (estimates.length > 0) lines.push(estimates.join(", "));
-    lines.push(this.#how(), ...summary.warnings.map((warning) => `WARNING: ${warning}`));
+    lines.push(this.#how());
+    lines.push(...summary.notes.map((note) => `note: ${note}`));
+    lines.push(...summary.warnings.map((warning) => `WARNING: ${warning}`));
     return lines;
   }
 
@@ -153,12 +156,13 @@ export class EvalResult extends ShownResult {
   }
 
   #how(): string {
-    const { settings, shots, preset, model } = this.manifest;
+    const { manifest } = this;
+    const { settings, shots, preset, model } = manifest;
     const { seconds, prompt_tokens: prompt, generated_tokens: generated, tokens_per_second } = this.summary;
     const speed = short(Number((tokens_per_second ?? 0).toPrecision(3)));
     const tokens = generated === 0 ? "" : ` (${grouped(prompt)} of prompts, ${grouped(generated)} generated)`;
     return [
-      ...(preset === null ? [] : [`preset ${preset}`]),
+      presetText(preset, { task: manifest.task, questions: manifest.data.split, shots: shots?.split }),
       shots === null ? "no example" : `1 example from ${shots.split}, seed ${settings.shot_seed}`,
       settings.bos ? "with BOS" : "without BOS",
       ...(settings.chat ? ["chat format"] : []),

@@ -1,5 +1,5 @@
+import { sha256Of } from "../../sha256.js";
 import type { Sandbox } from "../sandbox/index.js";
-import { sha256Of } from "../sha256.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { type ExecutionLine, isGenerated, type Sample, sampleKey } from "./samples.js";
 

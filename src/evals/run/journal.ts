@@ -11,6 +11,7 @@ export class Journal<Row> implements Disposable {
   readonly rows: Row[];
   readonly #file: number;
   #size: number;
+  #isOnDisk = true;
 
   private constructor(path: string, rows: Row[], file: number, size: number) {
     this.path = path;
@@ -28,7 +29,8 @@ export class Journal<Row> implements Disposable {
   }
 
   /**
-   * Adds rows and waits until the disk has them. If that fails none of them is there, and those from before are.
+   * Adds rows: they are in the file then, also when this process is killed. If that fails none of them is there, and those from
+   * before are.
    * @throws PersimmonError RUN_WRITE_FAILED
    */
   append(...rows: readonly Row[]): void {
@@ -37,7 +39,6 @@ export class Journal<Row> implements Disposable {
     try {
       let written = 0;
       while (written < bytes.length) written += writeSync(this.#file, bytes, written);
-      fdatasyncSync(this.#file);
     } catch (error) {
       try {
         ftruncateSync(this.#file, this.#size);
@@ -47,7 +48,15 @@ export class Journal<Row> implements Disposable {
       throw writeError(this.path, error);
     }
     this.#size += bytes.length;
-    this.rows.push(...rows);
+    this.#isOnDisk = false;
+    for (const row of rows) this.rows.push(row);
+  }
+
+  /** Waits until the disk has all rows. Throws `RUN_WRITE_FAILED`. */
+  sync(): void {
+    if (this.#isOnDisk) return;
+    attempt(this.path, () => fdatasyncSync(this.#file));
+    this.#isOnDisk = true;
   }
 
   [Symbol.dispose](): void {

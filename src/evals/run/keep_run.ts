@@ -10,7 +10,7 @@ import { resultOf } from "./result_of.js";
 import { RunFolder } from "./run_folder.js";
 import { MemoryRun, type RunStore } from "./run_store.js";
 import { type ExecutionLine, type Sample, sampleKey } from "./samples.js";
-import type { Finished } from "./shard_run.js";
+import type { FinishedBatch, Keep } from "./shard_run.js";
 
 /** What of a run is needed to judge and keep what a model says, wherever it is. */
 export type KeptRun = Pick<PreparedRun, "task" | "manifest" | "fingerprint" | "origin" | "items">;
@@ -30,8 +30,11 @@ export function openStore({ folder }: CheckedQuestions, { manifest, origin }: Ke
 }
 
 /**
- * Has what is missing made, keeps and judges it.
- * @param make gives the samples of `items` but those of the keys in `done`
+ * Has what is missing made, keeps and judges it. A sample is in the file as soon as it is made, and a process that is killed
+ * then loses none; the disk has it, for when the power fails, at the end of its batch (a wait of 4 ms, which each answer
+ * would have had to make by itself).
+ * @param make makes the samples of `items` but those of the keys in `done`: each goes to `keep` at once, and what was made together
+ *   is given afterwards
  * @param note stands in the progress bar behind the accuracy so far
  */
 export async function work(
@@ -40,7 +43,7 @@ export async function work(
   store: RunStore,
   sandbox: Sandbox | undefined,
   signal: AbortSignal,
-  make: (items: readonly EvalItem[], done: ReadonlySet<string>) => AsyncIterable<Finished>,
+  make: (items: readonly EvalItem[], done: ReadonlySet<string>, keep: Keep) => AsyncIterable<FinishedBatch>,
   note: () => string = () => "",
 ): Promise<void> {
   const items = selected(run.items, options);
@@ -53,11 +56,12 @@ export async function work(
     );
   };
   await judge(store.samples.rows);
+  store.sync();
   const done = new Set(store.samples.rows.map(sampleKey));
   const report = new Report(options, run, store, items, done, note);
+  const keep: Keep = ({ samples }) => store.samples.append(...samples);
   try {
-    for await (const finished of make(items, done)) {
-      store.samples.append(...finished.samples);
+    for await (const finished of make(items, done, keep)) {
       store.timing.append({
         samples: finished.samples.length,
         ms: Math.round(finished.ms),
@@ -65,6 +69,7 @@ export async function work(
         generated_tokens: finished.generatedTokens,
       });
       await judge(finished.samples);
+      store.sync();
       report.add(finished.samples);
     }
   } finally {

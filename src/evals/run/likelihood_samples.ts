@@ -1,13 +1,14 @@
 import { PersimmonError } from "../../errors.js";
-import { batches, order } from "./batches.js";
+import { batchesLeft } from "./batches.js";
 import { endingScores, type ScoredText } from "./ending_scores.js";
 import { encode, type PreparedRun, type Question } from "./prepare.js";
 import { type LikelihoodSample, sampleLine } from "./samples.js";
-import type { Finished, Wanted } from "./shard_run.js";
+import type { FinishedBatch, Keep, Wanted } from "./shard_run.js";
 
 /** An item's texts with the endings cut off from what is given. */
 interface Cut {
   question: Question;
+  isDone: boolean;
   texts: ScoredText[];
   bytes: number[];
 }
@@ -20,16 +21,20 @@ export async function* likelihoodSamples(
   run: PreparedRun,
   wanted: readonly Wanted[],
   signal: AbortSignal,
-): AsyncGenerator<Finished<LikelihoodSample>, void, undefined> {
+  keep: Keep,
+): AsyncGenerator<FinishedBatch<LikelihoodSample>, void, undefined> {
   const { model, task, manifest, fingerprint } = run;
   const { settings } = manifest;
-  const sorted = wanted.map(({ question }) => question).sort(order);
   const line = { task, fingerprint, keepPrompts: settings.keep_prompts };
-  // As if nothing could be shared.
-  const pagesOf = ({ texts }: Cut) =>
-    texts.reduce((sum, { ids }) => sum + Math.ceil(ids.length / model.kv.pageTokens) + 1, 0);
-  const cuts = sorted.map((question) => cut(run, question));
-  for (const group of batches(cuts, settings.batch_size, model.kv, pagesOf)) {
+  const cuts = wanted.map((one): Cut => ({ ...cut(run, one.question), isDone: one.isDone }));
+  const left = batchesLeft(cuts, ({ isDone }) => isDone, {
+    most: settings.batch_size,
+    kv: model.kv,
+    // As if nothing could be shared.
+    pagesOf: ({ texts }) =>
+      texts.reduce((sum, { ids }) => sum + Math.ceil(ids.length / model.kv.pageTokens) + 1, 0),
+  });
+  for (const group of left) {
     if (signal.aborted) return;
     const started = performance.now();
     const sums = await endingScores(
@@ -54,19 +59,17 @@ export async function* likelihoodSamples(
         correct_norm: answerNorm === gold,
       };
     });
-    yield {
-      samples,
-      ms: performance.now() - started,
-      promptTokens: group.reduce(
-        (sum, { texts }) => sum + texts.reduce((n, { ids }) => n + ids.length, 0),
-        0,
-      ),
-      generatedTokens: 0,
-    };
+    const promptTokens = group.reduce(
+      (sum, { texts }) => sum + texts.reduce((n, { ids }) => n + ids.length, 0),
+      0,
+    );
+    const finished = { samples, promptTokens, generatedTokens: 0 };
+    keep(finished);
+    yield { ...finished, ms: performance.now() - started };
   }
 }
 
-function cut({ model, task, manifest }: PreparedRun, question: Question): Cut {
+function cut({ model, task, manifest }: PreparedRun, question: Question): Omit<Cut, "isDone"> {
   const { item, likelihood } = question;
   const { bos } = manifest.settings;
   const { context = "", endings = [], given } = likelihood ?? {};

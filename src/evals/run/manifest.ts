@@ -1,5 +1,5 @@
 import { PersimmonError } from "../../errors.js";
-import { sha256Of } from "../sha256.js";
+import { sha256Of } from "../../sha256.js";
 
 /** How a run asks: by what the model writes, or by how probable it finds given answers. */
 export type EvalMethod = "generate" | "likelihood";
@@ -12,7 +12,10 @@ export interface ModelRecord {
   dtype: string;
   layers: number;
   hidden: number;
-  /** Modules that are not the model's own classes, and edits, hooks and watches in force, by site. */
+  /**
+   * Modules that are not the model's own classes, and edits, hooks, watches and counters in force: a line for each site, with the
+   * phase and what an edit does there on which heads, units and positions, or which function a hook is.
+   */
   changed: { modules: string[]; interventions: string[] };
   /**
    * SHA-256 of the logits of a fixed short text: what no list shows (replaced weights, the strength of an edit) changes it.

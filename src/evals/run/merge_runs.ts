@@ -40,5 +40,6 @@ export function mergeRuns(target: string, folders: readonly string[]): { samples
     store.timing.append(...run.timing);
     store.samples.append(...run.samples);
   }
+  store.sync();
   return { samples: store.samples.rows.length };
 }

@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { realpath } from "node:fs/promises";
-import { basename, dirname, relative } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { relative } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "../../checkpoint/index.js";
 import { PersimmonError } from "../../errors.js";
 import { throwIfInterrupted } from "../../host.js";
@@ -14,6 +11,10 @@ import { Embedding } from "../../nn/embedding.js";
 import { LayerNorm } from "../../nn/layer_norm.js";
 import { Linear } from "../../nn/linear.js";
 import { Module } from "../../nn/module.js";
+import type { Intervention, Phase } from "../../runtime/interventions.js";
+import type { Site } from "../../runtime/sites.js";
+import { sha256Of } from "../../sha256.js";
+import { fileHash } from "./file_hash.js";
 import type { ModelRecord } from "./manifest.js";
 
 /** Says what a model is, as it is now. It runs the model on a few tokens, which watches and counters in force see. */
@@ -48,28 +49,16 @@ async function hashOfFiles(source: string, signal: AbortSignal): Promise<string 
   const lines: string[] = [];
   for (const file of files) {
     throwIfInterrupted(signal);
-    lines.push(`${await hashOfFile(file, signal)}  ${relative(directory, file)}\n`);
+    lines.push(`${await fileHash(file, signal)}  ${relative(directory, file)}\n`);
   }
   const byName = (line: string) => line.slice(66);
   lines.sort((a, b) => (byName(a) < byName(b) ? -1 : 1));
   return createHash("sha256").update(lines.join("")).digest("hex");
 }
 
-async function hashOfFile(file: string, signal: AbortSignal): Promise<string> {
-  // The hub's cache names large files by their SHA-256: 16 GB need not be read for it.
-  const blob = await realpath(file);
-  if (basename(dirname(blob)) === "blobs" && /^[0-9a-f]{64}$/.test(basename(blob))) return basename(blob);
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash, { signal }).catch((error) => {
-    throwIfInterrupted(signal);
-    throw error;
-  });
-  return hash.digest("hex");
-}
-
 const ownClasses: readonly unknown[] = [DecoderLayer, Attention, MLP, Embedding, LayerNorm, Linear];
 
-/** Modules that someone put in, such as `layers.3.mlp: MyMlp`; what they hold is theirs. */
+/** Modules that someone put in, such as `layers.3.mlp: MyMlp 3f5c0a91be27`; what they hold is theirs. */
 function foreignModules(model: LanguageModel): string[] {
   const found: string[] = [];
   const visit = (module: object, path: string): void => {
@@ -79,7 +68,7 @@ function foreignModules(model: LanguageModel): string[] {
         if (!(child instanceof Module)) continue;
         const place = [path, name, ...(Array.isArray(value) ? [index] : [])].filter((part) => part !== "");
         if (ownClasses.includes(child.constructor)) visit(child, place.join("."));
-        else found.push(`${place.join(".")}: ${child.constructor.name}`);
+        else found.push(`${place.join(".")}: ${classText(child)}`);
       }
     }
   };
@@ -87,19 +76,42 @@ function foreignModules(model: LanguageModel): string[] {
   return found;
 }
 
-/** Such as `edit layers.3.out (prefill, decode)`. */
+/**
+ * The name of a class with the first 12 digits of the SHA-256 of its source and, in brackets, its own numbers and texts: such as
+ * `Scaled 3f5c0a91be27 { factor: 2 }`.
+ */
+function classText(module: Module): string {
+  const plain = Object.entries(module).filter(([, value]) =>
+    ["number", "string", "boolean"].includes(typeof value),
+  );
+  const settings = plain.map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join(", ");
+  const source = sha256Of(String(module.constructor)).slice(0, 12);
+  return `${module.constructor.name || "a class"} ${source}${settings === "" ? "" : ` { ${settings} }`}`;
+}
+
+/**
+ * Such as `edit layers.3.attn.z (prefill, decode): set 0, heads 1 4`: by site, and those of a site in the order in which they
+ * work.
+ */
 function interventionsOf(model: LanguageModel): string[] {
-  const phases = new Map<string, string[]>();
+  const found = new Map<Intervention, Map<string, Phase[]>>();
   for (const phase of ["prefill", "decode"] as const) {
     for (const [site, list] of model.runtime.interventions.at(phase)) {
-      for (const { kind } of list) {
-        const name = `${kind} ${site}`;
-        const seen = phases.get(name) ?? [];
-        phases.set(name, seen.includes(phase) ? seen : [...seen, phase]);
+      for (const one of list) {
+        const sites = found.get(one) ?? new Map<string, Phase[]>();
+        sites.set(site, [...(sites.get(site) ?? []), phase]);
+        found.set(one, sites);
       }
     }
   }
-  return [...phases].map(([name, in_]) => `${name} (${in_.join(", ")})`).sort();
+  const lines = [...found].flatMap(([{ kind, describe }, sites]) =>
+    [...sites].map(([site, phases]) => {
+      const what = describe === undefined ? "" : `: ${describe(site as Site)}`;
+      return { site, text: `${kind} ${site} (${phases.join(", ")})${what}` };
+    }),
+  );
+  // A stable sort: what works first at a site comes first.
+  return lines.sort((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : 0)).map(({ text }) => text);
 }
 
 const probeTokens = 12;

@@ -10,8 +10,9 @@ import { makeSamples } from "./shard_run.js";
  * Runs an evaluation the way Adept's release did: the model writes answers (or, with `method: "likelihood"`, finds given ones
  * more or less probable), and they are read and scored.
  *
- * With a `folder` every finished item is on the disk before the next batch begins: after a crash, a `kill -9` or an interrupt
- * the same call goes on where it was. Interrupted, it returns what there is, as "partial k/n".
+ * With a `folder` every item is written as soon as it is finished, while others of its batch still run: after a crash, a
+ * `kill -9` or an interrupt the same call goes on where it was, and the file comes out the same. Interrupted, it returns what
+ * there is, as "partial k/n". Items are asked in the order of the SHA-256 of their ids: a part is a fair sample.
  *
  * ```ts
  * await runEval({ model: await loadModel(), task: "arc-easy", data: "demo" });
@@ -31,6 +32,8 @@ export async function runEval<Item extends EvalItem = EvalItem>(
   const run = await prepareRun(checked, signal);
   const sandbox = await sandboxFor(checked);
   using store = openStore(checked, run);
-  await work(checked, run, store, sandbox, signal, (items, done) => makeSamples(run, items, done, signal));
+  await work(checked, run, store, sandbox, signal, (items, done, keep) =>
+    makeSamples(run, items, done, signal, keep),
+  );
   return finish(run, store, checked.folder);
 }

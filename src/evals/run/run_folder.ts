@@ -75,6 +75,11 @@ export class RunFolder implements Disposable {
     }
   }
 
+  /** Throws `RUN_WRITE_FAILED`. */
+  sync(): void {
+    for (const journal of [this.samples, this.executions, this.timing]) journal.sync();
+  }
+
   /** Written last, in one step. */
   writeSummary(summary: RunSummary): void {
     writeWhole(join(this.folder, names.summary), `${JSON.stringify(summary, null, 2)}\n`);

@@ -12,6 +12,8 @@ export interface RunStore extends Disposable {
   readonly samples: Rows<Sample>;
   readonly executions: Rows<ExecutionLine>;
   readonly timing: Rows<TimingLine>;
+  /** Waits until the disk has all rows. */
+  sync(): void;
   writeSummary(summary: RunSummary): void;
 }
 
@@ -28,6 +30,8 @@ export class MemoryRun implements RunStore {
   readonly samples = new MemoryRows<Sample>();
   readonly executions = new MemoryRows<ExecutionLine>();
   readonly timing = new MemoryRows<TimingLine>();
+
+  sync(): void {}
 
   writeSummary(): void {}
 

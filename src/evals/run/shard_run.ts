@@ -3,24 +3,37 @@ import { generateSamples } from "./generate_samples.js";
 import { likelihoodSamples } from "./likelihood_samples.js";
 import type { PreparedRun, Question } from "./prepare.js";
 import { type Sample, sampleKey } from "./samples.js";
+import { shuffled } from "./shard.js";
 
-/** A sample that is to be made. */
+/** A sample of a run. */
 export interface Wanted {
   question: Question;
   sample: number;
+  /** Whether it is there already. */
+  isDone: boolean;
 }
 
-/** Samples that were made together, in the order of samples.jsonl. */
+/** Samples that were made, in the order of samples.jsonl, and what they took. */
 export interface Finished<S extends Sample = Sample> {
   samples: S[];
-  ms: number;
   promptTokens: number;
   generatedTokens: number;
 }
 
+/** The same of a whole batch; its samples were kept one by one before. */
+export interface FinishedBatch<S extends Sample = Sample> extends Finished<S> {
+  ms: number;
+}
+
 /**
- * Makes the samples of some items, a batch at a time, and knows nothing of folders: who runs a shard on another machine sends
- * on what this gives. After an interrupt it ends with what was finished.
+ * Takes samples at once, as soon as there is nothing more to come of them, while others of their batch are still being made.
+ * What it throws ends the run.
+ */
+export type Keep = (finished: Finished) => void;
+
+/**
+ * Makes the samples of some items, and knows nothing of folders: who runs a shard on another machine sends on what `keep` is
+ * given. Gives each batch when it is done; after an interrupt it ends with what was finished.
  * @param items those of a shard, as `selected` gives them
  * @param done keys of samples that are there already
  */
@@ -29,16 +42,15 @@ export async function* makeSamples(
   items: readonly EvalItem[],
   done: ReadonlySet<string>,
   signal: AbortSignal,
-): AsyncGenerator<Finished, void, undefined> {
-  const count = run.manifest.settings.samples;
-  const wanted = items.flatMap((item): Wanted[] => {
-    const missing = Array.from({ length: count }, (_, sample) => sample).filter(
-      (sample) => !done.has(sampleKey({ id: item.id, sample })),
-    );
-    if (missing.length === 0) return [];
+  keep: Keep,
+): AsyncGenerator<FinishedBatch, void, undefined> {
+  const numbers = Array.from({ length: run.manifest.settings.samples }, (_, sample) => sample);
+  const isDone = (id: string, sample: number) => done.has(sampleKey({ id, sample }));
+  if (items.every(({ id }) => numbers.every((sample) => isDone(id, sample)))) return;
+  const wanted = shuffled(items).flatMap((item): Wanted[] => {
     const question = run.question(item);
-    return missing.map((sample) => ({ question, sample }));
+    return numbers.map((sample) => ({ question, sample, isDone: isDone(item.id, sample) }));
   });
   const make = run.manifest.method === "generate" ? generateSamples : likelihoodSamples;
-  yield* make(run, wanted, signal);
+  yield* make(run, wanted, signal, keep);
 }

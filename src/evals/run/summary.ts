@@ -1,5 +1,7 @@
+import { grouped } from "../../display/numbers.js";
 import { type PassAtK, passAtK } from "../pass_at_k.js";
 import { type Tally, tally } from "../statistics/proportion.js";
+import type { EvalTask } from "../task.js";
 import type { Manifest } from "./manifest.js";
 import type { TimingLine } from "./samples.js";
 import type { ScoredSample } from "./score.js";
@@ -11,6 +13,12 @@ export interface RunSummary {
   split: string;
   method: string;
   preset: string | null;
+  /** Where questions and examples come from. */
+  data: Manifest["data"];
+  shots: Manifest["shots"];
+  /** Every switch that Adept's release leaves open, and what else decides an answer. */
+  task_version: number;
+  settings: Manifest["settings"];
   /** Whether every item of the split was asked; otherwise the numbers are of a part and no headline. */
   complete: boolean;
   /** Items with all their samples, of all of the split. */
@@ -38,6 +46,8 @@ export interface RunSummary {
   generated_tokens: number;
   /** Of prompts and answers together. */
   tokens_per_second: number | null;
+  /** What has to be said beside the numbers. */
+  notes: string[];
   warnings: string[];
 }
 
@@ -47,8 +57,12 @@ const mostUnparsed = 0.05;
 /** k of pass@k as in human-eval, as far as there are samples. */
 const ks = [1, 10, 100];
 
-/** Adds up a run. @param sandboxes kinds under which programs ran */
+/**
+ * Adds up a run.
+ * @param sandboxes kinds under which programs ran
+ */
 export function summarize(
+  { note }: Pick<EvalTask, "note">,
   manifest: Manifest,
   fingerprint: string,
   scored: readonly ScoredSample[],
@@ -73,6 +87,10 @@ export function summarize(
     split: manifest.data.split,
     method: manifest.method,
     preset: manifest.preset,
+    data: manifest.data,
+    shots: manifest.shots,
+    task_version: manifest.task_version,
+    settings: manifest.settings,
     complete: done === total && judged.length === scored.length,
     items: { done, total },
     not_judged: scored.length - judged.length,
@@ -91,6 +109,10 @@ export function summarize(
     prompt_tokens: prompt,
     generated_tokens: generated,
     tokens_per_second: seconds > 0 ? (prompt + generated) / seconds : null,
+    notes: [
+      ...(done > 0 && done < total ? [partialNote(done, total)] : []),
+      ...(note === undefined ? [] : [note]),
+    ],
     warnings: warningsOf(manifest, scored.length, unparsed, sandbox),
   };
 }
@@ -119,6 +141,10 @@ function estimatesOf(judged: readonly ScoredSample[], perItem: number): RunSumma
     .filter((k) => k <= perItem)
     .map((k) => passAtK(whole, k))
     .map(({ k, value, standardError }: PassAtK) => ({ k, value, standard_error: finite(standardError) }));
+}
+
+function partialNote(done: number, total: number): string {
+  return `${grouped(done)} of ${grouped(total)} items are a fair sample, by the hashes of their ids; of a batch that was cut off, the answers that ended first`;
 }
 
 function warningsOf(manifest: Manifest, n: number, unparsed: number, sandbox: string | null): string[] {

@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { interruptSignal } from "../../host.js";
-import { sha256Of } from "../sha256.js";
+import { sha256Of } from "../../sha256.js";
 import { bareCommand, environment, sandboxCommand } from "./command.js";
 import { execute, notStarted, type Outcome } from "./execution.js";
 import { checkedLimits, invalid, type SandboxLimits } from "./limits.js";

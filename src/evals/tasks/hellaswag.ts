@@ -22,6 +22,7 @@ const goldLetter = (item: HellaSwagItem) => choiceLetters[item.gold];
  */
 export const hellaswag: EvalTask<HellaSwagItem> = {
   name: "hellaswag",
+  note: "HellaSwag's own rows are prepared as lm-eval does it; in klosax's set ctx_b is not capitalised, and scores differ a little",
   version: 1,
   shots: 1,
   maxNewTokens: 8,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { presetSplits, presets } from "../../../src/evals/data/index.js";
+import { presetSplits, presets, presetText } from "../../../src/evals/data/presets.js";
 import { builtInNames } from "../../../src/evals/tasks/built_in_names.js";
 import { codeOf } from "../../support/codes.js";
 
@@ -22,6 +22,19 @@ describe("presets", () => {
 
   it("the bundled items have one split", () => {
     expect(presetSplits("clean", "arc-easy", "demo")).toEqual({ questions: "demo", shots: "demo" });
+  });
+
+  it.each([
+    [null, "validation", "validation", "no preset"],
+    ["adept", "validation", "validation", "preset adept"],
+    ["adept", "demo", "demo", "preset adept"],
+    ["clean", "test", "train", "preset clean"],
+    ["clean", "test", undefined, "preset clean"],
+    ["clean", "validation", "train", "preset clean but for questions from validation"],
+    ["adept", "validation", "train", "preset adept but for examples from train"],
+    ["adept", "test", "train", "preset adept but for questions from test and examples from train"],
+  ])("%s, asking %s with examples from %s: %s", (preset, questions, shots, text) => {
+    expect(presetText(preset, { task: "arc-easy", questions, shots })).toBe(text);
   });
 
   it("refuse other names", () => {

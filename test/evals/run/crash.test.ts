@@ -118,7 +118,10 @@ describe("two processes on one folder", () => {
     const first = evalProcess(folder);
     const end = outcome(first);
     await afterSamples(folder, 4, first);
+    // Or it could be done before the second has begun.
+    first.kill("SIGSTOP");
     const second = await outcome(evalProcess(folder));
+    first.kill("SIGCONT");
     expect(second.code).toBe(1);
     expect(second.err).toMatch(/^error \[RUN_LOCKED\] process \d+ on /);
     expect((await end).code).toBe(0);

@@ -1,4 +1,6 @@
 import { beforeAll, expect, it } from "vitest";
+import { compareEvals } from "../../../src/evals/run/compare_evals.js";
+import type { EvalComparison } from "../../../src/evals/run/eval_comparison.js";
 import type { EvalResult } from "../../../src/evals/run/eval_result.js";
 import { runEval } from "../../../src/evals/run/run_eval.js";
 import { type LanguageModel, loadModel } from "../../../src/index.js";
@@ -14,7 +16,7 @@ beforeAll(async () => {
 
 const plotly = "application/vnd.plotly.v1+json";
 
-function bundleOf(shown: EvalResult): Record<string, unknown> {
+function bundleOf(shown: EvalResult | EvalComparison): Record<string, unknown> {
   const display = (shown as unknown as Record<symbol, () => Record<string, unknown>>)[
     Symbol.for("Jupyter.display")
   ];
@@ -28,7 +30,8 @@ it("shows itself: the score with its split, its interval and all counts, as a fi
   expect(text).toMatchInlineSnapshot(`
     "arc-easy demo, generate: partial 40/394: 77.5 % (95 % interval 62.5–87.7 %), 31 of 40
     unparsed 0/40, lenient reading 77.5 % (31), at the limit of 8 tokens 0, standard error 6.7 %
-    1 example from demo, seed 0, with BOS, bfloat16, S s, T tokens/s (4,759 of prompts, 80 generated)"
+    no preset, 1 example from demo, seed 0, with BOS, bfloat16, S s, T tokens/s (4,759 of prompts, 80 generated)
+    note: 40 of 394 items are a fair sample, by the hashes of their ids; of a batch that was cut off, the answers that ended first"
   `);
   expect(bundle["text/html"]).toContain("<b>arc-easy demo, generate: partial 40/394: ");
   const { title, height } = result.figure().layout as {
@@ -59,6 +62,19 @@ it("the table has a row for each answer", () => {
   const table = result.table();
   expect(table.shape[0]).toBe(40);
   expect(table.columns).toEqual(["id", "kind", "answer", "gold", "correct", "lenient", "finish"]);
+});
+
+it("a whole run needs no such note, and beside every HellaSwag number stands what published ones differ in", async () => {
+  const options = { model, data: "demo", progress: false } as const;
+  const choices = await modelThatWrites(() => " A");
+  expect((await runEval({ ...options, model: choices, task: "winogrande" })).summary.notes).toEqual([]);
+  const swag = await runEval({ ...options, model: choices, task: "hellaswag" });
+  const likely = await runEval({ ...options, task: "hellaswag", method: "likelihood", limit: 2 });
+  const note = /^note: .*klosax's set ctx_b is not capitalised, and scores differ a little$/;
+  for (const shown of [swag, likely, await compareEvals(swag, likely)]) {
+    expect(shown.lines().filter((line) => note.test(line))).toHaveLength(1);
+    expect(String(bundleOf(shown)["text/html"])).toContain("ctx_b is not capitalised");
+  }
 });
 
 it("a warning and strange text are shown as they are, not as HTML", async () => {

@@ -75,9 +75,13 @@ bubblewrapOrSkip("a task whose programs decide", () => {
     });
     const model = await modelThatWrites(() => "");
     let calls = 0;
-    model.generateBatch = async (prompts) =>
+    model.generateBatch = async (prompts, batch) =>
       // Of the ten samples of each item, the first in each batch of five passes.
-      prompts.map((_, row) => ({ text: row === 0 ? "x = 1" : "x", ids: [calls++], finish: "stop" as const }));
+      prompts.map((_, row) => {
+        const generation = { text: row === 0 ? "x = 1" : "x", ids: [calls++], finish: "stop" as const };
+        batch?.onFinished?.(row, generation);
+        return generation;
+      });
     const result = await runEval({ model, task: sums, samples: 10, batchSize: 5, progress: false });
     expect(result.summary.pass_at_k).toEqual([
       { k: 1, value: expect.closeTo(0.2, 12), standard_error: 0 },

@@ -13,12 +13,14 @@ const switches = { finalNewline: true, instructionPrefix: "", chat: false };
  */
 export async function modelThatWrites(answer: (prompt: string) => string): Promise<LanguageModel> {
   const model = await loadModel();
-  model.generateBatch = async (prompts) =>
-    prompts.map((prompt) => {
+  model.generateBatch = async (prompts, options) =>
+    prompts.map((prompt, row) => {
       const ids = model.encodePrompt(prompt);
       const begin = ids[0] === model.tokenizer.bosId ? 1 : 0;
       const text = answer(model.tokenizer.decode(ids.slice(begin)));
-      return { text, ids: model.tokenizer.encode(text), finish: "stop" };
+      const generation = { text, ids: model.tokenizer.encode(text), finish: "stop" as const };
+      options?.onFinished?.(row, generation);
+      return generation;
     });
   return model;
 }
