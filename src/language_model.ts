@@ -315,7 +315,7 @@ export class LanguageModel extends Persimmon {
       const rows = options.kv
         ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
         : await rowsWithSharedPrefix(this.runtime, ids, sampling, signal, (sequence) => own.push(sequence));
-      return await generateBatch(this.#generator(), rows, sampling, signal, emit);
+      return await generateBatch(this.generator(), rows, sampling, signal, emit);
     } finally {
       end();
       for (const sequence of own) sequence.release();
@@ -339,7 +339,8 @@ export class LanguageModel extends Persimmon {
     return modelBundle(this, this);
   }
 
-  #generator(): Generator {
+  /** For generation and the server: what making tokens needs of this model. */
+  generator(): Generator {
     const tokenizer = this.#tokenizer;
     return {
       runtime: this.runtime,
