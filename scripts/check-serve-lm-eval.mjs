@@ -16,7 +16,10 @@ import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 const { values } = parseArgs({
   options: {
     python: { type: "string", default: "python3" },
-    data: { type: "string", default: join(root, "..", "shared", "eval-data", "hellaswag", "validation.jsonl") },
+    data: {
+      type: "string",
+      default: join(root, "..", "shared", "eval-data", "hellaswag", "validation.jsonl"),
+    },
     limit: { type: "string", default: "100" },
   },
 });
@@ -33,7 +36,9 @@ writeFileSync(items, `${lines(values.data).slice(0, Number(values.limit)).join("
 
 const run = join(folder, "run");
 const flags = ["--method", "likelihood", "--data", items, "--split", "validation", "--bos"];
-execFileSync(process.execPath, [persimmon, "eval", "hellaswag", ...flags, "--folder", run], { stdio: "inherit" });
+execFileSync(process.execPath, [persimmon, "eval", "hellaswag", ...flags, "--folder", run], {
+  stdio: "inherit",
+});
 
 const server = spawn(process.execPath, [persimmon, "serve", "--model", model, "--port", "0", "--json"], {
   stdio: ["ignore", "pipe", "inherit"],
@@ -45,13 +50,17 @@ const { url, model: name } = await new Promise((resolve, reject) => {
 });
 const script = join(root, "scripts", "reference", "serve_lm_eval.py");
 const output = await new Promise((resolve, reject) => {
-  const child = spawn(values.python, [script, url, name, model, items], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(values.python, [script, url, name, model, items], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let text = "";
   child.stdout.on("data", (/** @type {Buffer} */ part) => {
     text += part;
   });
   child.once("error", reject);
-  child.once("close", (code) => (code === 0 ? resolve(text) : reject(new Error(`lm-eval ended with ${code}`))));
+  child.once("close", (code) =>
+    code === 0 ? resolve(text) : reject(new Error(`lm-eval ended with ${code}`)),
+  );
 });
 server.kill();
 
