@@ -52,9 +52,14 @@ export function completionLogprobs(
 }
 
 function topLogprobs(names: TokenNames, score: TokenScore): Record<string, number> {
-  return Object.fromEntries(
-    [...score.top, score].map(({ id, logprob }) => [names.nameOf(id), jsonLogprob(logprob)]),
-  );
+  const byName = new Map<string, number>();
+  for (const { id, logprob } of score.top) {
+    // A letter and its byte have one name: the more likely of them is told.
+    const name = names.nameOf(id);
+    if (!byName.has(name)) byName.set(name, jsonLogprob(logprob));
+  }
+  byName.set(names.nameOf(score.id), jsonLogprob(score.logprob));
+  return Object.fromEntries(byName);
 }
 
 /** One after the other. */
