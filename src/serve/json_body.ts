@@ -4,7 +4,7 @@ import { RequestError } from "./request_error.js";
 /**
  * The object that a request's body holds.
  * @param most bytes that are read; one that is longer is left unread
- * @throws RequestError CONTENT_TYPE_INVALID (415), BODY_TOO_LARGE (413), BODY_INVALID (400)
+ * @throws RequestError CONTENT_TYPE_INVALID (415), BODY_TOO_LARGE (413), BODY_INVALID (400), CLIENT_GONE
  */
 export async function jsonBody(incoming: IncomingMessage, most: number): Promise<Record<string, unknown>> {
   const type = incoming.headers["content-type"] ?? "";
@@ -17,14 +17,24 @@ export async function jsonBody(incoming: IncomingMessage, most: number): Promise
     );
   }
   if (Number(incoming.headers["content-length"] ?? 0) > most) throw tooLarge(most);
+  return parse((await bytesOf(incoming, most)).toString("utf8"));
+}
+
+async function bytesOf(incoming: IncomingMessage, most: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of incoming as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > most) throw tooLarge(most);
-    parts.push(part);
+  try {
+    // Left alone where it is too long: destroyed, it would take the connection and the answer with it.
+    for await (const part of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      if (bytes > most) throw tooLarge(most);
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof RequestError) throw error;
+    throw new RequestError("CLIENT_GONE", `the body broke off after ${bytes} bytes`);
   }
-  return parse(Buffer.concat(parts).toString("utf8"));
+  return Buffer.concat(parts);
 }
 
 function tooLarge(most: number): RequestError {

@@ -17,9 +17,11 @@ export interface RunningServer {
 export async function runningServer(
   options: Partial<ServeOptions> = {},
   config: Record<string, unknown> = {},
+  prepare: (model: LanguageModel) => void = () => {},
 ): Promise<RunningServer> {
   const directory = await tinyCheckpoint(config);
   const [model, reference] = await Promise.all([loadModel(directory), loadModel(directory)]);
+  prepare(model);
   const errors: unknown[] = [];
   const server = await ModelServer.start(model, {
     port: 0,
@@ -45,6 +47,12 @@ export async function send(
     ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
   return { status: response.status, body: await response.json(), headers: response.headers };
+}
+
+/** Makes every pass take at least so long. */
+export function slowDown(model: LanguageModel, milliseconds: number): void {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  model.hook("layers.0.in", () => void Atomics.wait(nothing, 0, 0, milliseconds));
 }
 
 /** Pages of the KV cache that are in use. */
