@@ -64,6 +64,7 @@ const LAYERS: Record<string, string[]> = {
     "package_root",
     "token_logprobs",
   ],
+  serve: ["generation", "runtime", "tensor", "tokenizer", "language_model"],
   research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model"],
 };
 

@@ -49,7 +49,7 @@ export class Scheduler {
     const rows = requests.map((request) => new Row(this.#at, request, signal));
     for (const row of rows) {
       if (row.needsPass) this.#waiting.push(row);
-      else this.#finish(row);
+      else this.#finishUnseen(row);
     }
     this.#loop ??= this.#run();
     return rows.map(({ done }) => done);
@@ -173,6 +173,12 @@ export class Scheduler {
       row.sequence.truncate(found.shared);
       row.known = found.shared;
     }
+  }
+
+  /** Nothing is to be made and nothing to be scored. */
+  #finishUnseen(row: Row): void {
+    row.promptDone();
+    row.resolve();
   }
 
   #finish(row: Row): void {

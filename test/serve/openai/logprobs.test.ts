@@ -115,6 +115,17 @@ describe("completions", () => {
   });
 });
 
+it("echo alone, streamed, is the prompt", async () => {
+  const response = await fetch(`${running.server.url}/v1/completions`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ model: "tiny", prompt: "the human", max_tokens: 0, echo: true, stream: true }),
+  });
+  const events = (await response.text()).trim().split("\n\n");
+  const choices = events.slice(0, -1).map((event) => JSON.parse(event.replace(/^data: /, "")).choices[0]);
+  expect(choices.map(({ text }) => text)).toEqual(["the human", ""]);
+});
+
 it("chat: an object for each token, with its bytes", async () => {
   const messages = [{ role: "user", content: "a" }];
   const body = { messages, max_tokens: 40, temperature: 2, seed: 6, logprobs: true, top_logprobs: 5 };
