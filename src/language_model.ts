@@ -325,7 +325,7 @@ export class LanguageModel extends Persimmon {
       const rows = options.kv
         ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
         : await rowsWithSharedPrefix(this.runtime, ids, sampling, signal, (sequence) => own.push(sequence));
-      return await generateBatch(this.#generator(), rows, sampling, signal, listener);
+      return await generateBatch(this.generator(), rows, sampling, signal, listener);
     } finally {
       end();
       for (const sequence of own) sequence.release();
@@ -349,7 +349,8 @@ export class LanguageModel extends Persimmon {
     return modelBundle(this, this);
   }
 
-  #generator(): Generator {
+  /** For generation and the server: what making tokens needs of this model. */
+  generator(): Generator {
     const tokenizer = this.#tokenizer;
     return {
       runtime: this.runtime,

@@ -11,6 +11,7 @@ import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
 import { labCommand } from "./lab.js";
 import { predictZerosCommand } from "./predict_zeros.js";
+import { serveCommand } from "./serve.js";
 import { unavailableCommand } from "./unavailable.js";
 
 /** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   program.addCommand(kernelCommand());
   program.addCommand(generateCommand());
   program.addCommand(chatCommand());
+  program.addCommand(serveCommand());
   program.addCommand(evalCommand());
   program.addCommand(benchCommand());
   program.addCommand(unavailableCommand("pull", "download a model from the hub"));

@@ -15,6 +15,7 @@ describe("persimmon --help", () => {
       "kernel",
       "generate",
       "chat",
+      "serve",
       "eval",
       "bench",
       "pull",

@@ -65,6 +65,7 @@ const LAYERS: Record<string, string[]> = {
     "sha256",
     "token_logprobs",
   ],
+  serve: ["generation", "runtime", "tensor", "tokenizer", "language_model"],
   research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model", "sha256"],
 };
 
