@@ -40,9 +40,7 @@ export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion
     const storedType = stored?.get(name)?.dtype ?? defaultType(config, dtype);
     weights += heldBytes(heldType(shape, storedType, dtype), shape);
   }
-  const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = config;
-  const positions = Math.ceil(maxLength / pageTokens) * pageTokens;
-  const kvCache = positions * 2 * layers * heads * headDim * bytesPerElement[kvDtype];
+  const kvCache = kvBytes(config, kvDtype, maxLength);
   const buffers = activationBytes(config, maxLength) + rotaryBytes(config, maxLength) + logitBytes(config);
   return { weights, kvCache, buffers, total: weights + kvCache + buffers };
 }
@@ -64,6 +62,16 @@ function heldType(shape: readonly number[], stored: DType, dtype: WeightDType | 
 
 function heldBytes(dtype: DType, shape: readonly number[]): number {
   return isScaled(dtype) ? tiledBytes(dtype, shape) : elementCount(shape) * bytesPerElement[dtype];
+}
+
+const HUGE_PAGE = 2 ** 21;
+
+/** Each layer's keys, and its values, are a range of their own, which the system fills in pages of 2 MiB. */
+function kvBytes(config: PersimmonConfig, kvDtype: KvDType, maxLength: number): number {
+  const { numHiddenLayers, numAttentionHeads, headDim } = config;
+  const positions = Math.ceil(maxLength / pageTokens) * pageTokens;
+  const bytes = positions * numAttentionHeads * headDim * bytesPerElement[kvDtype];
+  return 2 * numHiddenLayers * (bytes < HUGE_PAGE ? bytes : Math.ceil(bytes / HUGE_PAGE) * HUGE_PAGE);
 }
 
 /**
