@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { hubCacheDirectory } from "../../src/checkpoint/hub_cache.js";
+import { hubCacheDirectory } from "../../src/checkpoint/hub/cache.js";
 import { type DownloadProgress, openCheckpoint, resolveCheckpoint } from "../../src/checkpoint/index.js";
 import { commit, type FakeHub, fakeHub } from "./fake_hub.js";
 import { errorOf, smallConfig, temporaryDirectories, writeModel } from "./support.js";
