@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach } from "vitest";
+import { patience } from "../../src/checkpoint/hub/patience.js";
 
 export interface FakeHub {
   url: string;
@@ -8,18 +10,52 @@ export interface FakeHub {
   requests: string[];
   /** Authorization header of every request. */
   tokens: (string | undefined)[];
+  /** Range header of every request for a file; "" where there was none. */
+  ranges: string[];
+  /** Bytes of files that were handed to the network. */
+  sent: number;
   close(): Promise<void>;
+}
+
+/** What goes wrong with one answer. */
+export interface Fault {
+  /** Sends this status instead. */
+  status?: number;
+  headers?: Record<string, string>;
+  /** Breaks the connection after so many bytes. */
+  breakAfter?: number;
+  /** Sends nothing more after so many bytes. */
+  stallAfter?: number;
+  /** Waits so many milliseconds after each 16 KiB. */
+  slow?: number;
+  ignoreRange?: boolean;
+  /** Answers a range with one that begins so much later. */
+  shiftRange?: number;
+  /** "" leaves it out; `"x"`. */
+  etag?: string;
+  /** Announces so many bytes more, and sends none of them. */
+  announce?: number;
+  /** Sends no length: the end of the connection is the end of the file. */
+  noLength?: boolean;
+  data?: Uint8Array;
 }
 
 interface Options {
   /** Answers every request with this status. */
   status?: number;
+  headers?: Record<string, string>;
   /** Sends other bytes than were listed for this file. */
   corrupt?: string;
   /** Sends one byte more than was listed for this file. */
   longer?: string;
   /** Breaks the connection in the middle of this file. */
   broken?: string;
+  /** What is wrong with the answer number `time` (from 1) to requests for a file, or for "" where the API is meant. */
+  fault?: (file: string, time: number) => Fault | undefined;
+  /** Lists these sizes instead of the true ones. */
+  listed?: Record<string, number>;
+  /** Large files are at the same path of this other server, as on the hub itself. */
+  content?: string;
   /** What `owner/name` is; a model. */
   kind?: "model" | "dataset";
   /** The branch that the files are on; "main". */
@@ -31,18 +67,41 @@ interface Options {
 export const commit = "0123456789abcdef0123456789abcdef01234567";
 const emptyCommit = "76543210fedcba9876543210fedcba9876543210";
 
+/** For the tests of a file: a download that fails is tried again at once. */
+export function withoutPauses(): void {
+  const usual = { ...patience };
+  beforeEach(() => void Object.assign(patience, { firstDelay: 1 }));
+  afterEach(() => void Object.assign(patience, usual));
+}
+
 /** The few endpoints of the Hugging Face hub that a download uses, for one repository `owner/name`, on 127.0.0.1. */
 export async function fakeHub(files: Record<string, Uint8Array>, options: Options = {}): Promise<FakeHub> {
-  const requests: string[] = [];
-  const tokens: (string | undefined)[] = [];
+  const times = new Map<string, number>();
   const server = createServer((request, response) => {
-    requests.push(`${request.method} ${request.url}`);
-    tokens.push(request.headers.authorization);
-    answer(request, response, files, options);
+    hub.requests.push(`${request.method} ${request.url}`);
+    hub.tokens.push(request.headers.authorization);
+    const file = fileOf(request, options);
+    const time = (times.get(file) ?? 0) + 1;
+    times.set(file, time);
+    const fault = options.fault?.(file, time) ?? {};
+    if (fault.status !== undefined) json(response, fault.status, { error: "a fault" }, fault.headers);
+    else if (options.status !== undefined) json(response, options.status, { error: "x" }, options.headers);
+    else if (file === "") answer(request, response, files, options);
+    else if (files[file] === undefined) json(response, 404, {}, { "x-error-code": "EntryNotFound" });
+    else void send(request, response, file, files[file], options, fault, hub);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, requests, tokens, close: () => closeServer(server) };
+  const url = `http://127.0.0.1:${port}`;
+  const hub: FakeHub = {
+    url,
+    requests: [],
+    tokens: [],
+    ranges: [],
+    sent: 0,
+    close: () => closeServer(server),
+  };
+  return hub;
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -50,59 +109,99 @@ function closeServer(server: Server): Promise<void> {
   return new Promise((done) => server.close(() => done()));
 }
 
+function json(response: ServerResponse, status: number, value: unknown, headers = {}): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(value));
+}
+
+const pathOf = (request: IncomingMessage) => new URL(request.url!, "http://hub").pathname;
+
+/** The file that a request is for, or "". */
+function fileOf(request: IncomingMessage, { kind = "model" }: Options): string {
+  const path = pathOf(request);
+  const resolved = `${kind === "model" ? "" : "/datasets"}/owner/name/resolve/${commit}/`;
+  return path.startsWith(resolved) ? decodeURIComponent(path.slice(resolved.length)) : "";
+}
+
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
   files: Record<string, Uint8Array>,
-  options: Options,
+  { kind = "model", branch = "main", emptyBranch, listed }: Options,
 ): void {
-  const path = new URL(request.url!, "http://hub").pathname;
-  const json = (status: number, value: unknown) => {
-    response.writeHead(status, { "content-type": "application/json" });
-    response.end(JSON.stringify(value));
-  };
-  const { kind = "model", branch = "main", emptyBranch } = options;
+  const path = pathOf(request);
   const api = `/api/${kind}s/owner/name`;
-  const resolved = `${kind === "model" ? "" : "/datasets"}/owner/name/resolve/${commit}/`;
-  const file = path.startsWith(resolved) ? decodeURIComponent(path.slice(resolved.length)) : "";
   const revision = (name: string) => `${api}/revision/${encodeURIComponent(name)}`;
-  if (options.status !== undefined) json(options.status, { error: "as the test wants" });
-  else if (path === revision(branch)) json(200, { id: "owner/name", sha: commit });
-  else if (emptyBranch && path === revision(emptyBranch)) json(200, { id: "owner/name", sha: emptyCommit });
-  else if (path === `${api}/tree/${commit}`) json(200, Object.entries(files).map(treeEntry));
-  else if (path === `${api}/tree/${emptyCommit}`) json(200, []);
-  else if (files[file] === undefined) json(404, { error: "Repository not found" });
-  else send(request, response, file, files[file], options);
+  const entries = () => Object.entries(files).map(([name, data]) => treeEntry(name, data, listed?.[name]));
+  const isCommit = path === revision(branch) || path === revision(commit);
+  if (isCommit) json(response, 200, { id: "owner/name", sha: commit });
+  else if (emptyBranch && path === revision(emptyBranch))
+    json(response, 200, { id: "owner/name", sha: emptyCommit });
+  else if (path === `${api}/tree/${commit}`) json(response, 200, entries());
+  else if (path === `${api}/tree/${emptyCommit}`) json(response, 200, []);
+  else if (path.startsWith(`${api}/revision/`))
+    json(response, 404, { error: "Invalid rev id" }, { "x-error-code": "RevisionNotFound" });
+  else json(response, 404, { error: "Repository not found" });
 }
 
-function treeEntry([path, data]: [string, Uint8Array]) {
-  const oid = createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex");
-  const sha256 = createHash("sha256").update(data).digest("hex");
-  const lfs = /\.(safetensors|bin|model|parquet)$/.test(path)
-    ? { lfs: { oid: sha256, size: data.length, pointerSize: 134 } }
-    : {};
-  return { type: "file", path, size: data.length, oid, ...lfs };
+const isLarge = (path: string) => /\.(safetensors|bin|model|parquet)$/.test(path);
+const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
+const gitSha1 = (data: Uint8Array) =>
+  createHash("sha1").update(`blob ${data.length}\0`).update(data).digest("hex");
+
+/** The name of a file's content in the cache. */
+export function blobName(path: string, data: Uint8Array): string {
+  return isLarge(path) ? sha256(data) : gitSha1(data);
 }
 
-function send(
+function treeEntry(path: string, data: Uint8Array, size = data.length) {
+  const lfs = isLarge(path) ? { lfs: { oid: sha256(data), size, pointerSize: 134 } } : {};
+  return { type: "file", path, size, oid: gitSha1(data), ...lfs };
+}
+
+async function send(
   request: IncomingMessage,
   response: ServerResponse,
   file: string,
   data: Uint8Array,
   options: Options,
-): void {
-  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
-  if (range) {
-    const [start, end] = [Number(range[1]), Number(range[2])];
-    response.writeHead(206, { etag: '"x"', "content-range": `bytes ${start}-${end}/${data.length}` });
-    response.end(data.subarray(start, end + 1));
+  fault: Fault,
+  hub: FakeHub,
+): Promise<void> {
+  hub.ranges.push(request.headers.range ?? "");
+  const linked = { "x-linked-etag": `"${blobName(file, data)}"`, "x-linked-size": data.length };
+  if (options.content !== undefined && isLarge(file)) {
+    response.writeHead(302, { ...linked, location: `${options.content}${request.url}` });
+    response.end("Found. Redirecting");
     return;
   }
   if (file === options.longer) data = Buffer.concat([data, Buffer.from("+")]);
-  response.writeHead(200, { etag: '"x"', "content-length": data.length });
-  if (file === options.broken) {
-    response.write(data.subarray(0, data.length / 2), () => response.destroy());
-  } else {
-    response.end(file === options.corrupt ? data.map((byte) => byte ^ 1) : data);
+  if (file === options.corrupt) data = data.map((byte) => byte ^ 1);
+  data = fault.data ?? data;
+  const range = fault.ignoreRange ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+  const start = range === null ? 0 : Number(range[1]) + (fault.shiftRange ?? 0);
+  const end = range === null || range[2] === "" ? data.length - 1 : Number(range[2]);
+  const body = data.subarray(start, end + 1);
+  const etag = fault.etag ?? '"x"';
+  const headers: Record<string, string | number> = { ...(etag && { etag }), ...fault.headers };
+  if (!fault.noLength) headers["content-length"] = body.length + (fault.announce ?? 0);
+  if (range !== null) headers["content-range"] = `bytes ${start}-${end}/${data.length}`;
+  response.writeHead(range === null ? 200 : 206, headers);
+  // Nothing behind the middle ever arrives.
+  const middle = Math.max(0, Math.floor(data.length / 2) - start);
+  const cut = file === options.broken ? middle : fault.breakAfter;
+  const limit = cut ?? fault.stallAfter ?? body.length;
+  for (let at = 0; at < limit; at += 16_384) {
+    const piece = body.subarray(at, Math.min(at + 16_384, limit));
+    await new Promise<unknown>((done) => {
+      response.once("close", done);
+      response.write(piece, done);
+    });
+    if (response.destroyed) return;
+    hub.sent += piece.length;
+    if (fault.slow !== undefined) await new Promise((done) => setTimeout(done, fault.slow));
   }
+  if (cut !== undefined) response.destroy();
+  else if (fault.stallAfter === undefined && !fault.announce) response.end();
+  else if (fault.announce) response.destroy();
 }

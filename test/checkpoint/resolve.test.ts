@@ -2,11 +2,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { hubCacheDirectory } from "../../src/checkpoint/hub_cache.js";
+import { hubCacheDirectory } from "../../src/checkpoint/hub/cache.js";
 import { type DownloadProgress, openCheckpoint, resolveCheckpoint } from "../../src/checkpoint/index.js";
-import { commit, type FakeHub, fakeHub } from "./fake_hub.js";
+import { commit, type FakeHub, fakeHub, withoutPauses } from "./fake_hub.js";
 import { errorOf, smallConfig, temporaryDirectories, writeModel } from "./support.js";
 
+withoutPauses();
 const directory = temporaryDirectories();
 let cache: string;
 let hub: FakeHub | undefined;
@@ -19,7 +20,7 @@ async function useHub(...parameters: Parameters<typeof fakeHub>): Promise<FakeHu
 
 beforeEach(() => {
   cache = directory();
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"])
+  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"])
     vi.stubEnv(name, "");
   vi.stubEnv("HF_HOME", cache);
   vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // the discard port: nothing listens there
@@ -134,6 +135,8 @@ describe("downloads", () => {
     expect(readFileSync(join(snapshot, "model-2.safetensors")).equals(files["model-2.safetensors"])).toBe(
       true,
     );
+    // What had arrived of it was not sent again.
+    expect(second.ranges).toContain(`bytes=${weights.length}-`);
     const blobs = readdirSync(join(snapshot, "..", "..", "blobs"));
     expect(blobs.filter((name) => name.includes("incomplete"))).toEqual([]);
   });
@@ -185,7 +188,7 @@ describe("downloads", () => {
     const error = await errorOf(resolveCheckpoint("owner/name"));
     expect([error.code, error.message]).toEqual([
       "HUB_CORRUPT",
-      expect.stringContaining("2 bytes, received 3"),
+      expect.stringContaining("expected 2 bytes, the server announces 3"),
     ]);
   });
 

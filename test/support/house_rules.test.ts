@@ -41,7 +41,7 @@ function area(path: string): string {
  */
 const LAYERS: Record<string, string[]> = {
   native: ["package_root"],
-  checkpoint: ["model/config"],
+  checkpoint: ["model/config", "process_lock"],
   tokenizer: [],
   tensor: ["native"],
   nn: ["tensor"],
@@ -62,6 +62,7 @@ const LAYERS: Record<string, string[]> = {
     "language_model",
     "load_model",
     "package_root",
+    "process_lock",
     "sha256",
     "token_logprobs",
   ],

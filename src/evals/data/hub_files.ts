@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { kindOf } from "../../checkpoint/file.js";
-import { candidateCommits, hubCacheDirectory, repositoryFolder } from "../../checkpoint/hub_cache.js";
-import { type DownloadRequest, openRepository } from "../../checkpoint/hub_download.js";
-import { fromHub, HUB_NAME } from "../../checkpoint/resolve.js";
+import { candidateCommits, hubCacheDirectory, repositoryFolder } from "../../checkpoint/hub/cache.js";
+import { fromHub } from "../../checkpoint/hub/from_hub.js";
+import { type DownloadRequest, openRepository } from "../../checkpoint/hub/repository.js";
+import { HUB_NAME } from "../../checkpoint/resolve.js";
 import { PersimmonError } from "../../errors.js";
 import type { SplitChoice } from "./choose_files.js";
 import type { DataSet } from "./data_set.js";
@@ -154,7 +155,7 @@ function foundFiles(repository: string, commit: string, folder: string, shards: 
 /** @returns undefined where the branch has no parquet files of the configuration */
 async function download(request: DownloadRequest, wanted: Wanted): Promise<FoundFiles | undefined> {
   const { name } = request;
-  const { sha, files, snapshot, fetcher, noteRevision } = await openRepository("dataset", request);
+  const { sha, files, snapshot, fetchAll, noteRevision } = await openRepository("dataset", request);
   const all = shardsOf(files.keys(), wanted);
   if (all.length === 0) return undefined;
   const { split } = wanted;
@@ -167,7 +168,7 @@ async function download(request: DownloadRequest, wanted: Wanted): Promise<Found
       `hub:${name}@${sha} ${problem}; choose one of ${names.join(", ")}.`,
     );
   }
-  await fetcher.fetchAll(shards.paths.map((path) => files.get(path)!).reverse()); // the last first: see cachedFiles
+  await fetchAll(shards.paths.map((path) => files.get(path)!).reverse()); // the last first: see cachedFiles
   await noteRevision();
   return foundFiles(name, sha, snapshot, shards);
 }

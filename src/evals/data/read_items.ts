@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { expandHome } from "../../checkpoint/hub_cache.js";
+import { expandHome } from "../../checkpoint/hub/cache.js";
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { packageRoot } from "../../package_root.js";
 import { sha256Of } from "../../sha256.js";

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { cacheHome } from "../../checkpoint/hub_cache.js";
+import { cacheHome } from "../../checkpoint/hub/cache.js";
 import { throwIfInterrupted } from "../../host.js";
 import { sha256Of } from "../../sha256.js";
 

@@ -1,11 +1,11 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { kindOf } from "./file.js";
-import { readShardIndex } from "./shard_index.js";
-import { preferredWeights } from "./weight_files.js";
+import { kindOf } from "../file.js";
+import { readShardIndex } from "../shard_index.js";
+import { preferredWeights } from "../weight_files.js";
 
-type Environment = Record<string, string | undefined>;
+export type Environment = Record<string, string | undefined>;
 
 /** Replaces a leading `~` by the home directory, as a shell does. */
 export function expandHome(path: string): string {
@@ -18,14 +18,18 @@ export function cacheHome(environment: Environment = process.env): string {
 }
 
 /**
- * Where the Python package huggingface_hub keeps downloads: HF_HUB_CACHE, else `hub` in HF_HOME, else
- * `~/.cache/huggingface/hub` (XDG_CACHE_HOME in place of `~/.cache`). Both programs share what is there.
+ * Where the Python package huggingface_hub keeps downloads: HF_HUB_CACHE, else `hub` in its home.
+ * Both programs share what is there.
  */
 export function hubCacheDirectory(environment: Environment = process.env): string {
   const stated = environment.HF_HUB_CACHE || environment.HUGGINGFACE_HUB_CACHE;
   if (stated) return expandHome(stated);
-  const home = environment.HF_HOME || join(cacheHome(environment), "huggingface");
-  return join(expandHome(home), "hub");
+  return join(hubHome(environment), "hub");
+}
+
+/** HF_HOME, else `~/.cache/huggingface` (XDG_CACHE_HOME in place of `~/.cache`). */
+export function hubHome(environment: Environment): string {
+  return expandHome(environment.HF_HOME || join(cacheHome(environment), "huggingface"));
 }
 
 /** What the hub keeps in repositories and we read. */
