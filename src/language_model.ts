@@ -8,6 +8,7 @@ import { type Generation, TokenStream } from "./generation/token_stream.js";
 import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
+import type { Rope } from "./model/rotary.js";
 import type { ActivationCache } from "./research/activation_cache.js";
 import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/edit.js";
 import { FiringCounter } from "./research/firing.js";
@@ -46,6 +47,7 @@ export interface LoadedParts {
   maxLength: number;
   /** Of keys and values. */
   kvDtype: KvDType;
+  rope: Rope;
   /** Bytes of all weights in memory or mapped. */
   weightBytes: number;
   source: string;
@@ -66,6 +68,8 @@ export class LanguageModel extends Persimmon {
   readonly maxLength: number;
   /** Element type of the keys and values that sequences keep. */
   readonly kvDtype: KvDType;
+  /** How the rotary angles are computed. */
+  readonly rope: Rope;
   /** Token ids that end a generation. */
   readonly eosTokenIds: readonly number[];
   readonly weightBytes: number;
@@ -80,6 +84,7 @@ export class LanguageModel extends Persimmon {
     this.dtype = parts.dtype;
     this.maxLength = parts.maxLength;
     this.kvDtype = parts.kvDtype;
+    this.rope = parts.rope;
     this.eosTokenIds = parts.eosTokenIds;
     this.weightBytes = parts.weightBytes;
     this.source = parts.source;

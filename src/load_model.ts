@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
+import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
 import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
@@ -34,8 +35,12 @@ export interface LoadOptions {
    * weights concerned are reordered while loading and take memory of their own instead of the mapped file.
    */
   skipZeros?: boolean;
-  /** Rotary angles as Hugging Face computes them. */
-  rope?: "hf" | "adept";
+  /**
+   * How the rotary angles are computed; "hf", in float32, as the Hugging Face implementation does. "adept" rounds them to
+   * bfloat16 at every step, as Adept's own inference code does, with which Persimmon-8B probably was trained; there
+   * positions from 257 on begin to share angles. What else that code rounds stays float32.
+   */
+  rope?: Rope;
   onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
 }
 
@@ -56,12 +61,7 @@ export async function loadModel(
   checkNames(options);
   const dtype = checkedDType(options.dtype ?? "auto");
   checkDevice(options.device ?? "auto");
-  if (options.rope !== undefined && options.rope !== "hf") {
-    throw new PersimmonError(
-      "ROPE_UNSUPPORTED",
-      `rope must be "hf" in this version, got ${JSON.stringify(options.rope)}`,
-    );
-  }
+  const rope = checkedRope(options.rope);
   const skipZeros = checkedSkipZeros(options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
   const device = Device.cpu(options.threads);
@@ -80,7 +80,7 @@ export async function loadModel(
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
     return tensor;
   };
-  const modules = buildModules(config, device, weight, maxLength);
+  const modules = buildModules(config, device, weight, maxLength, rope);
   return new LanguageModel({
     config,
     modules,
@@ -90,6 +90,7 @@ export async function loadModel(
     eosTokenIds: checkpoint.generationConfig.eosTokenIds,
     maxLength,
     kvDtype,
+    rope,
     weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
   });
@@ -131,6 +132,12 @@ export function checkedKvDType(dtype: KvDType = "float32"): KvDType {
     "DTYPE_UNSUPPORTED",
     `kvDtype must be "float32" or "bfloat16", got ${JSON.stringify(dtype)}`,
   );
+}
+
+/** @throws PersimmonError ROPE_UNSUPPORTED unless it is one of the two ways, or left out */
+function checkedRope(rope: Rope = "hf"): Rope {
+  if (rope === "hf" || rope === "adept") return rope;
+  throw new PersimmonError("ROPE_UNSUPPORTED", `rope must be "hf" or "adept", got ${JSON.stringify(rope)}`);
 }
 
 /** @throws PersimmonError OPTION_INVALID unless it is true, false or left out */

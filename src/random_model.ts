@@ -95,6 +95,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     eosTokenIds: [],
     maxLength,
     kvDtype,
+    rope: "hf",
     weightBytes,
     source: `random weights (${describe(config)})`,
   });

@@ -9,6 +9,7 @@ export interface ModelOptions {
   threads?: number;
   maxLength?: number;
   kvDtype?: LoadOptions["kvDtype"];
+  rope?: LoadOptions["rope"];
 }
 
 /** What the commands that generate text take. */
@@ -51,7 +52,13 @@ export function addModelOptions(command: Command): Command {
     )
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
     .option("--max-length <n>", "longest context (default: the model's own)", parseNumber)
-    .addOption(kvDtypeOption());
+    .addOption(kvDtypeOption())
+    .addOption(
+      new Option(
+        "--rope <how>",
+        "rotary angles as Hugging Face computes them, or in bfloat16 as Adept does (default: hf)",
+      ).choices(["hf", "adept"]),
+    );
 }
 
 export function kvDtypeOption(): Option {
@@ -73,8 +80,15 @@ export function addSamplingOptions(command: Command): Command {
 }
 
 /** The part of the options that `loadModel` takes. */
-export function loadOptions({ device, dtype, threads, maxLength, kvDtype }: ModelOptions): LoadOptions {
-  return { device, dtype, threads, maxLength, kvDtype };
+export function loadOptions({
+  device,
+  dtype,
+  threads,
+  maxLength,
+  kvDtype,
+  rope,
+}: ModelOptions): LoadOptions {
+  return { device, dtype, threads, maxLength, kvDtype, rope };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

@@ -13,7 +13,7 @@ import type { PersimmonConfig } from "../model/config.js";
 import { DecoderLayer } from "../model/decoder_layer.js";
 import { MLP } from "../model/mlp.js";
 import type { PersimmonParts } from "../model/persimmon.js";
-import { rotaryTables } from "../model/rotary.js";
+import { type Rope, rotaryTables } from "../model/rotary.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import { Embedding } from "../nn/embedding.js";
 import { LayerNorm } from "../nn/layer_norm.js";
@@ -160,13 +160,14 @@ export function buildModules(
   device: Device,
   weight: WeightSource,
   maxLength: number,
+  rope: Rope = "hf",
 ): PersimmonParts {
   const { hiddenSize, intermediateSize, vocabSize, headDim, layerNormEps } = config;
   const linear = (name: string, outFeatures: number, inFeatures: number) =>
     new Linear(weight(`${name}.weight`, [outFeatures, inFeatures]), weight(`${name}.bias`, [outFeatures]));
   const norm = (name: string, width: number) =>
     new LayerNorm(weight(`${name}.weight`, [width]), weight(`${name}.bias`, [width]), layerNormEps);
-  const rotary = rotaryTables(device, config, maxLength);
+  const rotary = rotaryTables(device, config, maxLength, rope);
 
   const layer = (prefix: string) =>
     new DecoderLayer({

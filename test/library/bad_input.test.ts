@@ -124,8 +124,8 @@ describe("loading: each is one clear error, and the next call works", () => {
     expect(await failure(good, { device: "tpu" })).toMatchInlineSnapshot(
       `"DEVICE_UNAVAILABLE: device must be "auto", "cpu" or "cuda", got "tpu""`,
     );
-    expect(await failure(good, { rope: "adept" })).toMatchInlineSnapshot(
-      `"ROPE_UNSUPPORTED: rope must be "hf" in this version, got "adept""`,
+    expect(await failure(good, { rope: "yarn" as "hf" })).toMatchInlineSnapshot(
+      `"ROPE_UNSUPPORTED: rope must be "hf" or "adept", got "yarn""`,
     );
   });
 
