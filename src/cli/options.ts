@@ -65,7 +65,7 @@ export function kvDtypeOption(): Option {
   return new Option(
     "--kv-dtype <type>",
     "how keys and values of past tokens are kept (default: float32)",
-  ).choices(["float32", "bfloat16"]);
+  ).choices(["float32", "bfloat16", "int8"]);
 }
 
 export function addSamplingOptions(command: Command): Command {

@@ -66,7 +66,9 @@ describe('kvDtype: "bfloat16"', () => {
   it("refuses other types, and ops refuse keys and values of two types", async () => {
     const folder = await tinyCheckpoint();
     const wrong = loadModel(folder, { kvDtype: "int4" as "float32" });
-    expect(await failureOf(wrong)).toMatch(/^DTYPE_UNSUPPORTED: kvDtype must be "float32" or "bfloat16"/);
+    expect(await failureOf(wrong)).toMatch(
+      /^DTYPE_UNSUPPORTED: kvDtype must be "float32", "bfloat16" or "int8"/,
+    );
     const { device } = await loadModel(folder);
     const cache = {
       keys: Tensor.empty(device, [1, 1, 2, 4], "bfloat16"),
