@@ -6,7 +6,8 @@ import { LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
 import type { KvDType } from "./runtime/kv_cache.js";
-import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules } from "./runtime/build_modules.js";
+import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 
@@ -26,7 +27,8 @@ export interface LoadOptions {
   maxLength?: number;
   /**
    * How the keys and values of past tokens are kept; "float32". "bfloat16" rounds them to half the memory, so that results
-   * differ in rounding, and a long context is read faster: Persimmon-8B's 16,384 tokens take 9.7 GB instead of 19.3.
+   * differ in rounding, and a long context is read faster: Persimmon-8B's 16,384 tokens take 9.7 GB instead of 19.3. "int8"
+   * takes 5.1 GB: whole numbers with a scale for each head of a token (bench/RESULTS.md has what that changes).
    */
   kvDtype?: KvDType;
   /**
@@ -72,9 +74,10 @@ export async function loadModel(
   const checkpoint = await openCheckpoint(directory);
   const { config } = checkpoint;
   const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
-  const weights = await checkpointWeights(checkpoint, device, dtype, skipZeros, (loaded, total) =>
-    options.onProgress?.({ stage: "weights", loaded, total }),
-  );
+  const weights = await checkpointWeights(checkpoint, device, dtype, {
+    skipZeros,
+    onProgress: (loaded, total) => options.onProgress?.({ stage: "weights", loaded, total }),
+  });
   const weight = (name: string) => {
     const tensor = weights.get(name);
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
@@ -127,10 +130,10 @@ export function checkedDType(dtype: string): WeightDType | "auto" {
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that keys and values can be kept in, or left out */
 export function checkedKvDType(dtype: KvDType = "float32"): KvDType {
-  if (dtype === "float32" || dtype === "bfloat16") return dtype;
+  if (dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `kvDtype must be "float32" or "bfloat16", got ${JSON.stringify(dtype)}`,
+    `kvDtype must be "float32", "bfloat16" or "int8", got ${JSON.stringify(dtype)}`,
   );
 }
 

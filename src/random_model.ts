@@ -6,7 +6,8 @@ import { checkedDType, checkedKvDType, checkedSkipZeros } from "./load_model.js"
 import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
 import { type NativeBuffer, native, nativeDType } from "./native.js";
 import type { KvDType } from "./runtime/kv_cache.js";
-import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules } from "./runtime/build_modules.js";
+import { ordered, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 import { bytesPerElement, bytesPerWeight, isScaled } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
