@@ -5,7 +5,7 @@ import { bytesPerElement } from "../tensor/dtype.js";
 import { elementCount, Tensor } from "../tensor/tensor.js";
 
 /** Positions in a page. A page of one head in float32 is then 32 · 64 · 4 B = 8 KiB, two pages of the processor. */
-const pageTokens = 32;
+export const pageTokens = 32;
 
 /**
  * Types that keys and values can be kept in. bfloat16 and int8 round them when they are stored; int8 has a float32 scale for

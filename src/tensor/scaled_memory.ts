@@ -27,6 +27,12 @@ function elementBytes(dtype: ScaledDType, order: WeightOrder, [rows, columns]: r
   return (filled(rows, ofRows) * filled(columns, ofColumns)) / (dtype === "int8" ? 1 : 2);
 }
 
+/** Bytes of a [rows, columns] matrix in tiles, the order of most weights, with its scales. */
+export function tiledBytes(dtype: ScaledDType, [rows, columns]: readonly number[]): number {
+  const scaleRows = dtype === "int8" ? rows : filled(rows, FILLED.int4.tiles[0]);
+  return elementBytes(dtype, "tiles", [rows, columns]) + scaleBytes(dtype, scaleRows, columns);
+}
+
 /** Memory for a [rows, columns] matrix, uninitialised; columns of int4 are a multiple of 32. */
 export function allocateScaled(
   device: Device,

@@ -1,0 +1,89 @@
+import type { CheckpointTensor } from "../checkpoint/checkpoint.js";
+import { isQuantizable } from "../checkpoint/quantized.js";
+import { expectedTensors, type PersimmonConfig } from "../model/config.js";
+import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
+import { tiledBytes } from "../tensor/scaled_memory.js";
+import { elementCount } from "../tensor/tensor.js";
+import { type KvDType, pageTokens } from "./kv_cache.js";
+import type { WeightDType } from "./load_weights.js";
+import { prefillChunk } from "./prefill.js";
+
+export interface MemoryQuestion {
+  /** As in `loadModel`; "auto" takes the types that are stored, or that config.json names, or float32. */
+  dtype: WeightDType | "auto";
+  kvDtype: KvDType;
+  /** Positions of one text, prompt and answer together. */
+  maxLength: number;
+  /** The tensors of the checkpoint, whose types "auto", and norms and biases in any case, depend on. */
+  stored?: ReadonlyMap<string, Pick<CheckpointTensor, "dtype">>;
+}
+
+/** Bytes of memory, each a part of `total`. */
+export interface MemoryEstimate {
+  /** All weights; those that keep their stored type are a mapped file, which the system may drop and read again. */
+  weights: number;
+  /** Keys and values of one text of `maxLength` positions. */
+  kvCache: number;
+  /** Activations of a chunk of a prompt, rotary tables and logits. */
+  buffers: number;
+  total: number;
+}
+
+/**
+ * What a model will take in memory, by arithmetic alone. Beside it there are some 60 MB of Node and the library, and what tools ask
+ * for: the logits of a whole chunk (`logprobs`: 512 · vocabulary · 4 B), watched values, further sequences.
+ */
+export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion): MemoryEstimate {
+  const { dtype, kvDtype, maxLength, stored } = question;
+  let weights = 0;
+  for (const [name, shape] of expectedTensors(config)) {
+    const storedType = stored?.get(name)?.dtype ?? defaultType(config, dtype);
+    weights += heldBytes(heldType(shape, storedType, dtype), shape);
+  }
+  const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = config;
+  const positions = Math.ceil(maxLength / pageTokens) * pageTokens;
+  const kvCache = positions * 2 * layers * heads * headDim * bytesPerElement[kvDtype];
+  const buffers = activationBytes(config, maxLength) + rotaryBytes(config, maxLength) + logitBytes(config);
+  return { weights, kvCache, buffers, total: weights + kvCache + buffers };
+}
+
+/** Of a checkpoint that nothing is known of but its config. */
+function defaultType({ torchDtype }: PersimmonConfig, dtype: WeightDType | "auto"): DType {
+  if (dtype === "float32" || dtype === "bfloat16") return dtype;
+  return torchDtype ?? (dtype === "auto" ? "float32" : "bfloat16");
+}
+
+/** The type in which `loadWeight` holds a weight. */
+function heldType(shape: readonly number[], stored: DType, dtype: WeightDType | "auto"): DType {
+  const plain = stored === "float16" ? "float32" : stored;
+  if (dtype === "auto") return plain;
+  if (!isScaled(dtype)) return dtype;
+  if (isQuantizable(shape, dtype)) return dtype;
+  return isScaled(plain) ? "float32" : plain;
+}
+
+function heldBytes(dtype: DType, shape: readonly number[]): number {
+  return isScaled(dtype) ? tiledBytes(dtype, shape) : elementCount(shape) * bytesPerElement[dtype];
+}
+
+/**
+ * A forward pass keeps the output of every layer until it ends, and inside of a layer five more values of the hidden size and two
+ * of the MLP's; the arena keeps the blocks of queries, keys and values for the next pass. The rest of a prompt after
+ * its whole chunks has blocks of its own, at most half as large: larger ones would use the same.
+ */
+function activationBytes(config: PersimmonConfig, maxLength: number): number {
+  const { hiddenSize, intermediateSize, numHiddenLayers } = config;
+  const chunk = Math.min(prefillChunk, maxLength);
+  const perToken = 4 * ((numHiddenLayers + 5 + 3) * hiddenSize + 2 * intermediateSize);
+  return 1.5 * chunk * perToken;
+}
+
+/** Cosines and sines in float32. */
+function rotaryBytes({ rotaryDims }: PersimmonConfig, maxLength: number): number {
+  return 4 * maxLength * rotaryDims;
+}
+
+/** Of one token in float32: in the plan, as its result, and copied for JavaScript. */
+function logitBytes({ vocabSize }: PersimmonConfig): number {
+  return 3 * 4 * vocabSize;
+}
