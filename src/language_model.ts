@@ -57,7 +57,7 @@ export interface LoadedParts {
 const largestArray = constants.MAX_LENGTH / 4;
 
 /** KV capacity as a multiple of the longest context: forks and batches share the pages. Address space, not memory. */
-const kvContexts = 4;
+export const kvContexts = 4;
 
 /** A Persimmon with its tokenizer, ready to run. Its modules are properties that may be assigned to. */
 export class LanguageModel extends Persimmon {

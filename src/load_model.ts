@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
-import { LanguageModel } from "./language_model.js";
+import { kvContexts, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
 import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules } from "./runtime/build_modules.js";
 import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
+import { machineMemory } from "./runtime/machine_memory.js";
+import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 
@@ -43,6 +45,13 @@ export interface LoadOptions {
    * positions from 257 on begin to share angles. What else that code rounds stays float32.
    */
   rope?: Rope;
+  /**
+   * Whether a model that will not fit into memory is refused before a weight is read; true. False loads it all the same: the
+   * system may then end the process.
+   */
+  memoryCheck?: boolean;
+  /** Told before a weight is read what the model will take and what there is. */
+  onMemory?: (plan: MemoryPlan) => void;
   onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
 }
 
@@ -54,7 +63,8 @@ export function demoModelDirectory(): string {
 /**
  * Loads a model.
  * @param source a folder with config.json and weights, or a name on the Hugging Face hub; default: the bundled demo model
- * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED, …
+ * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED,
+ *   OUT_OF_MEMORY (before a weight is read, with what would fit), …
  */
 export async function loadModel(
   source: string = demoModelDirectory(),
@@ -64,7 +74,8 @@ export async function loadModel(
   const dtype = checkedDType(options.dtype ?? "auto");
   checkDevice(options.device ?? "auto");
   const rope = checkedRope(options.rope);
-  const skipZeros = checkedSkipZeros(options.skipZeros);
+  const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
+  const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
@@ -74,8 +85,29 @@ export async function loadModel(
   const checkpoint = await openCheckpoint(directory);
   const { config } = checkpoint;
   const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
+  const stored = checkpoint.tensors;
+  const bytesInPlace = (held: WeightDType | "auto") =>
+    [...stored.values()]
+      .filter((tensor) => isUsedInPlace(tensor, held, skipZeros))
+      .reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const plan = planMemory(
+    config,
+    {
+      dtype,
+      kvDtype,
+      maxLength,
+      stored,
+      lengthAsked: options.maxLength !== undefined,
+      inPlace: bytesInPlace,
+      contexts: kvContexts,
+    },
+    machineMemory(),
+  );
+  options.onMemory?.(plan);
+  expectMemory(plan, memoryCheck);
   const weights = await checkpointWeights(checkpoint, device, dtype, {
     skipZeros,
+    readAhead: plan.needed.total <= plan.free,
     onProgress: (loaded, total) => options.onProgress?.({ stage: "weights", loaded, total }),
   });
   const weight = (name: string) => {
@@ -108,6 +140,8 @@ function checkNames(options: LoadOptions): void {
     "kvDtype",
     "skipZeros",
     "rope",
+    "memoryCheck",
+    "onMemory",
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
@@ -143,13 +177,10 @@ function checkedRope(rope: Rope = "hf"): Rope {
   throw new PersimmonError("ROPE_UNSUPPORTED", `rope must be "hf" or "adept", got ${JSON.stringify(rope)}`);
 }
 
-/** @throws PersimmonError OPTION_INVALID unless it is true, false or left out */
-export function checkedSkipZeros(skipZeros: boolean = true): boolean {
-  if (typeof skipZeros === "boolean") return skipZeros;
-  throw new PersimmonError(
-    "OPTION_INVALID",
-    `skipZeros must be true or false, got ${JSON.stringify(skipZeros)}`,
-  );
+/** @throws PersimmonError OPTION_INVALID unless it is true, false or left out, which is true */
+export function checkedBoolean(name: string, value: boolean = true): boolean {
+  if (typeof value === "boolean") return value;
+  throw new PersimmonError("OPTION_INVALID", `${name} must be true or false, got ${JSON.stringify(value)}`);
 }
 
 function checkDevice(device: string): void {

@@ -10,6 +10,7 @@ export interface ModelOptions {
   maxLength?: number;
   kvDtype?: LoadOptions["kvDtype"];
   rope?: LoadOptions["rope"];
+  memoryCheck?: boolean;
 }
 
 /** What the commands that generate text take. */
@@ -58,7 +59,8 @@ export function addModelOptions(command: Command): Command {
         "--rope <how>",
         "rotary angles as Hugging Face computes them, or in bfloat16 as Adept does (default: hf)",
       ).choices(["hf", "adept"]),
-    );
+    )
+    .option("--no-memory-check", "load a model also where it will not fit into memory");
 }
 
 export function kvDtypeOption(): Option {
@@ -87,8 +89,9 @@ export function loadOptions({
   maxLength,
   kvDtype,
   rope,
+  memoryCheck,
 }: ModelOptions): LoadOptions {
-  return { device, dtype, threads, maxLength, kvDtype, rope };
+  return { device, dtype, threads, maxLength, kvDtype, rope, memoryCheck };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

@@ -4,7 +4,7 @@ import { expectedTensors, type PersimmonConfig } from "../model/config.js";
 import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
 import { tiledBytes } from "../tensor/scaled_memory.js";
 import { elementCount } from "../tensor/tensor.js";
-import { type KvDType, pageTokens } from "./kv_cache.js";
+import { type KvDType, kvBytesPerToken, pageTokens } from "./kv_cache.js";
 import type { WeightDType } from "./load_weights.js";
 import { prefillChunk } from "./prefill.js";
 
@@ -42,7 +42,7 @@ export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion
   }
   const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = config;
   const positions = Math.ceil(maxLength / pageTokens) * pageTokens;
-  const kvCache = positions * 2 * layers * heads * headDim * bytesPerElement[kvDtype];
+  const kvCache = positions * kvBytesPerToken({ layers, heads, headDim, dtype: kvDtype });
   const buffers = activationBytes(config, maxLength) + rotaryBytes(config, maxLength) + logitBytes(config);
   return { weights, kvCache, buffers, total: weights + kvCache + buffers };
 }

@@ -147,6 +147,7 @@ const loadOptionNames: Record<keyof RemoteLoadOptions, true> = {
   maxLength: true,
   skipZeros: true,
   rope: true,
+  memoryCheck: true,
 };
 
 function check<Item extends EvalItem>(options: RunEvalOnServersOptions<Item>) {
