@@ -45,6 +45,8 @@ export type { PromptLookupOptions } from "./generation/prompt_lookup.js";
 export type { Finish, Generation, Token, TokenStream } from "./generation/token_stream.js";
 export { LanguageModel, type Logits, type Prompt } from "./language_model.js";
 export { type LoadOptions, loadModel } from "./load_model.js";
+export { type MemoryPlan, planText } from "./runtime/memory_check.js";
+export type { MemoryEstimate } from "./runtime/memory_estimate.js";
 export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";

@@ -18,6 +18,7 @@ import { type Generation, TokenStream } from "./generation/token_stream.js";
 import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
+import type { Rope } from "./model/rotary.js";
 import type { ActivationCache } from "./research/activation_cache.js";
 import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/edit.js";
 import { FiringCounter } from "./research/firing.js";
@@ -56,6 +57,7 @@ export interface LoadedParts {
   maxLength: number;
   /** Of keys and values. */
   kvDtype: KvDType;
+  rope: Rope;
   /** Bytes of all weights in memory or mapped. */
   weightBytes: number;
   source: string;
@@ -65,7 +67,7 @@ export interface LoadedParts {
 const largestArray = constants.MAX_LENGTH / 4;
 
 /** KV capacity as a multiple of the longest context: forks and batches share the pages. Address space, not memory. */
-const kvContexts = 4;
+export const kvContexts = 4;
 
 /** A Persimmon with its tokenizer, ready to run. Its modules are properties that may be assigned to. */
 export class LanguageModel extends Persimmon {
@@ -76,6 +78,8 @@ export class LanguageModel extends Persimmon {
   readonly maxLength: number;
   /** Element type of the keys and values that sequences keep. */
   readonly kvDtype: KvDType;
+  /** How the rotary angles are computed. */
+  readonly rope: Rope;
   /** Token ids that end a generation. */
   readonly eosTokenIds: readonly number[];
   readonly weightBytes: number;
@@ -90,6 +94,7 @@ export class LanguageModel extends Persimmon {
     this.dtype = parts.dtype;
     this.maxLength = parts.maxLength;
     this.kvDtype = parts.kvDtype;
+    this.rope = parts.rope;
     this.eosTokenIds = parts.eosTokenIds;
     this.weightBytes = parts.weightBytes;
     this.source = parts.source;

@@ -2,10 +2,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
-import { LanguageModel } from "./language_model.js";
+import { kvContexts, LanguageModel } from "./language_model.js";
+import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
 import type { KvDType } from "./runtime/kv_cache.js";
-import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules } from "./runtime/build_modules.js";
+import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
+import { machineMemory } from "./runtime/machine_memory.js";
+import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 import { loadZeroPredictor } from "./zero_predictor_file.js";
@@ -26,7 +30,8 @@ export interface LoadOptions {
   maxLength?: number;
   /**
    * How the keys and values of past tokens are kept; "float32". "bfloat16" rounds them to half the memory, so that results
-   * differ in rounding, and a long context is read faster: Persimmon-8B's 16,384 tokens take 9.7 GB instead of 19.3.
+   * differ in rounding, and a long context is read faster: Persimmon-8B's 16,384 tokens take 9.7 GB instead of 19.3. "int8"
+   * takes 5.1 GB: whole numbers with a scale for each head of a token (bench/RESULTS.md has what that changes).
    */
   kvDtype?: KvDType;
   /**
@@ -40,8 +45,19 @@ export interface LoadOptions {
    * other rows are not read. Not exact, and off unless it is given; for bfloat16 and float32 weights.
    */
   predictZeros?: string;
-  /** Rotary angles as Hugging Face computes them. */
-  rope?: "hf" | "adept";
+  /**
+   * How the rotary angles are computed; "hf", in float32, as the Hugging Face implementation does. "adept" rounds them to
+   * bfloat16 at every step, as Adept's own inference code does, with which Persimmon-8B probably was trained; there
+   * positions from 257 on begin to share angles. What else that code rounds stays float32.
+   */
+  rope?: Rope;
+  /**
+   * Whether a model that will not fit into memory is refused before a weight is read; true. False loads it all the same: the
+   * system may then end the process.
+   */
+  memoryCheck?: boolean;
+  /** Told before a weight is read what the model will take and what there is. */
+  onMemory?: (plan: MemoryPlan) => void;
   onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
 }
 
@@ -53,7 +69,8 @@ export function demoModelDirectory(): string {
 /**
  * Loads a model.
  * @param source a folder with config.json and weights, or a name on the Hugging Face hub; default: the bundled demo model
- * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED, …
+ * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED,
+ *   OUT_OF_MEMORY (before a weight is read, with what would fit), …
  */
 export async function loadModel(
   source: string = demoModelDirectory(),
@@ -62,13 +79,9 @@ export async function loadModel(
   checkNames(options);
   const dtype = checkedDType(options.dtype ?? "auto");
   checkDevice(options.device ?? "auto");
-  if (options.rope !== undefined && options.rope !== "hf") {
-    throw new PersimmonError(
-      "ROPE_UNSUPPORTED",
-      `rope must be "hf" in this version, got ${JSON.stringify(options.rope)}`,
-    );
-  }
-  const skipZeros = checkedSkipZeros(options.skipZeros);
+  const rope = checkedRope(options.rope);
+  const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
+  const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
   const predictor =
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
@@ -80,15 +93,37 @@ export async function loadModel(
   const checkpoint = await openCheckpoint(directory);
   const { config } = checkpoint;
   const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
-  const weights = await checkpointWeights(checkpoint, device, dtype, skipZeros, (loaded, total) =>
-    options.onProgress?.({ stage: "weights", loaded, total }),
+  const stored = checkpoint.tensors;
+  const bytesInPlace = (held: WeightDType | "auto") =>
+    [...stored.values()]
+      .filter((tensor) => isUsedInPlace(tensor, held, skipZeros))
+      .reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const plan = planMemory(
+    config,
+    {
+      dtype,
+      kvDtype,
+      maxLength,
+      stored,
+      lengthAsked: options.maxLength !== undefined,
+      inPlace: bytesInPlace,
+      contexts: kvContexts,
+    },
+    machineMemory(),
   );
+  options.onMemory?.(plan);
+  expectMemory(plan, memoryCheck);
+  const weights = await checkpointWeights(checkpoint, device, dtype, {
+    skipZeros,
+    readAhead: plan.needed.total <= plan.free,
+    onProgress: (loaded, total) => options.onProgress?.({ stage: "weights", loaded, total }),
+  });
   const weight = (name: string) => {
     const tensor = weights.get(name);
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
     return tensor;
   };
-  const modules = buildModules(config, device, weight, maxLength);
+  const modules = buildModules(config, device, weight, maxLength, rope);
   const model = new LanguageModel({
     config,
     modules,
@@ -98,6 +133,7 @@ export async function loadModel(
     eosTokenIds: checkpoint.generationConfig.eosTokenIds,
     maxLength,
     kvDtype,
+    rope,
     weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
   });
@@ -115,6 +151,8 @@ function checkNames(options: LoadOptions): void {
     "skipZeros",
     "predictZeros",
     "rope",
+    "memoryCheck",
+    "onMemory",
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
@@ -137,20 +175,23 @@ export function checkedDType(dtype: string): WeightDType | "auto" {
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that keys and values can be kept in, or left out */
 export function checkedKvDType(dtype: KvDType = "float32"): KvDType {
-  if (dtype === "float32" || dtype === "bfloat16") return dtype;
+  if (dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `kvDtype must be "float32" or "bfloat16", got ${JSON.stringify(dtype)}`,
+    `kvDtype must be "float32", "bfloat16" or "int8", got ${JSON.stringify(dtype)}`,
   );
 }
 
-/** @throws PersimmonError OPTION_INVALID unless it is true, false or left out */
-export function checkedSkipZeros(skipZeros: boolean = true): boolean {
-  if (typeof skipZeros === "boolean") return skipZeros;
-  throw new PersimmonError(
-    "OPTION_INVALID",
-    `skipZeros must be true or false, got ${JSON.stringify(skipZeros)}`,
-  );
+/** @throws PersimmonError ROPE_UNSUPPORTED unless it is one of the two ways, or left out */
+function checkedRope(rope: Rope = "hf"): Rope {
+  if (rope === "hf" || rope === "adept") return rope;
+  throw new PersimmonError("ROPE_UNSUPPORTED", `rope must be "hf" or "adept", got ${JSON.stringify(rope)}`);
+}
+
+/** @throws PersimmonError OPTION_INVALID unless it is true, false or left out, which is true */
+export function checkedBoolean(name: string, value: boolean = true): boolean {
+  if (typeof value === "boolean") return value;
+  throw new PersimmonError("OPTION_INVALID", `${name} must be true or false, got ${JSON.stringify(value)}`);
 }
 
 function checkDevice(device: string): void {

@@ -18,6 +18,8 @@ export interface NativeBuffer {
   readonly byteLength: number;
   /** Another buffer over a part of the same bytes. */
   view(byteOffset: number, byteLength: number, dtype: number): NativeBuffer;
+  /** Brings the bytes of a mapped file into memory; resolves when they are there. Does nothing where the system cannot. */
+  fetch(): Promise<void>;
   /** Gives the memory back in stream order. Using the buffer afterwards throws `TENSOR_RELEASED`. */
   release(): void;
 }
@@ -81,7 +83,10 @@ export interface AttentionSizes {
 
 type Buffer = NativeBuffer;
 type Optional = NativeBuffer | null;
-/** positions [tokens], sequences [tokens], keys, values, pageTable [sequenceCount, pagesPerSequence] */
+/**
+ * positions [tokens], sequences [tokens], keys, values, pageTable [sequenceCount, pagesPerSequence], and the scales of int8
+ * keys and values [pageCount, heads, pageTokens], null for others
+ */
 type CacheArguments = [
   sizes: AttentionSizes,
   positions: Buffer,
@@ -89,6 +94,8 @@ type CacheArguments = [
   keys: Buffer,
   values: Buffer,
   pageTable: Buffer,
+  keyScales: Optional,
+  valueScales: Optional,
 ];
 
 type UnaryOp = (stream: NativeStream, out: Buffer, x: Buffer, count: number) => void;

@@ -1,14 +1,16 @@
-import { freemem } from "node:os";
 import { isQuantizable } from "./checkpoint/index.js";
 import { PersimmonError } from "./errors.js";
-import { LanguageModel } from "./language_model.js";
-import { checkedDType, checkedKvDType, checkedSkipZeros } from "./load_model.js";
-import { expectedTensors, type PersimmonConfig, parseConfig } from "./model/config.js";
+import { kvContexts, LanguageModel } from "./language_model.js";
+import { checkedBoolean, checkedDType, checkedKvDType } from "./load_model.js";
+import { type PersimmonConfig, parseConfig } from "./model/config.js";
 import { type NativeBuffer, native, nativeDType } from "./native.js";
 import type { KvDType } from "./runtime/kv_cache.js";
-import { buildModules, ordered, type WeightDType } from "./runtime/load_weights.js";
+import { buildModules } from "./runtime/build_modules.js";
+import { ordered, type WeightDType } from "./runtime/load_weights.js";
+import { machineMemory } from "./runtime/machine_memory.js";
+import { expectMemory, planMemory } from "./runtime/memory_check.js";
 import { Device } from "./tensor/device.js";
-import { bytesPerElement, bytesPerWeight, isScaled } from "./tensor/dtype.js";
+import { bytesPerElement, isScaled } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
 
 /** The sizes of a model to be made; what is missing is that of Persimmon-8B. */
@@ -30,6 +32,8 @@ export interface RandomModelOptions {
   zeros?: number;
   /** As in `loadModel`; true. */
   skipZeros?: boolean;
+  /** As in `loadModel`; true. */
+  memoryCheck?: boolean;
   /** Makes the weights repeatable; 1. */
   seed?: number;
 }
@@ -38,7 +42,7 @@ export interface RandomModelOptions {
  * A model of any shape with random weights: what full-size speed is measured on where the real weights are not at hand.
  * Norm weights are 1, biases near 0, matrices scaled so that activations keep their size. Without `zeros` about half of the
  * squared ReLUs are zero, fewer than in a trained model.
- * @throws PersimmonError OPTION_INVALID; OUT_OF_MEMORY before anything is allocated, when the weights do not fit
+ * @throws PersimmonError OPTION_INVALID; OUT_OF_MEMORY before anything is allocated, when it would not fit, with what would
  */
 export function randomModel(shape: RandomShape, options: RandomModelOptions = {}): LanguageModel {
   const dtype = checkedDType(options.dtype ?? "bfloat16");
@@ -56,17 +60,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     },
     "the shape asked for",
   );
-  const weightBytes = [...expectedTensors(config)].reduce(
-    (sum, [, tensorShape]) => sum + bytesAs(dtype, tensorShape),
-    0,
-  );
-  if (weightBytes > freemem()) {
-    throw new PersimmonError(
-      "OUT_OF_MEMORY",
-      `weights of this shape take ${(weightBytes / 1e9).toFixed(1)} GB as ${dtype}, but ${(freemem() / 1e9).toFixed(1)} GB of memory are free: choose fewer layers or a smaller vocabulary`,
-    );
-  }
-  const skipZeros = checkedSkipZeros(options.skipZeros);
+  const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
   const zeros = options.zeros ?? 0.5;
   if (!(zeros > 0 && zeros < 1)) {
@@ -74,6 +68,13 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   }
   const device = Device.cpu(options.threads);
   const maxLength = options.maxLength ?? config.maxPositionEmbeddings;
+  const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts: kvContexts };
+  const plan = planMemory(
+    config,
+    { ...question, lengthAsked: options.maxLength !== undefined },
+    machineMemory(),
+  );
+  expectMemory(plan, checkedBoolean("memoryCheck", options.memoryCheck));
   let seed = options.seed ?? 1;
   const made = isScaled(dtype) ? "bfloat16" : dtype;
   const weight = (name: string, tensorShape: readonly number[]) => {
@@ -95,17 +96,10 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     eosTokenIds: [],
     maxLength,
     kvDtype,
-    weightBytes,
+    rope: "hf",
+    weightBytes: plan.needed.weights,
     source: `random weights (${describe(config)})`,
   });
-}
-
-/** Bytes of a weight in a model of this type; int8 and int4 leave those in bfloat16 that are no matrices. */
-function bytesAs(dtype: WeightDType, shape: readonly number[]): number {
-  const count = elementCount(shape);
-  if (!isScaled(dtype)) return count * bytesPerElement[dtype];
-  if (!isQuantizable(shape, dtype)) return 2 * count;
-  return count * bytesPerWeight(dtype) + (dtype === "int8" ? 4 * shape[0] : 0);
 }
 
 /** Gives `count` numbers of a weight from number `first` on, whatever was asked for before. */

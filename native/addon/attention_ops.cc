@@ -52,7 +52,8 @@ int32_t narrow(OpCall& call, int index, int64_t size) {
 }
 
 // Reads `{tokens, heads, headDim, rotaryDims, sequenceCount, pagesPerSequence, pageTokens, pageCount}` at
-// `index` and the buffers positions, sequences, keys, values, pageTable after it.
+// `index` and the buffers positions, sequences, keys, values, pageTable, keyScales, valueScales after it; the
+// last two are null but for int8 keys and values.
 AttentionCall attention(OpCall& call, int index) {
   AttentionCall result;
   const auto field = [&](const char* name) { return call.field(index, name); };
@@ -70,22 +71,26 @@ AttentionCall attention(OpCall& call, int index) {
                "heads, headDim and pageTokens must be at least 1, rotaryDims even and at most headDim");
   result.positions = call.integers(index + 1, shape.tokens);
   result.sequences = call.integers(index + 2, shape.tokens);
-  const int64_t slots =
-      OpCall::product({result.pageCount, shape.heads, result.cache.pageTokens, shape.headDim});
-  const cpu::Weight keys = call.weight(index + 3, slots), values = call.weight(index + 4, slots);
+  const int64_t rows = OpCall::product({result.pageCount, shape.heads, result.cache.pageTokens});
+  const int64_t slots = OpCall::product({rows, shape.headDim});
+  const cpu::Weight keys = call.anyWeight(index + 3, slots), values = call.anyWeight(index + 4, slots);
   call.require(keys.dtype == values.dtype, index + 4, "keys and values must be of one type");
   result.cache.keys = const_cast<void*>(keys.data);
   result.cache.values = const_cast<void*>(values.data);
   result.cache.dtype = keys.dtype;
   result.cache.pageTable =
       call.integers(index + 5, OpCall::product({result.sequenceCount, result.cache.pagesPerSequence}));
+  if (keys.dtype == cpu::DType::kInt8) {
+    result.cache.keyScales = call.floats(index + 6, rows);
+    result.cache.valueScales = call.floats(index + 7, rows);
+  }
   return result;
 }
 
 // fusedAttention(stream, z, qkv, qNormWeight, qNormBias, kNormWeight, kNormBias, epsilon, cos, sin,
 // maxPositions,
-//                q, k, v, qRot, kRot, sizes, positions, sequences, keys, values, pageTable); norms and taps
-//                may be null
+//                q, k, v, qRot, kRot, sizes, positions, sequences, keys, values, pageTable,
+//                keyScales, valueScales); norms, taps and scales may be null
 void fusedAttention(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const AttentionCall at = attention(call, 16);
@@ -151,7 +156,8 @@ void rotary(const Napi::CallbackInfo& info) {
   });
 }
 
-// cacheAppend(stream, k, v, sizes, positions, sequences, keys, values, pageTable)
+// cacheAppend(stream, k, v, sizes, positions, sequences, keys, values, pageTable, keyScales,
+// valueScales)
 void cacheAppend(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const AttentionCall at = attention(call, 3);
@@ -164,7 +170,8 @@ void cacheAppend(const Napi::CallbackInfo& info) {
   });
 }
 
-// attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable)
+// attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable, keyScales,
+// valueScales)
 void attentionPattern(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const AttentionCall at = attention(call, 4);
@@ -178,7 +185,8 @@ void attentionPattern(const Napi::CallbackInfo& info) {
   });
 }
 
-// attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable)
+// attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable, keyScales,
+// valueScales)
 void attentionValues(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const AttentionCall at = attention(call, 4);

@@ -9,6 +9,28 @@ namespace persimmon {
 
 namespace {
 
+// Fetches a part of a mapped file on a thread of Node's pool.
+class Fetch : public Napi::AsyncWorker {
+ public:
+  Fetch(Napi::Env env, std::shared_ptr<Storage> storage, size_t offset, size_t bytes)
+      : Napi::AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        storage_(std::move(storage)),
+        offset_(offset),
+        bytes_(bytes) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override { MappedMemory::fetch(storage_->data() + offset_, bytes_); }
+  void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::shared_ptr<Storage> storage_;
+  size_t offset_, bytes_;
+};
+
 constexpr napi_type_tag kBufferTag = {0x7a3b91f04c2d4e68, 0x9d51c0e82f6a4b17};
 
 }  // namespace
@@ -16,6 +38,7 @@ constexpr napi_type_tag kBufferTag = {0x7a3b91f04c2d4e68, 0x9d51c0e82f6a4b17};
 Napi::Function Buffer::define(Napi::Env env) {
   return DefineClass(env, "Buffer",
                      {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::release>("release"),
+                      InstanceMethod<&Buffer::fetch>("fetch"),
                       InstanceAccessor<&Buffer::byteLength>("byteLength")});
 }
 
@@ -68,6 +91,18 @@ void Buffer::release(const Napi::CallbackInfo&) { storage_.reset(); }
 
 Napi::Value Buffer::byteLength(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(storage_ == nullptr ? 0 : bytes_));
+}
+
+// fetch(): Promise<void>, once the bytes of a mapped file are in memory
+Napi::Value Buffer::fetch(const Napi::CallbackInfo& info) {
+  if (storage_ == nullptr) {
+    throwCoded(info.Env(), "TENSOR_RELEASED", "this tensor was released");
+    return info.Env().Undefined();
+  }
+  auto* work = new Fetch(info.Env(), storage_, offset_, bytes_);
+  const Napi::Promise promise = work->promise();
+  work->Queue();
+  return promise;
 }
 
 }  // namespace persimmon

@@ -48,6 +48,18 @@ MappedMemory MappedMemory::file(const std::string& path, std::string& error) {
   return MappedMemory(static_cast<uint8_t*>(data), bytes);
 }
 
+void MappedMemory::fetch(const uint8_t* data, size_t bytes) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(data) / page * page;
+  const size_t whole = reinterpret_cast<uintptr_t>(data) + bytes - begin;
+  auto* start = reinterpret_cast<void*>(begin);
+  // Asks for all of it at once, where page faults would ask for 128 KiB and wait, and then waits for all.
+  madvise(start, whole, MADV_WILLNEED);
+#ifdef MADV_POPULATE_READ
+  madvise(start, whole, MADV_POPULATE_READ);  // since Linux 5.14
+#endif
+}
+
 MappedMemory MappedMemory::anonymous(size_t bytes) {
   if (bytes == 0) bytes = 1;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;

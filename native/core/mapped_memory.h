@@ -26,6 +26,10 @@ class MappedMemory {
   // MiB on. Empty on failure.
   static MappedMemory anonymous(size_t bytes);
 
+  // Brings bytes of a mapped file into memory, waiting until they are there; only a hint where the system has
+  // nothing better, and without effect where it fails. For a thread of its own.
+  static void fetch(const uint8_t* data, size_t bytes);
+
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   explicit operator bool() const { return data_ != nullptr; }

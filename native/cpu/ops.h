@@ -148,7 +148,8 @@ void convertToBFloat16(ThreadPool& pool, uint16_t* out, const float* x, int64_t 
 
 /**
  * One layer's keys and values, each [pageCount, heads, pageTokens, headDim], float32 or rounded to bfloat16
- * when they are stored. Position p of a sequence lies in page pageTable[sequence * pagesPerSequence + p /
+ * or int8 when they are stored; int8 has a scale for each head of a position, [pageCount, heads, pageTokens].
+ * A row that is not finite has the scale NaN. Position p of a sequence lies in page pageTable[sequence * pagesPerSequence + p /
  * pageTokens], slot p % pageTokens. Sequences may share pages.
  */
 struct CacheView {
@@ -158,6 +159,8 @@ struct CacheView {
   int32_t pagesPerSequence;
   int32_t pageTokens;
   DType dtype = DType::kFloat32;
+  float* keyScales = nullptr;
+  float* valueScales = nullptr;
 };
 
 /** rotaryDims is even, 0..headDim. */

@@ -4,10 +4,14 @@ import { loadOptions, type ModelOptions } from "./options.js";
 /** Loads the model that the options name, with a progress line on a terminal. */
 export async function loadFromOptions(options: ModelOptions): Promise<LanguageModel> {
   // Here and not at the top: `persimmon --help` needs no addon.
-  const { loadModel } = await import("../index.js");
+  const { loadModel, planText } = await import("../index.js");
   const progress = new ProgressLine();
   try {
-    return await loadModel(options.model, { ...loadOptions(options), onProgress: progress.show });
+    return await loadModel(options.model, {
+      ...loadOptions(options),
+      onProgress: progress.show,
+      onMemory: (plan) => progress.say(planText(plan)),
+    });
   } finally {
     progress.end();
   }
@@ -23,6 +27,11 @@ export class ProgressLine {
     if (this.live && text !== this.shown) process.stderr.write(`\r\x1b[K${text}`);
     this.shown = text;
   };
+
+  /** A line that stays. */
+  say(text: string): void {
+    if (this.live) process.stderr.write(`\r\x1b[K${text}\n`);
+  }
 
   end(): void {
     if (this.live) process.stderr.write("\r\x1b[K");

@@ -10,6 +10,8 @@ export interface ModelOptions {
   maxLength?: number;
   kvDtype?: LoadOptions["kvDtype"];
   predictZeros?: string;
+  rope?: LoadOptions["rope"];
+  memoryCheck?: boolean;
 }
 
 /** What the commands that generate text take. */
@@ -53,14 +55,21 @@ export function addModelOptions(command: Command): Command {
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
     .option("--max-length <n>", "longest context (default: the model's own)", parseNumber)
     .addOption(kvDtypeOption())
-    .addOption(predictZerosOption());
+    .addOption(predictZerosOption())
+    .addOption(
+      new Option(
+        "--rope <how>",
+        "rotary angles as Hugging Face computes them, or in bfloat16 as Adept does (default: hf)",
+      ).choices(["hf", "adept"]),
+    )
+    .option("--no-memory-check", "load a model also where it will not fit into memory");
 }
 
 export function kvDtypeOption(): Option {
   return new Option(
     "--kv-dtype <type>",
     "how keys and values of past tokens are kept (default: float32)",
-  ).choices(["float32", "bfloat16"]);
+  ).choices(["float32", "bfloat16", "int8"]);
 }
 
 export function predictZerosOption(): Option {
@@ -83,8 +92,8 @@ export function addSamplingOptions(command: Command): Command {
 
 /** The part of the options that `loadModel` takes. */
 export function loadOptions(options: ModelOptions): LoadOptions {
-  const { device, dtype, threads, maxLength, kvDtype, predictZeros } = options;
-  return { device, dtype, threads, maxLength, kvDtype, predictZeros };
+  const { device, dtype, threads, maxLength, kvDtype, predictZeros, rope, memoryCheck } = options;
+  return { device, dtype, threads, maxLength, kvDtype, predictZeros, rope, memoryCheck };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

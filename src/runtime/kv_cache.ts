@@ -1,5 +1,5 @@
 import { PersimmonError } from "../errors.js";
-import { native, nativeDType } from "../native.js";
+import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "../tensor/device.js";
 import { bytesPerElement } from "../tensor/dtype.js";
 import { elementCount, Tensor } from "../tensor/tensor.js";
@@ -7,8 +7,19 @@ import { elementCount, Tensor } from "../tensor/tensor.js";
 /** Positions in a page. A page of one head in float32 is then 32 · 64 · 4 B = 8 KiB, two pages of the processor. */
 export const pageTokens = 32;
 
-/** Types that keys and values can be kept in. bfloat16 rounds them when they are stored. */
-export type KvDType = "float32" | "bfloat16";
+/**
+ * Types that keys and values can be kept in. bfloat16 and int8 round them when they are stored; int8 has a float32 scale for
+ * each head of a position, its largest number / 127, so that an element is off by 0.4 % of that at most.
+ */
+export type KvDType = "float32" | "bfloat16" | "int8";
+
+/** Bytes that the scale of one head of a position takes. */
+const scaleBytes: Record<KvDType, number> = { float32: 0, bfloat16: 0, int8: bytesPerElement.float32 };
+
+/** Bytes that keys and values of one position take over all layers. */
+export function kvBytesPerToken({ layers, heads, headDim, dtype = "float32" }: KvShape): number {
+  return 2 * layers * heads * (headDim * bytesPerElement[dtype] + scaleBytes[dtype]);
+}
 
 export interface KvShape {
   layers: number;
@@ -18,7 +29,7 @@ export interface KvShape {
   dtype?: KvDType;
 }
 
-/** One layer's keys and values, each [pageCount, heads, pageTokens, headDim]. */
+/** One layer's keys and values, each [pageCount, heads, pageTokens, headDim]; int8 with scales beside them. */
 export interface LayerPages {
   keys: Tensor;
   values: Tensor;
@@ -53,7 +64,7 @@ export class KvCache {
 
   /** Bytes that one position takes over all layers. */
   get bytesPerToken(): number {
-    return 2 * this.shape.layers * this.shape.heads * this.shape.headDim * bytesPerElement[this.dtype];
+    return kvBytesPerToken({ ...this.shape, dtype: this.dtype });
   }
 
   /** How Node prints it. */
@@ -93,10 +104,13 @@ export class KvCache {
   /** For sequences: a copy of a page in all layers. */
   copyPage(page: number): number {
     const copy = this.takePage();
-    const bytes = this.shape.heads * pageTokens * this.shape.headDim * bytesPerElement[this.dtype];
-    for (const layer of this.layers) {
-      for (const { buffer } of [layer.keys, layer.values]) {
-        native().copyBytes(this.device.stream, buffer, copy * bytes, buffer, page * bytes, bytes);
+    const rows = this.shape.heads * pageTokens;
+    const copyIn = (buffer: NativeBuffer, bytes: number) =>
+      native().copyBytes(this.device.stream, buffer, copy * bytes, buffer, page * bytes, bytes);
+    for (const { keys, values } of this.layers) {
+      for (const { memory, scales } of [keys, values]) {
+        copyIn(memory, rows * this.shape.headDim * bytesPerElement[this.dtype]);
+        if (scales !== undefined) copyIn(scales, rows * scaleBytes[this.dtype]);
       }
     }
     return copy;
@@ -107,9 +121,12 @@ export class KvCache {
   }
 
   private reserve(shape: number[]): Tensor {
-    const bytes = elementCount(shape) * bytesPerElement[this.dtype];
-    const buffer = this.device.stream.reserve(bytes, nativeDType[this.dtype]);
-    return new Tensor(this.device, buffer, shape, this.dtype).keep();
+    const { stream } = this.device;
+    const buffer = stream.reserve(elementCount(shape) * bytesPerElement[this.dtype], nativeDType[this.dtype]);
+    const rows = elementCount(shape.slice(0, 3));
+    const scales = scaleBytes[this.dtype] * rows;
+    const beside = scales > 0 ? stream.reserve(scales, nativeDType.float32) : undefined;
+    return new Tensor(this.device, buffer, shape, this.dtype, false, beside).keep();
   }
 }
 

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type Checkpoint,
   type CheckpointTensor,
@@ -8,22 +7,11 @@ import {
 import { readTensor } from "../checkpoint/read_tensor.js";
 import type { StoredTensor } from "../checkpoint/stored_tensor.js";
 import { PersimmonError } from "../errors.js";
-import { Attention } from "../model/attention.js";
-import type { PersimmonConfig } from "../model/config.js";
-import { DecoderLayer } from "../model/decoder_layer.js";
-import { MLP } from "../model/mlp.js";
-import type { PersimmonParts } from "../model/persimmon.js";
-import { rotaryTables } from "../model/rotary.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
-import { Embedding } from "../nn/embedding.js";
-import { LayerNorm } from "../nn/layer_norm.js";
-import { Linear } from "../nn/linear.js";
 import type { Device } from "../tensor/device.js";
 import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
-
-/** Gives the tensor of a name in the checkpoint. */
-export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
+import { ReadAhead } from "./read_ahead.js";
 
 /** How weights are held in memory: all of them, or of int8 and int4 the matrices, while the others stay as stored. */
 export type WeightDType = "float32" | "bfloat16" | "int8" | "int4";
@@ -36,16 +24,20 @@ export function isWeightDType(dtype: unknown): dtype is WeightDType {
  * A weight in the order in which its product is fastest. The down projection of an MLP becomes column-major: its input is
  * a squared ReLU, mostly zeros, whose columns need not be read. It takes the place of `tensor`, which is released.
  */
-export function ordered(name: string, tensor: Tensor, skipZeros: boolean): Tensor {
-  if (!skipZeros || !name.endsWith(".mlp.dense_4h_to_h.weight")) return tensor;
-  return replaced(tensor, tensor.toColumnMajor());
+export function ordered(name: string, tensor: Tensor, skipZeros: boolean, nonFinite?: number): Tensor {
+  return isReordered(name, skipZeros) ? replaced(tensor, tensor.toColumnMajor(nonFinite)) : tensor;
+}
+
+function isReordered(name: string, skipZeros: boolean): boolean {
+  return skipZeros && name.endsWith(".mlp.dense_4h_to_h.weight");
 }
 
 /** A matrix as int8 or int4, in place of `tensor`, which is released; every other weight as it is. */
-export function quantized(name: string, tensor: Tensor, dtype: "int8" | "int4"): Tensor {
+async function quantized(name: string, tensor: Tensor, dtype: "int8" | "int4"): Promise<Tensor> {
   if (tensor.dtype === dtype || !isQuantizable(tensor.shape, dtype)) return tensor;
+  const nonFinite = await tensor.nonFinite();
   try {
-    return replaced(tensor, dtype === "int8" ? tensor.toInt8() : tensor.toInt4());
+    return replaced(tensor, dtype === "int8" ? tensor.toInt8(nonFinite) : tensor.toInt4(nonFinite));
   } catch (error) {
     if (error instanceof PersimmonError) throw new PersimmonError(error.code, `${name}: ${error.message}`);
     throw error;
@@ -58,32 +50,108 @@ function replaced(tensor: Tensor, by: Tensor): Tensor {
   return by;
 }
 
+/** Weights that the device may be given before it is done with those before them: it need not wait for JavaScript. */
+const inFlight = 2;
+
 /**
  * The weights of a checkpoint on a device. Weights whose stored type is the wanted one are used in place in the mapped
- * file; int8 and int4 are put in another order, others are converted.
+ * file; int8 and int4 are put in another order, others are converted, on the device's threads. The files are read in their
+ * order and ahead of that, and JavaScript never waits.
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
+ * @param options `skipZeros`: see `ordered`; `readAhead`: false where the mapped weights do not fit into memory, so that
+ *   those used in place would be read twice; `onProgress` is told the bytes of the file whose weights are ready
  * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8 and int4
- * @param skipZeros see `ordered`
  */
 export async function checkpointWeights(
   checkpoint: Checkpoint,
   device: Device,
   dtype: WeightDType | "auto",
-  skipZeros: boolean,
-  onProgress?: (loaded: number, total: number) => void,
+  options: {
+    skipZeros: boolean;
+    readAhead?: boolean;
+    onProgress?: (loaded: number, total: number) => void;
+  },
 ): Promise<Map<string, Tensor>> {
+  const { skipZeros, onProgress } = options;
   const weights = new Map<string, Tensor>();
   const files = new Map<string, NativeBuffer>();
-  const total = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+  const tensors = inFileOrder(checkpoint.tensors.values());
+  const total = tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0);
+  const parts = tensors.map((tensor) => ({
+    bytes: tensor.byteLength,
+    fetch: () =>
+      options.readAhead === false && isUsedInPlace(tensor, dtype, skipZeros)
+        ? Promise.resolve()
+        : fetchBytes(storedElements(tensor), device, files),
+  }));
+  const ahead = new ReadAhead(parts);
   let loaded = 0;
-  for (const tensor of checkpoint.tensors.values()) {
-    const weight = await loadWeight(tensor, device, dtype, files);
-    weights.set(tensor.name, ordered(tensor.name, weight, skipZeros));
-    await nextTurn(); // converting and reordering block JavaScript
-    loaded += tensor.byteLength;
-    onProgress?.(loaded, total);
+  const enqueued: Promise<void>[] = [];
+  try {
+    for (const tensor of tensors) {
+      await ahead.next();
+      const weight = await loadWeight(tensor, device, dtype, files);
+      const nonFinite = isReordered(tensor.name, skipZeros) ? await weight.nonFinite() : 0;
+      weights.set(tensor.name, ordered(tensor.name, weight, skipZeros, nonFinite));
+      enqueued.push(
+        reached(device).then(() => {
+          loaded += tensor.byteLength;
+          onProgress?.(loaded, total);
+        }),
+      );
+      if (enqueued.length > inFlight) await enqueued.shift();
+    }
+    await Promise.all(enqueued);
+  } catch (error) {
+    await Promise.allSettled(enqueued);
+    throw error;
   }
   return weights;
+}
+
+/** Whether a weight needs no memory beside the mapped file, of which the system may drop parts and read them again. */
+export function isUsedInPlace(
+  { name, dtype: stored, scale }: CheckpointTensor,
+  dtype: WeightDType | "auto",
+  skipZeros: boolean,
+): boolean {
+  const keepsType = dtype === "auto" ? stored !== "float16" : dtype === stored;
+  return keepsType && scale === undefined && !isReordered(name, skipZeros);
+}
+
+function inFileOrder(tensors: Iterable<CheckpointTensor>): CheckpointTensor[] {
+  const place = (tensor: CheckpointTensor) => storedElements(tensor);
+  return [...tensors].sort((one, other) => {
+    const [a, b] = [place(one), place(other)];
+    if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+    return a.byteOffset - b.byteOffset;
+  });
+}
+
+/** Brings the bytes of a stored tensor into memory; what is wrong with the file is said by who reads it. */
+async function fetchBytes(
+  stored: StoredTensor,
+  device: Device,
+  files: Map<string, NativeBuffer>,
+): Promise<void> {
+  const file = mapped(stored.file, device, files);
+  const end = Math.min(stored.byteOffset + stored.byteLength, file.byteLength);
+  if (end <= stored.byteOffset) return;
+  const part = file.view(stored.byteOffset, end - stored.byteOffset, nativeDType.float32);
+  await part.fetch();
+  part.release();
+}
+
+function mapped(path: string, device: Device, files: Map<string, NativeBuffer>): NativeBuffer {
+  const file = files.get(path) ?? device.stream.mapFile(path);
+  files.set(path, file);
+  return file;
+}
+
+/** Resolves when the device has done what was enqueued so far. */
+async function reached(device: Device): Promise<void> {
+  using mark = Tensor.from(device, Int32Array.of(0));
+  await mark.integers();
 }
 
 /**
@@ -97,9 +165,7 @@ export async function loadWeight(
   files = new Map<string, NativeBuffer>(),
 ): Promise<Tensor> {
   const bytesOf = (stored: StoredTensor) => {
-    const file = files.get(stored.file) ?? device.stream.mapFile(stored.file);
-    files.set(stored.file, file);
-    return bytesIn(file, device, stored);
+    return bytesIn(mapped(stored.file, device, files), device, stored);
   };
   const elements = await bytesOf(storedElements(tensor));
   const scales = tensor.scale && (await bytesOf(tensor.scale));
@@ -136,7 +202,7 @@ async function bytesIn(file: NativeBuffer, device: Device, tensor: StoredTensor)
 }
 
 /** A weight in the type that it is to be held in, in place of `stored`. */
-function held(name: string, stored: Tensor, dtype: WeightDType | "auto"): Tensor {
+async function held(name: string, stored: Tensor, dtype: WeightDType | "auto"): Promise<Tensor> {
   if (dtype === stored.dtype) return stored;
   const rounds = dtype !== "auto" && isScaled(dtype);
   const plain = stored.dtype === "float16" || (rounds && isScaled(stored.dtype)) ? "float32" : stored.dtype;
@@ -152,51 +218,4 @@ function converted(stored: Tensor, to: DType): Tensor {
   native().convert(device.stream, out, source, size);
   if (source !== stored.memory) source.release();
   return new Tensor(device, out, shape, to);
-}
-
-/** Builds the modules of a Persimmon, asking `weight` for every tensor of the checkpoint by name and shape. */
-export function buildModules(
-  config: PersimmonConfig,
-  device: Device,
-  weight: WeightSource,
-  maxLength: number,
-): PersimmonParts {
-  const { hiddenSize, intermediateSize, vocabSize, headDim, layerNormEps } = config;
-  const linear = (name: string, outFeatures: number, inFeatures: number) =>
-    new Linear(weight(`${name}.weight`, [outFeatures, inFeatures]), weight(`${name}.bias`, [outFeatures]));
-  const norm = (name: string, width: number) =>
-    new LayerNorm(weight(`${name}.weight`, [width]), weight(`${name}.bias`, [width]), layerNormEps);
-  const rotary = rotaryTables(device, config, maxLength);
-
-  const layer = (prefix: string) =>
-    new DecoderLayer({
-      inputLayernorm: norm(`${prefix}.input_layernorm`, hiddenSize),
-      selfAttn: new Attention(
-        {
-          queryKeyValue: linear(`${prefix}.self_attn.query_key_value`, 3 * hiddenSize, hiddenSize),
-          ...(config.qkLayernorm && {
-            qLayernorm: norm(`${prefix}.self_attn.q_layernorm`, headDim),
-            kLayernorm: norm(`${prefix}.self_attn.k_layernorm`, headDim),
-          }),
-          dense: linear(`${prefix}.self_attn.dense`, hiddenSize, hiddenSize),
-        },
-        config.numAttentionHeads,
-        rotary,
-      ),
-      postAttentionLayernorm: norm(`${prefix}.post_attention_layernorm`, hiddenSize),
-      mlp: new MLP(
-        linear(`${prefix}.mlp.dense_h_to_4h`, intermediateSize, hiddenSize),
-        linear(`${prefix}.mlp.dense_4h_to_h`, hiddenSize, intermediateSize),
-      ),
-    });
-
-  const embedTokens = new Embedding(weight("model.embed_tokens.weight", [vocabSize, hiddenSize]));
-  return {
-    embedTokens,
-    layers: Array.from({ length: config.numHiddenLayers }, (_, n) => layer(`model.layers.${n}`)),
-    finalLayernorm: norm("model.final_layernorm", hiddenSize),
-    lmHead: new Linear(
-      config.tieWordEmbeddings ? embedTokens.weight : weight("lm_head.weight", [vocabSize, hiddenSize]),
-    ),
-  };
 }

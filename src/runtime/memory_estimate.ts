@@ -4,7 +4,7 @@ import { expectedTensors, type PersimmonConfig } from "../model/config.js";
 import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
 import { tiledBytes } from "../tensor/scaled_memory.js";
 import { elementCount } from "../tensor/tensor.js";
-import { type KvDType, pageTokens } from "./kv_cache.js";
+import { type KvDType, kvBytesPerToken, pageTokens } from "./kv_cache.js";
 import type { WeightDType } from "./load_weights.js";
 import { prefillChunk } from "./prefill.js";
 
@@ -68,10 +68,10 @@ const HUGE_PAGE = 2 ** 21;
 
 /** Each layer's keys, and its values, are a range of their own, which the system fills in pages of 2 MiB. */
 function kvBytes(config: PersimmonConfig, kvDtype: KvDType, maxLength: number): number {
-  const { numHiddenLayers, numAttentionHeads, headDim } = config;
+  const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = config;
   const positions = Math.ceil(maxLength / pageTokens) * pageTokens;
-  const bytes = positions * numAttentionHeads * headDim * bytesPerElement[kvDtype];
-  return 2 * numHiddenLayers * (bytes < HUGE_PAGE ? bytes : Math.ceil(bytes / HUGE_PAGE) * HUGE_PAGE);
+  const bytes = (positions * kvBytesPerToken({ layers, heads, headDim, dtype: kvDtype })) / (2 * layers);
+  return 2 * layers * (bytes < HUGE_PAGE ? bytes : Math.ceil(bytes / HUGE_PAGE) * HUGE_PAGE);
 }
 
 /**

@@ -26,6 +26,17 @@ export function bytesPerWeight(dtype: DType): number {
   return dtype === "int4" ? 4.5 / 8 : bytesPerElement[dtype];
 }
 
+/** The nearest bfloat16, of two as near the even one, of a number that is rounded to float32 first; NaN stays NaN. */
+export function roundToBFloat16(value: number): number {
+  if (Number.isNaN(value)) return value;
+  rounded[0] = value;
+  bits[0] = (bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) & 0xffff0000;
+  return rounded[0];
+}
+
+const rounded = new Float32Array(1);
+const bits = new Uint32Array(rounded.buffer);
+
 /** Widens bfloat16 numbers (the upper halves of float32 numbers) exactly. */
 export function bfloat16ToFloat32(values: Uint16Array): Float32Array {
   const words = new Uint32Array(values.length);

@@ -229,11 +229,12 @@ export class Tensor {
    * and tables of `ops.embedding`. A number is off by half a scale at most, and the scale is the largest of its row / 127.
    * Memory is filled up to whole tiles of 16 rows and 32 columns. Other ops refuse it; `data()`,
    * `copy()`, `rows()` and `reshape()` give the values in float32, made anew at each use. Waits for the device.
+   * @param nonFinite for the loaders: what `nonFinite()` has found, so that nothing waits
    * @throws PersimmonError SHAPE_MISMATCH unless it is a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
    */
-  toInt8(): Tensor {
+  toInt8(nonFinite?: number): Tensor {
     if (this.dtype === "int8") return this.view();
-    this.expectFinite("toInt8", "int8");
+    this.expectFinite("toInt8", "int8", nonFinite);
     return this.quantized("int8");
   }
 
@@ -242,11 +243,12 @@ export class Tensor {
    * and tables of `ops.embedding`; its columns must be a multiple of 32. The number of largest magnitude becomes -8 times the
    * scale, as in llama.cpp's Q4_0; the others are off by half a scale, or a whole one where they are as large on the other
    * side. Other ops refuse it, as with `toInt8`. Waits for the device.
+   * @param nonFinite as for `toInt8`
    * @throws PersimmonError SHAPE_MISMATCH unless it is such a float32 or bfloat16 matrix; WEIGHT_NOT_FINITE
    */
-  toInt4(): Tensor {
+  toInt4(nonFinite?: number): Tensor {
     if (this.dtype === "int4") return this.view();
-    this.expectFinite("toInt4", "int4");
+    this.expectFinite("toInt4", "int4", nonFinite);
     if (this.shape[1] % INT4_GROUP !== 0) {
       throw new PersimmonError(
         "SHAPE_MISMATCH",
@@ -269,20 +271,19 @@ export class Tensor {
    * The same matrix with the elements of a column side by side, as `ops.linear` wants it to skip zeros of its input. It
    * takes as much memory again, which is given back with this tensor's. A weight with infinite or NaN elements stays as it
    * is: there a zero is no longer without effect. Waits for the device.
+   * @param nonFinite as for `toInt8`
    * @throws PersimmonError SHAPE_MISMATCH unless it is a float32, bfloat16, int8 or int4 matrix
    */
-  toColumnMajor(): Tensor {
+  toColumnMajor(nonFinite?: number): Tensor {
     if (!isScaled(this.dtype)) this.expectMatrix("toColumnMajor");
     if (this.isColumnMajor) return this.view();
+    if ((nonFinite ?? this.nonFiniteSync()) > 0) return this.view();
     if (isScaled(this.dtype)) {
-      // A scale of a group that is not finite would count only beside live inputs; that of a row counts in any case.
-      if (this.dtype === "int4" && this.countNonFinite(this.scaleHandle!) > 0) return this.view();
       const rows = this.rowsOf(this.dtype);
       const { elements, scales } = arranged(this.device, this.dtype, "rows", rows, "inputs", this.shape);
       releaseScaled(rows);
       return new Tensor(this.device, elements, this.shape, this.dtype, true, scales);
     }
-    if (this.countNonFinite() > 0) return this.view();
     return new Tensor(this.device, this.transposedMemory(), this.shape, this.dtype, true);
   }
 
@@ -295,9 +296,9 @@ export class Tensor {
   }
 
   /** Throws unless it is a matrix of finite float32 or bfloat16 numbers. */
-  private expectFinite(method: string, dtype: DType): void {
+  private expectFinite(method: string, dtype: DType, nonFinite?: number): void {
     this.expectMatrix(method);
-    const count = this.countNonFinite();
+    const count = nonFinite ?? this.nonFiniteSync();
     if (count === 0) return;
     throw new PersimmonError(
       "WEIGHT_NOT_FINITE",
@@ -305,16 +306,35 @@ export class Tensor {
     );
   }
 
-  /** How many float32 or bfloat16 numbers are infinite or NaN: of the elements, or of other bfloat16 ones. */
-  private countNonFinite(bfloat16s?: NativeBuffer): number {
-    using nonFinite = Tensor.empty(this.device, [1], "int32");
-    const count = bfloat16s === undefined ? this.size : bfloat16s.byteLength / 2;
-    native().countNonFiniteWeights(this.device.stream, nonFinite.memory, bfloat16s ?? this.memory, count);
-    return nonFinite.dataSync()[0];
+  /** For the loaders: how many numbers are infinite or NaN, of int4 how many scales. */
+  async nonFinite(): Promise<number> {
+    using counter = this.countNonFinite();
+    return (await counter.integers())[0];
+  }
+
+  private nonFiniteSync(): number {
+    using counter = this.countNonFinite();
+    return counter.dataSync()[0];
+  }
+
+  private countNonFinite(): Tensor {
+    // A scale of a group that is not finite would count only beside live inputs; that of a row counts in any case.
+    if (this.dtype === "int8") return Tensor.from(this.device, Int32Array.of(0));
+    const numbers = this.dtype === "int4" ? this.scaleHandle! : this.memory;
+    const count = this.dtype === "int4" ? numbers.byteLength / 2 : this.size;
+    const counter = Tensor.empty(this.device, [1], "int32");
+    native().countNonFiniteWeights(this.device.stream, counter.memory, numbers, count);
+    return counter;
   }
 
   /** int8 or int4 elements and scales in the order of rows, in memory of their own. Throws as `buffer`. */
   private rowsOf(dtype: ScaledDType): ScaledMemory {
+    if (this.shape.length !== 2) {
+      throw new PersimmonError(
+        "DTYPE_UNSUPPORTED",
+        `int8 keys and values of shape [${this.shape.join(", ")}] cannot be read: take those that are stored at the sites layers.N.attn.kRot and layers.N.attn.v`,
+      );
+    }
     const from = this.isColumnMajor ? "inputs" : "tiles";
     const memory = { elements: this.memory, scales: this.scaleHandle! };
     return arranged(this.device, dtype, from, memory, "rows", this.shape);

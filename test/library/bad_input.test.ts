@@ -109,7 +109,7 @@ describe("loading: each is one clear error, and the next call works", () => {
 
   it("an option that there is not", async () => {
     expect(await failure(good, { dtyp: "float32" })).toMatchInlineSnapshot(
-      `"OPTION_UNKNOWN: loadModel has no option "dtyp"; it has device, dtype, threads, maxLength, kvDtype, skipZeros, rope, onProgress"`,
+      `"OPTION_UNKNOWN: loadModel has no option "dtyp"; it has device, dtype, threads, maxLength, kvDtype, skipZeros, rope, memoryCheck, onMemory, onProgress"`,
     );
   });
 
@@ -124,8 +124,8 @@ describe("loading: each is one clear error, and the next call works", () => {
     expect(await failure(good, { device: "tpu" })).toMatchInlineSnapshot(
       `"DEVICE_UNAVAILABLE: device must be "auto", "cpu" or "cuda", got "tpu""`,
     );
-    expect(await failure(good, { rope: "adept" })).toMatchInlineSnapshot(
-      `"ROPE_UNSUPPORTED: rope must be "hf" in this version, got "adept""`,
+    expect(await failure(good, { rope: "yarn" as "hf" })).toMatchInlineSnapshot(
+      `"ROPE_UNSUPPORTED: rope must be "hf" or "adept", got "yarn""`,
     );
   });
 

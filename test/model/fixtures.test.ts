@@ -179,3 +179,17 @@ sharedOrSkip("reference/head64", "head64 from text to text", (directory) => {
     expect(model.encodePrompt(text)).toEqual(ids);
   });
 });
+
+sharedOrSkip("reference/head64", 'rope: "adept"', (directory) => {
+  it("moves the logits of head64 by 7.8 and its greedy text from step 6 on", async () => {
+    const { reference } = readFixture(directory);
+    const [model, plain] = [await loadModel(directory, { rope: "adept" }), await loadModel(directory)];
+    expect([model.rope, plain.rope]).toEqual(["adept", "hf"]);
+    const { data } = await model.logits(reference.prompt_ids);
+    const wanted = (await plain.logits(reference.prompt_ids)).data;
+    const most = data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i])), 0);
+    expect(most).toBeCloseTo(7.8, 1);
+    const { ids } = await model.generate(reference.prompt_ids, { maxNewTokens: 32, stopAtEos: false }).done;
+    expect(ids.findIndex((id, step) => id !== reference.greedy_ids[step])).toBe(6);
+  });
+});

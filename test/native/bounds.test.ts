@@ -43,7 +43,12 @@ const sizes = {
   pageCount: 1,
 };
 const pages = () => floats(...new Array(8).fill(1));
-const append = (changes: Partial<typeof sizes>) =>
+const append = (
+  changes: Partial<typeof sizes>,
+  cached = pages,
+  keyScales: NativeBuffer | null = null,
+  valueScales = keyScales,
+) =>
   addon.cacheAppend(
     stream,
     floats(1, 1),
@@ -51,9 +56,11 @@ const append = (changes: Partial<typeof sizes>) =>
     { ...sizes, ...changes },
     integers(0),
     integers(0),
-    pages(),
-    pages(),
+    cached(),
+    cached(),
     integers(0),
+    keyScales,
+    valueScales,
   );
 
 describe("no call of the addon leaves its buffers or ends the process, whatever it is given", () => {
@@ -202,6 +209,10 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ],
     ["too few draws", () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, new Float64Array(0))],
     ["no arguments", () => (addon.sample as (stream: unknown) => void)(stream)],
+    ["int8 pages past their scales", () => append({}, () => bytes(8), floats(1, 1, 1))],
+    ["int8 pages past the scales of values", () => append({}, () => bytes(8), row(4), row(3))],
+    ["int8 pages past their bytes", () => append({ pageCount: 2 }, () => bytes(8), row(8))],
+    ["int8 pages with scales of another type", () => append({}, () => bytes(8), halves(8))],
     ["pages of no positions", () => append({ pageTokens: 0 })],
     ["no tokens in pages of no positions", () => append({ tokens: 0, pageTokens: 0 })],
     ["heads of no dimensions", () => append({ headDim: 0 })],
@@ -227,6 +238,7 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["a buffer as a stream", () => addon.add(one as never, one, one, one, 1)],
     ["a list as bytes", () => stream.write(one, 0, [1] as never)],
     ["a text as bytes", () => stream.write(one, 0, "abc" as never)],
+    ["int8 pages without scales", () => append({}, () => bytes(8))],
     ["a text as threads", () => new addon.Stream("x" as never)],
   ])("%s", (_, call) => expect(codeOf(call)).toBe("NATIVE_ARGUMENT"));
 

@@ -80,6 +80,7 @@ inline void scoreKeys(const QueryBlock& block, const AttentionShape& shape, cons
   forEachRun(cache, shape, block.sequence, block.head, 0, block.longest(),
              [&](int64_t offset, int64_t begin, int64_t run) {
                const T* keys = cachedKeys + offset;
+               const float* scales = kHasScales<T> ? cache.keyScales + offset / dim : nullptr;
                const T* after = runAfter(block, shape, cache, cachedKeys, begin + run);
                for (int64_t i = 0; i < run; i += 16) {
                  if (block.queries == 1) fetchRows(i + 16 < run ? keys + (i + 16) * dim : after, 16, dim);
@@ -89,9 +90,11 @@ inline void scoreKeys(const QueryBlock& block, const AttentionShape& shape, cons
                    float* scores = block.scores[query] + begin + i;
                    if (n >= 16) {
                      scoreSixteen(scores, block.q[query], keys + i * dim, dim, scale);
+                     if constexpr (kHasScales<T>) store(scores, load(scores) * load(scales + i));
                    } else {
                      for (int64_t key = 0; key < n; ++key) {
                        scores[key] = scoreOne(block.q[query], keys + (i + key) * dim, dim, scale);
+                       if constexpr (kHasScales<T>) scores[key] *= scales[i + key];
                      }
                    }
                  }
@@ -115,11 +118,11 @@ constexpr int64_t kValueChunk = 512;
 
 /**
  * sums[query][0..16 * V) += weights[query][key] * values[key], for n keys and Q queries; the last vector has
- * `lanes` lanes. sums lie kLanes * 4 floats apart.
+ * `lanes` lanes. sums lie kLanes * 4 floats apart. `scales`: of int8 values, one a key.
  */
 template <int Q, int V, class T>
 PERSIMMON_INLINE void addValues(float* sums, const float* const* weights, int64_t begin, const T* values,
-                                int64_t n, int32_t headDim, int lanes) {
+                                const float* scales, int64_t n, int32_t headDim, int lanes) {
   Vec sum[Q][V];
   for (int query = 0; query < Q; ++query) {
     for (int v = 0; v < V; ++v) sum[query][v] = load(sums + (query * 4 + v) * kLanes);
@@ -129,7 +132,9 @@ PERSIMMON_INLINE void addValues(float* sums, const float* const* weights, int64_
     Vec x[V];
     for (int v = 0; v < V; ++v) x[v] = V == 1 ? loadUpTo(value, lanes) : load(value + v * kLanes);
     for (int query = 0; query < Q; ++query) {
-      const Vec weight = broadcast(weights[query][begin + key]);
+      float share = weights[query][begin + key];
+      if constexpr (kHasScales<T>) share *= scales[key];
+      const Vec weight = broadcast(share);
       for (int v = 0; v < V; ++v) sum[query][v] = fma(weight, x[v], sum[query][v]);
     }
   }
@@ -140,13 +145,14 @@ PERSIMMON_INLINE void addValues(float* sums, const float* const* weights, int64_
 
 template <int V, class T>
 PERSIMMON_INLINE void addValues(int queries, float* sums, const float* const* weights, int64_t begin,
-                                const T* values, int64_t n, int32_t headDim, int lanes) {
+                                const T* values, const float* scales, int64_t n, int32_t headDim,
+                                int lanes) {
   int query = 0;
   for (; query + 4 <= queries; query += 4) {
-    addValues<4, V>(sums + query * 4 * kLanes, weights + query, begin, values, n, headDim, lanes);
+    addValues<4, V>(sums + query * 4 * kLanes, weights + query, begin, values, scales, n, headDim, lanes);
   }
   for (; query < queries; ++query) {
-    addValues<1, V>(sums + query * 4 * kLanes, weights + query, begin, values, n, headDim, lanes);
+    addValues<1, V>(sums + query * 4 * kLanes, weights + query, begin, values, scales, n, headDim, lanes);
   }
 }
 
@@ -168,17 +174,19 @@ inline void weighValues(const QueryBlock& block, const AttentionShape& shape, co
           cache, shape, block.sequence, block.head, from, to, [&](int64_t offset, int64_t begin, int64_t n) {
             float* target = sums + first * 4 * kLanes;
             const T* values = cachedValues + offset + d;
+            const float* scales = kHasScales<T> ? cache.valueScales + offset / dim : nullptr;
             const T* after = runAfter(block, shape, cache, cachedValues + d, begin + n);
             // A lone query waits for its values; of several the first fetches them for the others.
             const int64_t step = queries == 1 ? 16 : n;
             for (int64_t i = 0; i < n; i += step) {
               const int64_t count = step < n - i ? step : n - i;
               const T* rows = values + i * dim;
+              const float* ofRows = kHasScales<T> ? scales + i : nullptr;
               fetchRows(i + step < n ? rows + step * dim : after, 16, dim);
               if (wide) {
-                addValues<4>(queries, target, block.scores + first, begin + i, rows, count, dim, kLanes);
+                addValues<4>(queries, target, block.scores + first, begin + i, rows, ofRows, count, dim, kLanes);
               } else {
-                addValues<1>(queries, target, block.scores + first, begin + i, rows, count, dim, width);
+                addValues<1>(queries, target, block.scores + first, begin + i, rows, ofRows, count, dim, width);
               }
             }
           });

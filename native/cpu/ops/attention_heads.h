@@ -3,6 +3,7 @@
 
 #include "cpu/isa.h"
 #include "cpu/ops/bfloat16_rounding.h"
+#include "cpu/ops/int8_rounding.h"
 #include "cpu/simd/vec.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -11,16 +12,36 @@ PERSIMMON_INLINE void copyRow(float* out, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes) storeUpTo(out + i, loadUpTo(x + i, n - i), n - i);
 }
 
-/** A row of keys or values to its place in the cache, rounded where that is bfloat16. */
-PERSIMMON_INLINE void storeInCache(float* cached, const float* x, int64_t n) { copyRow(cached, x, n); }
-PERSIMMON_INLINE void storeInCache(BFloat16* cached, const float* x, int64_t n) {
-  roundRow(reinterpret_cast<uint16_t*>(cached), x, n);
+/** A row of keys, or of values, to its place `offset` elements from their beginning, rounded to their type. */
+PERSIMMON_INLINE void storeInCache(DType dtype, void* rows, float* scales, int64_t offset, const float* x,
+                                   int64_t n) {
+  if (dtype == DType::kInt8) {
+    scales[offset / n] = roundRowToInt8(static_cast<int8_t*>(rows) + offset, x, n);
+  } else if (dtype == DType::kBFloat16) {
+    roundRow(static_cast<uint16_t*>(rows) + offset, x, n);
+  } else {
+    copyRow(static_cast<float*>(rows) + offset, x, n);
+  }
+}
+PERSIMMON_INLINE void storeKey(const CacheView& cache, int64_t offset, const float* x, int64_t n) {
+  storeInCache(cache.dtype, cache.keys, cache.keyScales, offset, x, n);
+}
+PERSIMMON_INLINE void storeValue(const CacheView& cache, int64_t offset, const float* x, int64_t n) {
+  storeInCache(cache.dtype, cache.values, cache.valueScales, offset, x, n);
 }
 
-/** f(keys, values), both float* or BFloat16*. */
+/** Whether rows of this type are whole numbers with a scale for each. */
+template <class T>
+constexpr bool kHasScales = false;
+template <>
+constexpr bool kHasScales<int8_t> = true;
+
+/** f(keys, values), both float*, BFloat16* or int8_t*. */
 template <class F>
 PERSIMMON_INLINE void withCache(const CacheView& cache, F&& f) {
-  if (cache.dtype == DType::kBFloat16) {
+  if (cache.dtype == DType::kInt8) {
+    f(static_cast<int8_t*>(cache.keys), static_cast<int8_t*>(cache.values));
+  } else if (cache.dtype == DType::kBFloat16) {
     f(static_cast<BFloat16*>(cache.keys), static_cast<BFloat16*>(cache.values));
   } else {
     f(static_cast<float*>(cache.keys), static_cast<float*>(cache.values));

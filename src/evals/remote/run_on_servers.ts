@@ -149,6 +149,7 @@ const loadOptionNames: Record<keyof RemoteLoadOptions, true> = {
   skipZeros: true,
   predictZeros: true,
   rope: true,
+  memoryCheck: true,
 };
 
 function check<Item extends EvalItem>(options: RunEvalOnServersOptions<Item>) {

@@ -1,7 +1,11 @@
 import { PersimmonError } from "../../errors.js";
 import { type AttentionSizes, native } from "../../native.js";
+import type { DType } from "../dtype.js";
 import { Tensor } from "../tensor.js";
 import { expectTensor, weightDTypes } from "./check.js";
+
+/** What keys and values can be kept in. */
+const cacheDTypes: readonly DType[] = [...weightDTypes, "int8"];
 
 /** Cosines and sines of the rotary angles, each [positions, rotaryDims / 2]. */
 export interface RotaryTables {
@@ -11,7 +15,10 @@ export interface RotaryTables {
 
 /** The keys and values of one layer, in pages, and where the tokens of the running batch stand in them. */
 export interface LayerCache {
-  /** [pageCount, heads, pageTokens, headDim], float32, or bfloat16: what is stored is rounded, and widened when it is read */
+  /**
+   * [pageCount, heads, pageTokens, headDim], float32, or bfloat16 or int8: what is stored is rounded, and widened when it is
+   * read. int8 pages have a scale for each head of a position; a KvCache makes them.
+   */
   keys: Tensor;
   /** [pageCount, heads, pageTokens, headDim], of the type of the keys */
   values: Tensor;
@@ -140,7 +147,7 @@ export function cacheAppend(k: Tensor, v: Tensor, cache: LayerCache): void {
     "cache.keys",
     cache.keys,
     [undefined, undefined, undefined, undefined],
-    weightDTypes,
+    cacheDTypes,
   );
   expectTensor("cacheAppend", "k", k, [undefined, undefined, cache.keys.shape[3]]);
   expectTensor("cacheAppend", "v", v, k.shape);
@@ -159,7 +166,7 @@ export function attentionPattern(q: Tensor, cache: LayerCache): Tensor {
     "cache.keys",
     cache.keys,
     [undefined, undefined, undefined, undefined],
-    weightDTypes,
+    cacheDTypes,
   );
   expectTensor("attentionPattern", "q", q, [undefined, undefined, cache.keys.shape[3]]);
   const [tokens, heads] = q.shape;
@@ -186,7 +193,7 @@ export function attentionValues(pattern: Tensor, cache: LayerCache): Tensor {
 }
 
 function headWidth(op: string, cache: LayerCache, heads: number): number {
-  expectTensor(op, "cache.keys", cache.keys, [undefined, heads, undefined, undefined], weightDTypes);
+  expectTensor(op, "cache.keys", cache.keys, [undefined, heads, undefined, undefined], cacheDTypes);
   return cache.keys.shape[3];
 }
 
@@ -232,8 +239,10 @@ function cacheArguments(sizes: AttentionSizes, cache: LayerCache) {
     sizes,
     cache.positions.buffer,
     cache.sequences.buffer,
-    cache.keys.buffer,
-    cache.values.buffer,
+    cache.keys.memory,
+    cache.values.memory,
     cache.pageTable.buffer,
+    cache.keys.scales ?? null,
+    cache.values.scales ?? null,
   ] as const;
 }

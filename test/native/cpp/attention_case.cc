@@ -7,6 +7,39 @@ namespace check {
 
 namespace cpu = persimmon::cpu;
 
+namespace {
+
+/** A row as int8 in double precision: numbers and their scale; NaN gives a scale of NaN. */
+float roundToInt8(const float* x, size_t n, int8_t* out) {
+  double largest = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (!std::isfinite(x[i])) return NAN;
+    largest = std::max(largest, std::fabs(static_cast<double>(x[i])));
+  }
+  const float scale = static_cast<float>(largest / 127);
+  for (size_t i = 0; i < n; ++i) {
+    out[i] = static_cast<int8_t>(scale == 0 ? 0 : std::nearbyint(x[i] / scale));
+  }
+  return scale;
+}
+
+/** x as the cache keeps it, in float32. */
+std::vector<float> rounded(const std::vector<float>& x, DType dtype, size_t width) {
+  std::vector<float> out(x);
+  if (dtype == DType::kBFloat16) {
+    for (float& value : out) value = bfloat16ToFloat(floatToBFloat16(value));
+  } else if (dtype == DType::kInt8) {
+    std::vector<int8_t> numbers(width);
+    for (size_t row = 0; row < x.size(); row += width) {
+      const float scale = roundToInt8(&x[row], width, numbers.data());
+      for (size_t i = 0; i < width; ++i) out[row + i] = scale * numbers[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 AttentionCase::AttentionCase(const AttentionOptions& options, uint64_t seed)
     : options_(options),
       random_(seed),
@@ -150,12 +183,14 @@ cpu::CacheView AttentionCase::floatView(std::vector<float>* keys, std::vector<fl
 cpu::CacheView AttentionCase::view(AttentionResult* result) const {
   cpu::CacheView view = floatView(&result->keys, &result->values);
   view.dtype = options_.cacheDtype;
+  view.keyScales = result->keyScales.data();
+  view.valueScales = result->valueScales.data();
   return view;
 }
 
 AttentionResult AttentionCase::emptyResult() const {
   const std::vector<float> blank(expected_.size(), -99.0f);
-  AttentionResult result = {blank, blank, blank, blank, blank, blank, keys_, values_};
+  AttentionResult result = {blank, blank, blank, blank, blank, blank, keys_, values_, {}, {}};
   if (options_.cacheDtype == DType::kBFloat16) {
     for (std::vector<float>* memory : {&result.keys, &result.values}) {
       std::vector<uint16_t> halves(2 * memory->size());
@@ -163,21 +198,32 @@ AttentionResult AttentionCase::emptyResult() const {
       std::memcpy(memory->data(), halves.data(), halves.size() * sizeof(uint16_t));
     }
   }
+  if (options_.cacheDtype == DType::kInt8) {
+    const size_t width = static_cast<size_t>(options_.headDim);
+    const auto store = [&](std::vector<float>* memory, std::vector<float>* scales) {
+      const std::vector<float> rows = *memory;
+      auto* numbers = reinterpret_cast<int8_t*>(memory->data());
+      for (size_t row = 0; row < rows.size(); row += width) {
+        scales->push_back(roundToInt8(&rows[row], width, numbers + row));
+      }
+    };
+    store(&result.keys, &result.keyScales);
+    store(&result.values, &result.valueScales);
+  }
   return result;
 }
 
 std::vector<float> AttentionCase::overRoundedFloats(ThreadPool& pool, const AttentionResult& r) const {
-  const auto rounded = [](float x) { return bfloat16ToFloat(floatToBFloat16(x)); };
-  std::vector<float> keys(keys_.size()), values(values_.size());
-  std::transform(keys_.begin(), keys_.end(), keys.begin(), rounded);
-  std::transform(values_.begin(), values_.end(), values.begin(), rounded);
   const size_t width = static_cast<size_t>(options_.headDim), heads = static_cast<size_t>(options_.heads);
+  const auto kept = [&](const std::vector<float>& x) { return rounded(x, options_.cacheDtype, width); };
+  std::vector<float> keys = kept(keys_), values = kept(values_);
+  const std::vector<float> kRot = kept(r.kRot), v = kept(r.v);
   for (size_t row = 0; row < positions_.size() * heads; ++row) {
     const size_t at =
         slot(sequences_[row / heads], static_cast<int32_t>(row % heads), positions_[row / heads]);
     for (size_t i = 0; i < width; ++i) {
-      keys[at + i] = rounded(r.kRot[row * width + i]);
-      values[at + i] = rounded(r.v[row * width + i]);
+      keys[at + i] = kRot[row * width + i];
+      values[at + i] = v[row * width + i];
     }
   }
   const cpu::CacheView cache = floatView(&keys, &values);

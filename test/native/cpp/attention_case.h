@@ -17,9 +17,9 @@ struct AttentionOptions {
   bool sharePast = false;
 };
 
-/** keys and values: memory of the cache, of which bfloat16 fills half. */
+/** keys and values: memory of the cache, of which bfloat16 fills half and int8 a quarter; scales of int8. */
 struct AttentionResult {
-  std::vector<float> z, q, k, v, qRot, kRot, keys, values;
+  std::vector<float> z, q, k, v, qRot, kRot, keys, values, keyScales, valueScales;
 };
 
 class AttentionCase {
@@ -30,7 +30,7 @@ class AttentionCase {
   void fused(ThreadPool& pool, AttentionResult* result, int64_t from, int64_t to, bool taps) const;
   void inSteps(ThreadPool& pool, AttentionResult* result) const;
   AttentionResult emptyResult() const;
-  /** z over a float32 cache that holds, rounded to bfloat16, the past and the keys and values that `r`
+  /** z over a float32 cache that holds, rounded as the cache does, the past and the keys and values that `r`
    * tapped. */
   std::vector<float> overRoundedFloats(ThreadPool& pool, const AttentionResult& r) const;
   /** [tokens, heads * headDim] in double. */

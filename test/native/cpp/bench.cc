@@ -118,9 +118,11 @@ void benchWhere(ThreadPool& pool, int64_t rows, int64_t in, int64_t out) {
 
 void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
                     cpu::DType cacheType = cpu::DType::kFloat32) {
-  const bool halves = cacheType == cpu::DType::kBFloat16;
+  const bool halves = cacheType == cpu::DType::kBFloat16, bytesOnly = cacheType == cpu::DType::kInt8;
   const std::string name = "attention " + std::to_string(tokens) + " tokens after " + std::to_string(past) +
-                           (halves ? ", bfloat16" : "");
+                           (halves      ? ", bfloat16"
+                            : bytesOnly ? ", int8"
+                                        : "");
   if (!wanted(name)) return;
   const int32_t heads = 64, dim = 64, pageTokens = 64;
   const int32_t pages = static_cast<int32_t>((past + tokens + pageTokens - 1) / pageTokens);
@@ -128,6 +130,7 @@ void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
   const Floats keys(perPage * static_cast<size_t>(pages)), values(perPage * static_cast<size_t>(pages));
   const Floats qkv(static_cast<size_t>(tokens) * heads * 3 * dim),
       z(static_cast<size_t>(tokens) * heads * dim);
+  const Floats keyScales(perPage / dim * static_cast<size_t>(pages)), valueScales(keyScales.count);
   const Floats cos(static_cast<size_t>(past + tokens) * 16), sin(cos.count), norm(dim);
   std::vector<int32_t> positions, sequences(static_cast<size_t>(tokens), 0), table;
   for (int64_t i = 0; i < tokens; ++i) positions.push_back(past + static_cast<int32_t>(i));
@@ -140,11 +143,14 @@ void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
                       cpu::fusedAttention(
                           pool, z.data(), qkv.data(), {tokens, heads, dim, 32}, weight, weight, weight,
                           weight, 1e-5f, cos.data(), sin.data(), positions.data(), sequences.data(),
-                          {keys.data(), values.data(), table.data(), pages, pageTokens, cacheType}, {});
+                          {keys.data(), values.data(), table.data(), pages, pageTokens, cacheType,
+                           keyScales.data(), valueScales.data()},
+                          {});
                     }));
   }
   const double pairs = static_cast<double>(tokens) * (past + 0.5 * static_cast<double>(tokens + 1)) * heads;
-  const double bytes = (halves ? 4.0 : 8.0) * heads * dim * static_cast<double>(past + tokens);
+  const double ofDimension = halves ? 4.0 : bytesOnly ? 2.0 + 8.0 / dim : 8.0;
+  const double bytes = ofDimension * heads * dim * static_cast<double>(past + tokens);
   std::printf("%-44s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)  %7.1f GFLOP/s\n", name.c_str(), best * 1e3,
               bytes * 1e-9 / best, 100 * bytes * 1e-9 / best / bandwidth, bandwidth,
               4e-9 * dim * pairs / best);
@@ -215,10 +221,12 @@ int main(int argc, char** argv) {
   for (int32_t past : {127, 2047, 16383}) {
     benchAttention(pool, 1, past);
     benchAttention(pool, 1, past, cpu::DType::kBFloat16);
+    benchAttention(pool, 1, past, cpu::DType::kInt8);
   }
   benchAttention(pool, 16, 1024);
   benchAttention(pool, 512, 0);
   benchAttention(pool, 512, 0, cpu::DType::kBFloat16);
+  benchAttention(pool, 512, 0, cpu::DType::kInt8);
   benchAttention(pool, 2048, 0);
   benchRows(pool);
   return 0;
