@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
+import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
 import type { KvDType } from "./runtime/kv_cache.js";
 import { buildModules, checkpointWeights, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
-import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 
 export interface LoadOptions {
   /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
@@ -46,7 +45,8 @@ export function demoModelDirectory(): string {
 
 /**
  * Loads a model.
- * @param source a folder with config.json and weights, or a name on the Hugging Face hub; default: the bundled demo model
+ * @param source a folder with config.json and weights, Adept's own release (its folder or its .tar), or a name on the Hugging
+ *   Face hub; default: the bundled demo model
  * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED, …
  */
 export async function loadModel(
@@ -80,14 +80,15 @@ export async function loadModel(
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
     return tensor;
   };
+  const tokenizer = await tokenizerOf(checkpoint);
   const modules = buildModules(config, device, weight, maxLength);
   return new LanguageModel({
     config,
     modules,
-    tokenizer: await tokenizerIn(directory),
+    tokenizer,
     device,
     dtype: weight("model.layers.0.self_attn.query_key_value.weight").dtype,
-    eosTokenIds: checkpoint.generationConfig.eosTokenIds,
+    eosTokenIds: specialTokenIds(checkpoint, tokenizer).eosTokenIds,
     maxLength,
     kvDtype,
     weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
@@ -107,12 +108,6 @@ function checkNames(options: LoadOptions): void {
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
-}
-
-/** A checkpoint without a tokenizer can still be run on token ids. */
-async function tokenizerIn(directory: string): Promise<Tokenizer | undefined> {
-  if (!TOKENIZER_FILES.some((file) => existsSync(join(directory, file)))) return undefined;
-  return loadTokenizer(directory);
 }
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that weights can be held in, or "auto" */

@@ -1,5 +1,6 @@
 export { type Checkpoint, type CheckpointTensor, storedElements } from "./checkpoint.js";
 export type { CheckpointDType, StoredDType } from "./dtype.js";
+export { type FileRange, readRange } from "./file.js";
 export type { DownloadProgress } from "./hub_download.js";
 export { openCheckpoint } from "./open.js";
 export {

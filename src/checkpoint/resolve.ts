@@ -3,6 +3,7 @@ import { PersimmonError } from "../errors.js";
 import { kindOf } from "./file.js";
 import { cachedSnapshot, expandHome, type HubKind, hubCacheDirectory } from "./hub_cache.js";
 import { type DownloadProgress, type DownloadRequest, downloadSnapshot } from "./hub_download.js";
+import { isTarName } from "./release/tar.js";
 
 export interface ResolveOptions {
   /** Branch, tag or commit hash on the hub; "main". */
@@ -19,7 +20,7 @@ export interface ResolveOptions {
 export const HUB_NAME = /^(?!.*(?:--|\.\.))[\w][\w.-]*\/[\w][\w.-]*$/;
 
 /**
- * Finds the directory of a checkpoint. An existing directory is itself. A name of the form `owner/name` is looked up in
+ * Finds the directory of a checkpoint. An existing directory is itself, and so is a .tar. A name of the form `owner/name` is looked up in
  * the Hugging Face cache, without asking the network, and else downloaded into it. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT,
  * HF_TOKEN and HF_HUB_OFFLINE are honoured.
  *
@@ -33,7 +34,7 @@ export async function resolveCheckpoint(
 ): Promise<string> {
   const path = resolve(expandHome(pathOrHubName));
   const kind = pathOrHubName === "" ? undefined : await kindOf(path);
-  if (kind === "directory") return path;
+  if (kind === "directory" || (kind === "file" && isTarName(path))) return path;
   if (kind === "file") {
     throw notFound(pathOrHubName, `${path} is a file. Give the directory that holds it`);
   }

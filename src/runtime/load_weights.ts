@@ -5,8 +5,8 @@ import {
   isQuantizable,
   storedElements,
 } from "../checkpoint/index.js";
-import { readTensor } from "../checkpoint/read_tensor.js";
-import type { StoredTensor } from "../checkpoint/stored_tensor.js";
+import { readRows } from "../checkpoint/read_tensor.js";
+import { isDense, type StoredTensor } from "../checkpoint/stored_tensor.js";
 import { PersimmonError } from "../errors.js";
 import { Attention } from "../model/attention.js";
 import type { PersimmonConfig } from "../model/config.js";
@@ -97,9 +97,10 @@ export async function loadWeight(
   files = new Map<string, NativeBuffer>(),
 ): Promise<Tensor> {
   const bytesOf = (stored: StoredTensor) => {
+    if (!isDense(stored)) return gathered(device, stored, 0, stored.shape[0] ?? 1);
     const file = files.get(stored.file) ?? device.stream.mapFile(stored.file);
     files.set(stored.file, file);
-    return bytesIn(file, device, stored);
+    return bytesIn(file, stored);
   };
   const elements = await bytesOf(storedElements(tensor));
   const scales = tensor.scale && (await bytesOf(tensor.scale));
@@ -119,20 +120,52 @@ function inMemory(
   return tensor;
 }
 
-/** The bytes of a stored tensor: a part of the mapped file where they lie densely. */
-async function bytesIn(file: NativeBuffer, device: Device, tensor: StoredTensor): Promise<NativeBuffer> {
+/** The bytes of a stored tensor in the mapped file. */
+function bytesIn(file: NativeBuffer, tensor: StoredTensor): NativeBuffer {
   if (tensor.byteOffset + tensor.byteLength > file.byteLength) {
     throw new PersimmonError(
       "CHECKPOINT_TRUNCATED",
       `${tensor.file} became shorter while it was being loaded: ${tensor.name} ends at byte ${tensor.byteOffset + tensor.byteLength}, the file at ${file.byteLength}`,
     );
   }
-  const dtype = nativeDType[tensor.dtype as DType];
-  if (tensor.strides === undefined) return file.view(tensor.byteOffset, tensor.byteLength, dtype);
-  const bytes = await readTensor(tensor);
-  const stored = device.stream.allocate(bytes.byteLength, dtype);
-  device.stream.write(stored, 0, bytes);
-  return stored;
+  return file.view(tensor.byteOffset, tensor.byteLength, nativeDType[tensor.dtype as DType]);
+}
+
+// 16 MiB: what is in JavaScript's memory beside the tensor.
+const BLOCK_BYTES = 16 * 2 ** 20;
+
+/** A copy of rows of a stored tensor, read in blocks. */
+async function gathered(
+  device: Device,
+  tensor: StoredTensor,
+  first: number,
+  count: number,
+): Promise<NativeBuffer> {
+  const rowBytes = tensor.byteLength / (tensor.shape[0] ?? 1);
+  const out = device.stream.reserve(count * rowBytes, nativeDType[tensor.dtype as DType]);
+  const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
+  for (let row = 0; row < count; row += blockRows) {
+    const bytes = await readRows(tensor, first + row, Math.min(blockRows, count - row));
+    device.stream.write(out, row * rowBytes, bytes);
+  }
+  return out;
+}
+
+/**
+ * Rows of a weight in another type, read without mapping the file: what a program that goes through a checkpoint once wants,
+ * since mapped pages stay in memory.
+ */
+export async function loadRows(
+  tensor: CheckpointTensor,
+  device: Device,
+  dtype: WeightDType,
+  first: number,
+  count: number,
+): Promise<Tensor> {
+  const elements = await gathered(device, storedElements(tensor), first, count);
+  const scales = tensor.scale && (await gathered(device, tensor.scale, first, count));
+  const shape = tensor.shape.length === 0 ? [] : [count, ...tensor.shape.slice(1)];
+  return held(tensor.name, inMemory({ ...tensor, shape }, device, elements, scales).keep(), dtype);
 }
 
 /** A weight in the type that it is to be held in, in place of `stored`. */
