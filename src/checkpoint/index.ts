@@ -13,7 +13,13 @@ export {
   shapeName,
 } from "./quantized.js";
 export { readTensor } from "./read_tensor.js";
+export { isTarName } from "./release/tar.js";
 export { type ResolveOptions, resolveCheckpoint } from "./resolve.js";
 export { readSafetensorsHeader, type SafetensorsFile } from "./safetensors.js";
-export { type TensorToWrite, writeSafetensors } from "./safetensors_writer.js";
+export {
+  layOut,
+  type SafetensorsLayout,
+  type TensorToWrite,
+  writeSafetensors,
+} from "./safetensors_writer.js";
 export { byteSpan, type StoredTensor } from "./stored_tensor.js";

@@ -21,6 +21,7 @@ import { Linear } from "../nn/linear.js";
 import type { Device } from "../tensor/device.js";
 import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
+import { type DroppedRows, droppedRowsOf, headBias, withDroppedRows } from "./dropped_rows.js";
 
 /** Gives the tensor of a name in the checkpoint. */
 export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
@@ -77,7 +78,8 @@ export async function checkpointWeights(
   const total = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
   let loaded = 0;
   for (const tensor of checkpoint.tensors.values()) {
-    const weight = await loadWeight(tensor, device, dtype, files);
+    const dropped = droppedRowsOf(tensor.name, checkpoint.config);
+    const weight = await loadWeight(tensor, device, dtype, files, dropped);
     weights.set(tensor.name, ordered(tensor.name, weight, skipZeros));
     await nextTurn(); // converting and reordering block JavaScript
     loaded += tensor.byteLength;
@@ -89,33 +91,42 @@ export async function checkpointWeights(
 /**
  * A weight of a checkpoint in the type that it is to be held in.
  * @param files those that are mapped already, by path
+ * @param dropped rows that it has beside those of the file
  */
 export async function loadWeight(
   tensor: CheckpointTensor,
   device: Device,
   dtype: WeightDType | "auto",
-  files = new Map<string, NativeBuffer>(),
+  files: Map<string, NativeBuffer>,
+  dropped: DroppedRows | undefined,
 ): Promise<Tensor> {
   const bytesOf = (stored: StoredTensor) => {
-    if (!isDense(stored)) return gathered(device, stored, 0, stored.shape[0] ?? 1);
+    if (!isDense(stored)) return gathered("reserve", device, stored, 0, stored.shape[0] ?? 1);
     const file = files.get(stored.file) ?? device.stream.mapFile(stored.file);
     files.set(stored.file, file);
     return bytesIn(file, stored);
   };
   const elements = await bytesOf(storedElements(tensor));
   const scales = tensor.scale && (await bytesOf(tensor.scale));
-  return held(tensor.name, inMemory(tensor, device, elements, scales).keep(), dtype);
+  return held(tensor.name, inMemory(tensor, device, elements, scales, dropped).keep(), dtype);
 }
 
 function inMemory(
-  { shape, dtype }: CheckpointTensor,
+  { shape: stored, dtype }: CheckpointTensor,
   device: Device,
   elements: NativeBuffer,
   scales: NativeBuffer | undefined,
+  dropped?: DroppedRows,
 ): Tensor {
-  if (dtype !== "int8" && dtype !== "int4") return new Tensor(device, elements, shape, dtype);
+  const shape = dropped === undefined ? stored : [stored[0] + dropped[1] - dropped[0], stored[1]];
+  if (dtype !== "int8" && dtype !== "int4") {
+    if (dropped === undefined) return new Tensor(device, elements, shape, dtype);
+    const whole = withDroppedRows(device, elements, dtype, shape, dropped);
+    elements.release();
+    return new Tensor(device, whole, shape, dtype);
+  }
   const rows = { elements: elements.view(0, elements.byteLength, nativeDType[dtype]), scales: scales! };
-  const tensor = Tensor.fromRows(device, dtype, rows, shape);
+  const tensor = Tensor.fromRows(device, dtype, rows, shape, dropped);
   for (const buffer of [elements, rows.elements, rows.scales]) buffer.release();
   return tensor;
 }
@@ -134,15 +145,16 @@ function bytesIn(file: NativeBuffer, tensor: StoredTensor): NativeBuffer {
 // 16 MiB: what is in JavaScript's memory beside the tensor.
 const BLOCK_BYTES = 16 * 2 ** 20;
 
-/** A copy of rows of a stored tensor, read in blocks. */
+/** A copy of rows of a stored tensor, read in blocks into memory of its own or of the arena. */
 async function gathered(
+  memory: "reserve" | "allocate",
   device: Device,
   tensor: StoredTensor,
   first: number,
   count: number,
 ): Promise<NativeBuffer> {
   const rowBytes = tensor.byteLength / (tensor.shape[0] ?? 1);
-  const out = device.stream.reserve(count * rowBytes, nativeDType[tensor.dtype as DType]);
+  const out = device.stream[memory](count * rowBytes, nativeDType[tensor.dtype as DType]);
   const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
   for (let row = 0; row < count; row += blockRows) {
     const bytes = await readRows(tensor, first + row, Math.min(blockRows, count - row));
@@ -162,8 +174,8 @@ export async function loadRows(
   first: number,
   count: number,
 ): Promise<Tensor> {
-  const elements = await gathered(device, storedElements(tensor), first, count);
-  const scales = tensor.scale && (await gathered(device, tensor.scale, first, count));
+  const elements = await gathered("allocate", device, storedElements(tensor), first, count);
+  const scales = tensor.scale && (await gathered("allocate", device, tensor.scale, first, count));
   const shape = tensor.shape.length === 0 ? [] : [count, ...tensor.shape.slice(1)];
   return held(tensor.name, inMemory({ ...tensor, shape }, device, elements, scales).keep(), dtype);
 }
@@ -230,6 +242,7 @@ export function buildModules(
     finalLayernorm: norm("model.final_layernorm", hiddenSize),
     lmHead: new Linear(
       config.tieWordEmbeddings ? embedTokens.weight : weight("lm_head.weight", [vocabSize, hiddenSize]),
+      config.droppedTokenIds && headBias(device, config, config.droppedTokenIds),
     ),
   };
 }

@@ -3,7 +3,14 @@ import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled, type ScaledDType } from "./dtype.js";
 import { preview } from "./preview.js";
-import { arranged, INT4_GROUP, quantizedTiles, releaseScaled, type ScaledMemory } from "./scaled_memory.js";
+import {
+  arranged,
+  INT4_GROUP,
+  quantizedTiles,
+  releaseScaled,
+  type ScaledMemory,
+  tilesWithEmptyRows,
+} from "./scaled_memory.js";
 import { enter, leave } from "./scope.js";
 
 let hostRead: (() => void) | undefined;
@@ -101,9 +108,21 @@ export class Tensor {
     return tensor;
   }
 
-  /** For the loaders: an int8 or int4 matrix in the order of rows (native/cpu/scaled_weights.h), which is copied. */
-  static fromRows(device: Device, dtype: ScaledDType, rows: ScaledMemory, shape: readonly number[]): Tensor {
-    const { elements, scales } = arranged(device, dtype, "rows", rows, "tiles", shape);
+  /**
+   * For the loaders: an int8 or int4 matrix in the order of rows (native/cpu/scaled_weights.h), which is copied.
+   * @param empty rows of `shape` that `rows` leaves out; they are zero
+   */
+  static fromRows(
+    device: Device,
+    dtype: ScaledDType,
+    rows: ScaledMemory,
+    shape: readonly number[],
+    empty?: readonly [first: number, end: number],
+  ): Tensor {
+    const { elements, scales } =
+      empty === undefined
+        ? arranged(device, dtype, "rows", rows, "tiles", shape)
+        : tilesWithEmptyRows(device, dtype, rows, shape, empty);
     return new Tensor(device, elements, shape, dtype, false, scales);
   }
 

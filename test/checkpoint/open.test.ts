@@ -93,7 +93,7 @@ describe("openCheckpoint", () => {
       eosTokenIds: [9, 5],
       padTokenId: undefined,
     });
-    expect((await read({})).eosTokenIds).toEqual([]);
+    expect((await read({}))!.eosTokenIds).toEqual([]);
     expect((await errorOf(read({ eos_token_id: "x" }))).message).toContain("generation_config.json");
   });
 
