@@ -3,8 +3,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { layOut, type SafetensorsLayout } from "../checkpoint/index.js";
 import { PersimmonError } from "../errors.js";
-import { loadRows, type WeightDType } from "../runtime/load_weights.js";
+import { loadRows, nameIn, type WeightDType } from "../runtime/load_weights.js";
 import type { Device } from "../tensor/device.js";
+import { isScaled } from "../tensor/dtype.js";
 import type { Journal } from "./journal.js";
 import { type Block, blocksOf, type Conversion } from "./outputs.js";
 
@@ -101,15 +102,26 @@ async function writeFixed(file: FileHandle, { layout, conversions }: WeightsPlan
   }
 }
 
+/** The bytes of the outputs of a block, in their order. */
 async function convertBlock(
   { conversion, first, count }: Block,
   device: Device,
   to: WeightDType,
 ): Promise<Uint8Array[]> {
-  const { tensor } = conversion;
-  using weight = await loadRows(tensor, device, to, first, count);
-  const { elements, scales } = await weight.stored();
-  return scales === undefined ? [elements] : [elements, scales];
+  const { tensor, dtype } = conversion;
+  if (!isScaled(dtype) || tensor.dtype === dtype) {
+    using weight = await loadRows(tensor, device, to, first, count);
+    const { elements, scales } = await weight.stored();
+    return scales === undefined ? [elements] : [elements, scales];
+  }
+  const exact = tensor.dtype === "bfloat16" ? "bfloat16" : "float32";
+  using weight = await loadRows(tensor, device, exact, first, count);
+  try {
+    const { elements, scales } = await weight.storedAs(dtype);
+    return [elements, scales];
+  } catch (error) {
+    throw nameIn(error, tensor.name);
+  }
 }
 
 async function writeAll(

@@ -48,9 +48,15 @@ export function quantized(name: string, tensor: Tensor, dtype: "int8" | "int4"):
   try {
     return replaced(tensor, dtype === "int8" ? tensor.toInt8() : tensor.toInt4());
   } catch (error) {
-    if (error instanceof PersimmonError) throw new PersimmonError(error.code, `${name}: ${error.message}`);
-    throw error;
+    throw nameIn(error, name);
   }
+}
+
+/** An error about a weight, with its name in front. */
+export function nameIn(error: unknown, name: string): unknown {
+  return error instanceof PersimmonError
+    ? new PersimmonError(error.code, `${name}: ${error.message}`)
+    : error;
 }
 
 function replaced(tensor: Tensor, by: Tensor): Tensor {
