@@ -1,58 +1,64 @@
-import { chmod, copyFile, lstat, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { lstat, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Checkpoint, openCheckpoint, resolveCheckpoint, storedElements } from "./checkpoint/index.js";
+import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
+import { copyCompanions, newConfig } from "./convert/companions.js";
+import { checkSpace, writeFailure } from "./convert/disk.js";
+import { Journal } from "./convert/journal.js";
+import { verifyRelease } from "./convert/known_releases.js";
+import { conversionOf, type IdRange } from "./convert/outputs.js";
+import { checkUnusedRows, PERSIMMON_UNUSED } from "./convert/unused_rows.js";
+import { verifyNumbers } from "./convert/verify_numbers.js";
 import {
-  type Checkpoint,
-  type CheckpointTensor,
-  isQuantizable,
-  openCheckpoint,
-  packedName,
-  packedShape,
-  quantizationConfig,
-  resolveCheckpoint,
-  scaleName,
-  scaleShape,
-  shapeName,
-  type TensorToWrite,
-  writeSafetensors,
-} from "./checkpoint/index.js";
+  digestOf,
+  planWeights,
+  verifyBytes,
+  type WeightsPlan,
+  writeWeights,
+} from "./convert/write_weights.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
-import { isWeightDType, loadWeight, type WeightDType } from "./runtime/load_weights.js";
+import { isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
-import { bytesPerElement, isScaled } from "./tensor/dtype.js";
-import { elementCount } from "./tensor/tensor.js";
-import { TOKENIZER_FILES } from "./tokenizer/index.js";
 
 export interface ConvertOptions {
   /** The type of the weights in the new checkpoint; see `loadModel`'s `dtype`. */
   to: WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */
   threads?: number;
-  onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
-  /** Ends the conversion; nothing is left of it. */
+  /**
+   * Leaves out the rows of ids that no text has, `first` to `end` (exclusive); true: 3 to 70003, those of Persimmon-8B. Ids stay what
+   * they are; config.json says `dropped_token_ids`. They are left out only when the tokenizer never makes them and the
+   * rows are near-constant; false.
+   */
+  dropUnusedRows?: boolean | IdRange;
+  /** Reads the source, a .tar, once more beforehand and checks that it is one of Adept's archives; false. */
+  verify?: boolean;
+  onProgress?: (progress: {
+    stage: "download" | "checksum" | "weights" | "verify";
+    loaded: number;
+    total: number;
+  }) => void;
+  /** Called with a sentence on what was found: the archive that the source is, and what was measured on unused rows. */
+  onNote?: (text: string) => void;
+  /** Ends the conversion; what is done is kept for the next run. */
   signal?: AbortSignal;
 }
 
-/** Beside the weights: what is copied where it is there. config.json is written anew. */
-const COMPANIONS = [
-  "generation_config.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  ...TOKENIZER_FILES,
-];
-
 /**
- * Writes a checkpoint with its weights in another type: config.json, one model.safetensors, and the tokenizer. Only one
- * weight is in memory at a time. The new folder appears when it is complete; until then it has a longer name, which is
- * removed when the conversion fails and stays only when the process is killed.
+ * Writes a checkpoint with its weights in another type: config.json, one model.safetensors, and the tokenizer. The source is read
+ * by blocks of rows, once, and never mapped, so that memory stays the same whatever its size. The new folder appears by one
+ * rename, when everything in it was read again and compared. Until then it is made in `<directory>.converting`, which stays when the
+ * conversion is interrupted or fails for want of space: the same call then goes on where it was, with the same bytes in the end.
  *
  * Of int8, `X.weight` is int8 and `X.weight_scale` float32 [rows, 1]; of int4, `X.weight_packed` is int32 [rows, columns / 8]
  * and `X.weight_scale` bfloat16 [rows, columns / 32]. Norms and biases keep their type (float16 becomes float32).
  * Such a checkpoint can be converted back, to the rounded numbers.
- * @param source a folder with config.json and weights, or a name on the Hugging Face hub
+ * @param source all that `loadModel` takes: a folder, the .tar of Adept's release, or a name on the Hugging Face hub
  * @param directory a folder that does not exist yet, in one that does
  * @returns bytes of the weights
- * @throws PersimmonError CHECKPOINT_EXISTS, CHECKPOINT_UNWRITABLE, WEIGHT_NOT_FINITE, INTERRUPTED, OPTION_UNKNOWN,
- *   DTYPE_UNSUPPORTED, THREADS_INVALID, and what opening a checkpoint throws
+ * @throws PersimmonError CHECKPOINT_EXISTS, CHECKPOINT_UNWRITABLE, DISK_FULL, CONVERSION_OTHER (what is in `<directory>.converting`
+ *   is of another conversion), CONVERSION_CORRUPT, CONVERSION_INEXACT, WEIGHT_NOT_FINITE, ROWS_IN_USE, RELEASE_UNKNOWN, INTERRUPTED,
+ *   OPTION_UNKNOWN, OPTION_INVALID, DTYPE_UNSUPPORTED, THREADS_INVALID, and what opening a checkpoint throws
  */
 export async function convertCheckpoint(
   source: string,
@@ -60,45 +66,185 @@ export async function convertCheckpoint(
   options: ConvertOptions,
 ): Promise<number> {
   checkArguments(source, directory, options);
-  const { to, signal } = options;
+  const { signal, onProgress } = options;
   const device = Device.cpu(options.threads);
   const target = resolve(directory);
   await checkAbsent(target);
+  const work = workFolder(target);
   try {
+    signal?.throwIfAborted();
     const from = await resolveCheckpoint(source, {
       onProgress: ({ bytes, totalBytes }) =>
-        options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
+        onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
       ...(signal !== undefined && { signal }),
     });
-    return await convert(await openCheckpoint(from), target, new Converter(device, to, options));
+    if (options.verify) {
+      const report = (loaded: number, total: number) => onProgress?.({ stage: "checksum", loaded, total });
+      options.onNote?.(`${from} is Adept's ${await verifyRelease(from, signal, report)}`);
+    }
+    const checkpoint = await openCheckpoint(from);
+    return await convert(checkpoint, target, work, device, options);
   } catch (error) {
     if (!signal?.aborted) throw error;
-    throw new PersimmonError("INTERRUPTED", "the conversion was interrupted; nothing is left of it", {
+    throw new PersimmonError("INTERRUPTED", `the conversion was interrupted; ${await keptIn(work)}`, {
       cause: error,
     });
   }
 }
 
-async function convert(checkpoint: Checkpoint, target: string, converter: Converter): Promise<number> {
-  const { directory: from } = checkpoint;
-  const config = converter.config(JSON.parse(await readFile(join(from, "config.json"), "utf8")), checkpoint);
-  const present = new Set(await readdir(from));
-  const partial = await mkdtemp(`${target}.partial-`).catch((error) => {
-    throw unwritable(error, target);
+function workFolder(target: string): string {
+  return `${target}.converting`;
+}
+
+async function keptIn(work: string): Promise<string> {
+  const kept = (await stat(work).catch(() => undefined)) !== undefined;
+  return kept
+    ? `what is done is kept in ${work}: run it again to go on, or remove that folder`
+    : "nothing was written";
+}
+
+async function convert(
+  checkpoint: Checkpoint,
+  target: string,
+  work: string,
+  device: Device,
+  options: ConvertOptions,
+): Promise<number> {
+  const { to, signal } = options;
+  const tokenizer = await tokenizerOf(checkpoint);
+  const ids = specialTokenIds(checkpoint, tokenizer);
+  const dropped = droppedRange(options.dropUnusedRows);
+  if (dropped !== undefined) {
+    const special = [ids.bosTokenId, ...ids.eosTokenIds].filter((id) => id !== undefined);
+    const found = await checkUnusedRows(checkpoint, tokenizer, special, dropped, device, signal);
+    for (const line of found) options.onNote?.(line);
+  }
+  const conversions = [...checkpoint.tensors.values()].map((tensor) => conversionOf(tensor, to, dropped));
+  const stored = dropped ?? checkpoint.config.droppedTokenIds;
+  const made = join(work, "checkpoint");
+  const metadata = { format: "pt", ...(stored && { dropped_token_ids: JSON.stringify(stored) }) };
+  const plan = planWeights(join(made, "model.safetensors"), conversions, metadata);
+  const identity = JSON.stringify({
+    conversion: 1,
+    to,
+    layout: digestOf(plan),
+    source: await sourceFiles(checkpoint),
   });
   try {
-    const tensors = converter.plan([...checkpoint.tensors.values()]);
-    await writeSafetensors(join(partial, "model.safetensors"), tensors, { format: "pt" });
-    await writeFile(join(partial, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-    for (const name of COMPANIONS)
-      if (present.has(name)) await copyFile(join(from, name), join(partial, name));
-    await chmod(partial, 0o777 & ~process.umask()); // mkdtemp makes it private
-    await rename(partial, target);
-    return tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+    const journal = await begin(work, made, identity);
+    try {
+      await checkSpace(plan.path, plan.layout.size);
+      await writeFile(
+        join(made, "config.json"),
+        `${JSON.stringify(newConfig(checkpoint, to, ids, dropped), null, 2)}\n`,
+      );
+      await copyCompanions(checkpoint, made);
+      await writeAndVerify(plan, journal, made, device, options);
+    } finally {
+      await journal.close();
+    }
+    await publish(made, target, work);
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    throw unwritable(error, target);
+    throw await afterFailure(error, target, work, signal);
   }
+  return bytesOfWeights(plan);
+}
+
+async function writeAndVerify(
+  plan: WeightsPlan,
+  journal: Journal,
+  made: string,
+  device: Device,
+  { to, signal, onProgress }: ConvertOptions,
+): Promise<void> {
+  const report = (stage: "weights" | "verify") => (loaded: number, total: number) =>
+    onProgress?.({ stage, loaded, total });
+  await writeWeights(plan, journal, device, to, signal, report("weights"));
+  await verifyBytes(plan, journal, signal, report("verify"));
+  await verifyNumbers(plan.conversions, await openCheckpoint(made), device, signal);
+  signal?.throwIfAborted();
+}
+
+/** What is to be said of a failure; what nobody can go on with is removed. */
+async function afterFailure(
+  error: unknown,
+  target: string,
+  work: string,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  if (signal?.aborted) return error;
+  if (error instanceof PersimmonError) {
+    const keep = ["DISK_FULL", "CONVERSION_OTHER", "CONVERSION_CORRUPT"].includes(error.code);
+    if (!keep) await rm(work, { recursive: true, force: true });
+    return error;
+  }
+  return writeFailure(error, target, `Of the conversion, ${await keptIn(work)}.`);
+}
+
+/** The folder where the new checkpoint is made, new or that of a run that ended before its time. */
+async function begin(work: string, made: string, identity: string): Promise<Journal> {
+  const names = await readdir(work).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  if (names !== undefined && names.length > 0 && !names.includes("journal")) throw otherConversion(work);
+  await mkdir(work).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  const journal = await Journal.open(join(work, "journal"), identity);
+  if (journal === undefined) throw otherConversion(work);
+  await mkdir(made, { recursive: true });
+  return journal;
+}
+
+function otherConversion(work: string): PersimmonError {
+  return new PersimmonError(
+    "CONVERSION_OTHER",
+    `${work} is in the way: it holds something else, or a conversion of another source or type, or of one that was changed since. Remove it, or convert to another folder.`,
+  );
+}
+
+/** Everything reaches the disk before the folder gets its name, and the name before the journal goes. */
+async function publish(made: string, target: string, work: string): Promise<void> {
+  for (const name of await readdir(made)) await synchronize(join(made, name));
+  await synchronize(made);
+  await checkAbsent(target);
+  await rename(made, target);
+  await synchronize(dirname(target));
+  await rm(work, { recursive: true, force: true });
+}
+
+async function synchronize(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What the weights are read from: another file, or a changed one, makes another conversion. */
+async function sourceFiles({ tensors }: Checkpoint): Promise<[string, number, number][]> {
+  const paths = new Set<string>();
+  for (const tensor of tensors.values()) {
+    const stored = storedElements(tensor);
+    for (const { file } of [stored, ...(stored.parts ?? []), ...(tensor.scale ? [tensor.scale] : [])])
+      paths.add(file);
+  }
+  const found = [...paths].sort().map(async (path): Promise<[string, number, number]> => {
+    const { size, mtimeMs } = await stat(path);
+    return [basename(path), size, mtimeMs];
+  });
+  return Promise.all(found);
+}
+
+function bytesOfWeights({ conversions }: WeightsPlan): number {
+  const outputs = conversions.flatMap(({ outputs, rows }) => outputs.map(({ rowBytes }) => rowBytes * rows));
+  return outputs.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function droppedRange(option: ConvertOptions["dropUnusedRows"]): IdRange | undefined {
+  if (option === undefined || option === false) return undefined;
+  return option === true ? PERSIMMON_UNUSED : option;
 }
 
 function checkArguments(source: unknown, directory: unknown, options: ConvertOptions): void {
@@ -113,101 +259,37 @@ function checkArguments(source: unknown, directory: unknown, options: ConvertOpt
       'convertCheckpoint takes a folder or hub name, a new folder and options, such as { to: "int8" }',
     );
   }
-  const known = ["to", "threads", "onProgress", "signal"] satisfies (keyof ConvertOptions)[];
+  const known = [
+    "to",
+    "threads",
+    "dropUnusedRows",
+    "verify",
+    "onProgress",
+    "onNote",
+    "signal",
+  ] satisfies (keyof ConvertOptions)[];
   checkOptionNames("convertCheckpoint", options, known);
-  const { to } = options;
-  if (isWeightDType(to)) return;
+  const { to, dropUnusedRows: rows } = options;
+  if (!isWeightDType(to)) {
+    throw new PersimmonError(
+      "DTYPE_UNSUPPORTED",
+      `a checkpoint is converted to "float32", "bfloat16", "int8" or "int4", got ${JSON.stringify(to)}`,
+    );
+  }
+  if (rows === undefined || typeof rows === "boolean" || (Array.isArray(rows) && rows.length === 2)) return;
   throw new PersimmonError(
-    "DTYPE_UNSUPPORTED",
-    `a checkpoint is converted to "float32", "bfloat16", "int8" or "int4", got ${JSON.stringify(to)}`,
+    "OPTION_INVALID",
+    `dropUnusedRows must be true, false or [first, end], got ${JSON.stringify(rows)}`,
   );
 }
 
 async function checkAbsent(target: string): Promise<void> {
   const found = await lstat(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw unwritable(error, target);
+    if (error.code !== "ENOENT") throw writeFailure(error, target, "");
   });
   if (found === undefined) return;
   throw new PersimmonError(
     "CHECKPOINT_EXISTS",
     `${target} exists already: give a folder that does not, or remove it`,
   );
-}
-
-function unwritable(error: unknown, target: string): unknown {
-  if (!(error instanceof Error && "syscall" in error)) return error;
-  return new PersimmonError("CHECKPOINT_UNWRITABLE", `${target}: cannot be written: ${error.message}`, {
-    cause: error,
-  });
-}
-
-type Planned = TensorToWrite & { bytes: number };
-
-class Converter {
-  private total = 0;
-  private loaded = 0;
-
-  constructor(
-    private readonly device: Device,
-    private readonly to: WeightDType,
-    private readonly options: ConvertOptions,
-  ) {}
-
-  plan(tensors: CheckpointTensor[]): Planned[] {
-    this.total = tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0);
-    return tensors.flatMap((tensor) => this.parts(tensor));
-  }
-
-  /** The config of the source, with what the weights are now. */
-  config(source: Record<string, unknown>, checkpoint: Checkpoint): Record<string, unknown> {
-    const { quantization_config: _, dtype: __, ...config } = source;
-    config.torch_dtype = dtypeAfter(checkpoint.tensors.get("model.final_layernorm.weight")!, this.to);
-    if (isScaled(this.to)) config.quantization_config = quantizationConfig(checkpoint.config, this.to);
-    return config;
-  }
-
-  /** What becomes of a weight: itself in another type, and what int8 and int4 need beside it. */
-  private parts(tensor: CheckpointTensor): Planned[] {
-    const { name, shape, byteLength } = tensor;
-    const dtype = dtypeAfter(tensor, this.to);
-    const elements = async () => {
-      const { elements } = await this.read(tensor);
-      this.loaded += byteLength;
-      this.options.onProgress?.({ stage: "weights", loaded: this.loaded, total: this.total });
-      return elements;
-    };
-    const bytes = elementCount(shape) * bytesPerElement[dtype];
-    if (!isScaled(dtype)) return [{ name, dtype, shape, data: elements, bytes }];
-    // A file has the widest elements first, so that weights and scales are not written together: they are rounded twice.
-    const data = async () => (await this.read(tensor)).scales!;
-    const scales = scaleShape(dtype, shape);
-    const scaleType = dtype === "int8" ? "float32" : "bfloat16";
-    const scaleBytes = elementCount(scales) * bytesPerElement[scaleType];
-    const scale: Planned = {
-      name: scaleName(name),
-      dtype: scaleType,
-      shape: scales,
-      data,
-      bytes: scaleBytes,
-    };
-    if (dtype === "int8") return [scale, { name, dtype, shape, data: elements, bytes }];
-    const sizes = new Uint8Array(BigInt64Array.from(shape, BigInt).buffer);
-    return [
-      { name: packedName(name), dtype: "int32", shape: packedShape(shape), data: elements, bytes },
-      scale,
-      { name: shapeName(name), dtype: "int64", shape: [2], data: sizes, bytes: 0 }, // no weights
-    ];
-  }
-
-  private async read(tensor: CheckpointTensor) {
-    this.options.signal?.throwIfAborted();
-    using weight = await loadWeight(tensor, this.device, this.to);
-    return await weight.stored();
-  }
-}
-
-function dtypeAfter({ shape, dtype }: CheckpointTensor, to: WeightDType): WeightDType {
-  if (!isScaled(to)) return to;
-  if (dtype === to || isQuantizable(shape, to)) return to;
-  return dtype === "bfloat16" ? "bfloat16" : "float32";
 }

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
+import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { kvContexts, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
@@ -11,7 +11,6 @@ import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } fro
 import { machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
 import { Device } from "./tensor/device.js";
-import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
 import { loadZeroPredictor } from "./zero_predictor_file.js";
 
 export interface LoadOptions {
@@ -68,7 +67,8 @@ export function demoModelDirectory(): string {
 
 /**
  * Loads a model.
- * @param source a folder with config.json and weights, or a name on the Hugging Face hub; default: the bundled demo model
+ * @param source a folder with config.json and weights, Adept's own release (its folder or its .tar), or a name on the Hugging
+ *   Face hub; default: the bundled demo model
  * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED,
  *   OUT_OF_MEMORY (before a weight is read, with what would fit), …
  */
@@ -96,7 +96,7 @@ export async function loadModel(
   const stored = checkpoint.tensors;
   const bytesInPlace = (held: WeightDType | "auto") =>
     [...stored.values()]
-      .filter((tensor) => isUsedInPlace(tensor, held, skipZeros))
+      .filter((tensor) => isUsedInPlace(tensor, config, held, skipZeros))
       .reduce((sum, { byteLength }) => sum + byteLength, 0);
   const plan = planMemory(
     config,
@@ -123,14 +123,15 @@ export async function loadModel(
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
     return tensor;
   };
+  const tokenizer = await tokenizerOf(checkpoint);
   const modules = buildModules(config, device, weight, maxLength, rope);
   const model = new LanguageModel({
     config,
     modules,
-    tokenizer: await tokenizerIn(directory),
+    tokenizer,
     device,
     dtype: weight("model.layers.0.self_attn.query_key_value.weight").dtype,
-    eosTokenIds: checkpoint.generationConfig.eosTokenIds,
+    eosTokenIds: specialTokenIds(checkpoint, tokenizer).eosTokenIds,
     maxLength,
     kvDtype,
     rope,
@@ -156,12 +157,6 @@ function checkNames(options: LoadOptions): void {
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
-}
-
-/** A checkpoint without a tokenizer can still be run on token ids. */
-async function tokenizerIn(directory: string): Promise<Tokenizer | undefined> {
-  if (!TOKENIZER_FILES.some((file) => existsSync(join(directory, file)))) return undefined;
-  return loadTokenizer(directory);
 }
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that weights can be held in, or "auto" */

@@ -1,5 +1,6 @@
 import type { PersimmonConfig, SpecialTokenIds } from "../model/config.js";
 import type { CheckpointDType } from "./dtype.js";
+import type { FileRange } from "./file.js";
 import type { StoredTensor } from "./stored_tensor.js";
 
 /** A weight of the model, in a format that it computes with. */
@@ -23,9 +24,17 @@ export function storedElements(tensor: CheckpointTensor | StoredTensor): StoredT
 export interface Checkpoint {
   /** `tieWordEmbeddings` is what holds for these weights; see {@link openCheckpoint}. */
   config: PersimmonConfig;
-  /** What generation starts and stops at: generation_config.json where there is one, else config.json. */
-  generationConfig: SpecialTokenIds;
+  /**
+   * What generation starts and stops at: generation_config.json where there is one, else config.json. Adept's release names no
+   * ids; there it is undefined, and the vocabulary's end of text is what Adept's code takes.
+   */
+  generationConfig: SpecialTokenIds | undefined;
+  /** config.json as it was parsed; of Adept's release what it would be, without ids. */
+  configJson: Record<string, unknown>;
+  /** Where a tokenizer lies that is not a file of its own: in a tar. */
+  vocabulary?: FileRange;
   /** Exactly the tensors of `expectedTensors(config)`, by name. */
   tensors: Map<string, CheckpointTensor>;
+  /** The folder that was opened; of a tar its path. */
   directory: string;
 }

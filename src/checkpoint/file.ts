@@ -5,17 +5,32 @@ import { PersimmonError } from "../errors.js";
 // One read call of more than 2^31 - 1 bytes fails on every platform.
 const LARGEST_READ = 2 ** 30;
 
-/** A file that is read at given positions, never as a whole. */
+/** A part of a file that is read as if it were one, such as a member of a tar archive. */
+export interface FileRange {
+  file: string;
+  offset: number;
+  length: number;
+  /** What errors call it. */
+  label: string;
+}
+
+/** A file, or a range of one, that is read at given positions, never as a whole. */
 export class PositionalFile {
   private constructor(
+    /** Path of the file on disk. */
+    readonly file: string,
+    /** What errors call it: the path, for a range with the name of the part. */
     readonly path: string,
     private readonly handle: FileHandle,
+    /** Where position 0 lies in the file on disk. */
+    readonly start: number,
     /** Length in bytes when it was opened. */
     readonly size: number,
   ) {}
 
-  /** Opens a file for the time of `body`. */
-  static async use<T>(path: string, body: (file: PositionalFile) => Promise<T>): Promise<T> {
+  /** Opens a file or a range of one for the time of `body`. */
+  static async use<T>(place: string | FileRange, body: (file: PositionalFile) => Promise<T>): Promise<T> {
+    const path = typeof place === "string" ? place : place.file;
     const handle = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
       throw new PersimmonError("CHECKPOINT_UNREADABLE", `${path}: cannot be opened: ${cause.message}.`, {
         cause,
@@ -26,7 +41,12 @@ export class PositionalFile {
       if (!status.isFile()) {
         throw new PersimmonError("CHECKPOINT_UNREADABLE", `${path}: expected a file, found something else.`);
       }
-      return await body(new PositionalFile(path, handle, status.size));
+      if (typeof place === "string") {
+        return await body(new PositionalFile(path, path, handle, 0, status.size));
+      }
+      const { offset, length, label } = place;
+      if (offset + length > status.size) throw truncated(path, label, offset, length, status.size);
+      return await body(new PositionalFile(path, label, handle, offset, length));
     } finally {
       await handle.close();
     }
@@ -45,13 +65,15 @@ export class PositionalFile {
   async readInto(bytes: Uint8Array, position: number, what: string): Promise<void> {
     for (let done = 0; done < bytes.byteLength; ) {
       const wanted = Math.min(bytes.byteLength - done, LARGEST_READ);
-      const { bytesRead } = await this.handle.read(bytes, done, wanted, position + done).catch((cause) => {
-        throw new PersimmonError(
-          "CHECKPOINT_UNREADABLE",
-          `${this.path}: reading ${what}: ${cause.message}.`,
-          { cause },
-        );
-      });
+      const { bytesRead } = await this.handle
+        .read(bytes, done, wanted, this.start + position + done)
+        .catch((cause) => {
+          throw new PersimmonError(
+            "CHECKPOINT_UNREADABLE",
+            `${this.path}: reading ${what}: ${cause.message}.`,
+            { cause },
+          );
+        });
       if (bytesRead === 0) throw truncated(this.path, what, position, bytes.byteLength, position + done);
       done += bytesRead;
     }
@@ -77,6 +99,17 @@ export async function kindOf(path: string): Promise<"file" | "directory" | undef
   const status = await stat(path).catch(() => undefined);
   if (status === undefined) return undefined;
   return status.isDirectory() ? "directory" : "file";
+}
+
+/** All of a small range, such as a tokenizer in a tar. */
+export function readRange(range: FileRange, largest = 256 * 2 ** 20): Promise<Buffer> {
+  return PositionalFile.use(range, async (file) => {
+    if (file.size > largest) {
+      const message = `expected at most ${largest} bytes, found ${file.size}`;
+      throw new PersimmonError("CHECKPOINT_UNREADABLE", `${file.path}: ${message}.`);
+    }
+    return file.read(0, file.size, "the file");
+  });
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -8,6 +8,9 @@ import {
 } from "../model/config.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { kindOf, readJsonFile } from "./file.js";
+import { filesOfFolder, filesOfTar, TRACKER } from "./release/files.js";
+import { openRelease, type Release } from "./release/open_release.js";
+import { isTarName } from "./release/tar.js";
 import { settleTiedHead } from "./tied_head.js";
 import { checkTensors } from "./validate.js";
 import { readWeights } from "./weight_files.js";
@@ -16,15 +19,17 @@ import { readWeights } from "./weight_files.js";
 const LARGEST_CONFIG = 2 ** 20;
 
 /**
- * Opens a directory in Hugging Face format and checks all that its files declare: every tensor of the config present,
- * none extra (rotary frequencies are ignored), shapes and number formats right, bytes inside the files and not shared.
- * Only headers are read, so it takes milliseconds at any size.
+ * Opens a model and checks all that its files declare: every tensor of the config present, none extra (rotary frequencies
+ * are ignored), shapes and number formats right, bytes inside the files and not shared. Only headers are read, so it takes
+ * milliseconds at any size.
  *
- * A config with a tied head beside an `lm_head.weight` that differs from the embedding opens with
- * `config.tieWordEmbeddings` false, as in transformers.
+ * A directory in Hugging Face format has config.json; a config with a tied head beside an `lm_head.weight` that differs from
+ * the embedding opens with `config.tieWordEmbeddings` false, as in transformers. A directory with
+ * `latest_checkpointed_iteration.txt` is Adept's own release, which may also be given as the .tar that it was published
+ * as; its weights are read where they lie, and of several ranks put together (see `openRelease`).
  *
  * @throws PersimmonError CHECKPOINT_NOT_FOUND, CONFIG_MISSING, CONFIG_INVALID, CONFIG_UNSUPPORTED, WEIGHTS_MISSING,
- *   SHARD_MISSING, CHECKPOINT_*, SAFETENSORS_INVALID, ZIP_*, PICKLE_*, TENSOR_*
+ *   SHARD_MISSING, CHECKPOINT_*, SAFETENSORS_INVALID, ZIP_*, PICKLE_*, TENSOR_*, TAR_*, RELEASE_*
  */
 export async function openCheckpoint(directory: string): Promise<Checkpoint> {
   const path = resolve(directory);
@@ -35,14 +40,36 @@ export async function openCheckpoint(directory: string): Promise<Checkpoint> {
       "there is nothing at this path. Check the spelling, or give the name of a model on the hub",
     );
   }
-  if (kind === "file") throw notFound(path, "found a file. Give the directory that holds it");
-  const config = await readConfig(path);
+  if (kind === "file" && !isTarName(path)) {
+    throw notFound(path, "found a file. Give the directory that holds it, or the .tar of Adept's release");
+  }
+  if (kind === "file") return openAdept(await openRelease(await filesOfTar(path), path), path, true);
+  const isRelease = (await kindOf(join(path, TRACKER))) === "file";
+  if (isRelease && (await kindOf(join(path, "config.json"))) === undefined) {
+    return openAdept(await openRelease(await filesOfFolder(path), path), path, false);
+  }
+  const configJson = await readConfig(path);
+  const config = parseConfig(configJson, join(path, "config.json"));
   const found = await settleTiedHead(config, await readWeights(path));
   return {
     config: found.config,
     generationConfig: await readGenerationConfig(path, config),
+    configJson: configJson as Record<string, unknown>,
     tensors: checkTensors(found.tensors, found.config, path),
     directory: path,
+  };
+}
+
+async function openAdept(release: Release, path: string, isTar: boolean): Promise<Checkpoint> {
+  const config = parseConfig(release.configJson, `${path} (args)`);
+  const found = await settleTiedHead(config, release.tensors);
+  return {
+    config: found.config,
+    generationConfig: undefined,
+    configJson: release.configJson,
+    tensors: checkTensors(found.tensors, found.config, path),
+    directory: path,
+    ...(isTar && release.vocabulary !== undefined && { vocabulary: release.vocabulary }),
   };
 }
 
@@ -53,15 +80,15 @@ function notFound(path: string, message: string): PersimmonError {
   );
 }
 
-async function readConfig(directory: string): Promise<PersimmonConfig> {
+async function readConfig(directory: string): Promise<unknown> {
   const path = join(directory, "config.json");
   if ((await kindOf(path)) !== "file") {
     throw new PersimmonError(
       "CONFIG_MISSING",
-      `${directory}: expected config.json, found none. Give a directory in Hugging Face format.`,
+      `${directory}: expected config.json, found none. Give a directory in Hugging Face format, or of Adept's release (with ${TRACKER}).`,
     );
   }
-  return parseConfig(await readJsonFile(path, "CONFIG_INVALID", LARGEST_CONFIG), path);
+  return readJsonFile(path, "CONFIG_INVALID", LARGEST_CONFIG);
 }
 
 /**

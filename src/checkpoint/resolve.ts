@@ -5,6 +5,7 @@ import { cachedSnapshot, expandHome } from "./hub/cache.js";
 import { fromHub, type HubOptions } from "./hub/from_hub.js";
 import { hubSettings } from "./hub/settings.js";
 import { downloadSnapshot, type PulledModel } from "./hub/snapshot.js";
+import { isTarName } from "./release/tar.js";
 
 export interface ResolveOptions extends HubOptions {
   /** Branch, tag or commit hash on the hub; what stands behind the name, else "main". */
@@ -20,7 +21,7 @@ export interface PullOptions extends ResolveOptions {
 export const HUB_NAME = /^(?!.*(?:--|\.\.))[\w][\w.-]*\/[\w][\w.-]*$/;
 
 /**
- * Finds the directory of a checkpoint. An existing directory is itself. A name of the form `owner/name` or
+ * Finds the directory of a checkpoint. An existing directory is itself, and so is a .tar. A name of the form `owner/name` or
  * `owner/name@revision` is looked up in the Hugging Face cache, without asking the network, and else downloaded into it.
  * HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are honoured.
  *
@@ -34,7 +35,7 @@ export async function resolveCheckpoint(
 ): Promise<string> {
   const path = resolve(expandHome(pathOrHubName));
   const kind = pathOrHubName === "" ? undefined : await kindOf(path);
-  if (kind === "directory") return path;
+  if (kind === "directory" || (kind === "file" && isTarName(path))) return path;
   if (kind === "file") {
     throw notFound(pathOrHubName, `${path} is a file. Give the directory that holds it`);
   }

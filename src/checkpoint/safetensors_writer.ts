@@ -14,9 +14,46 @@ export interface TensorToWrite {
 // The data begins at a multiple of this many bytes, so that memory-mapped rows start on cache lines.
 const ALIGNMENT = 64;
 
+/** Where everything of a safetensors file lies. */
+export interface SafetensorsLayout {
+  /** The first bytes of the file. */
+  header: Uint8Array;
+  /** Names in the order of the file. */
+  names: string[];
+  /** Position in the file and bytes of each tensor. */
+  places: Map<string, { offset: number; byteLength: number }>;
+  /** Bytes of the whole file. */
+  size: number;
+}
+
+type Declared = Pick<TensorToWrite, "name" | "dtype" | "shape">;
+
 /**
- * Writes a safetensors file. Wider elements come first and then names in order, as the reference implementation
- * sorts them, so every tensor is aligned to its element size. The file appears under its name only when it is
+ * Lays out a safetensors file. Wider elements come first and then names in order, as the reference implementation
+ * sorts them, so every tensor is aligned to its element size.
+ *
+ * @param path for errors
+ * @throws PersimmonError TENSOR_INVALID for a repeated name or a wrong shape
+ */
+export function layOut(
+  tensors: Iterable<Declared>,
+  path: string,
+  metadata?: Record<string, string>,
+): SafetensorsLayout {
+  const ordered = [...tensors].map((tensor) => ({ ...tensor, byteLength: checkedLength(tensor, path) }));
+  ordered.sort((a, b) => bytesPerElement(b.dtype) - bytesPerElement(a.dtype) || compareNames(a.name, b.name));
+  const header = makeHeader(ordered, path, metadata);
+  const places = new Map<string, { offset: number; byteLength: number }>();
+  let offset = header.byteLength;
+  for (const { name, byteLength } of ordered) {
+    places.set(name, { offset, byteLength });
+    offset += byteLength;
+  }
+  return { header, names: ordered.map(({ name }) => name), places, size: offset };
+}
+
+/**
+ * Writes a safetensors file, laid out by `layOut`. The file appears under its name only when it is
  * complete; it replaces one that is there. Only one tensor's bytes are needed at a time.
  *
  * @param metadata free text by name, such as `{ format: "pt" }`
@@ -27,22 +64,20 @@ export async function writeSafetensors(
   tensors: Iterable<TensorToWrite>,
   metadata?: Record<string, string>,
 ): Promise<void> {
-  const ordered = [...tensors].map((tensor) => ({ ...tensor, byteLength: checkedLength(tensor, path) }));
-  ordered.sort((a, b) => bytesPerElement(b.dtype) - bytesPerElement(a.dtype) || compareNames(a.name, b.name));
-  const header = makeHeader(ordered, path, metadata);
+  const list = [...tensors];
+  const { header, names, places } = layOut(list, path, metadata);
+  const byName = new Map(list.map((tensor) => [tensor.name, tensor]));
   const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
   try {
     const file = await open(temporary, "wx");
     try {
       await file.writeFile(header);
-      for (const tensor of ordered) {
-        const bytes = typeof tensor.data === "function" ? await tensor.data() : tensor.data;
-        if (bytes.byteLength !== tensor.byteLength) {
-          throw problem(
-            path,
-            tensor.name,
-            `expected ${tensor.byteLength} bytes of data, found ${bytes.byteLength}`,
-          );
+      for (const name of names) {
+        const { data } = byName.get(name)!;
+        const { byteLength } = places.get(name)!;
+        const bytes = typeof data === "function" ? await data() : data;
+        if (bytes.byteLength !== byteLength) {
+          throw problem(path, name, `expected ${byteLength} bytes of data, found ${bytes.byteLength}`);
         }
         // writeFile on a handle goes on where it stands and splits writes that are too long for one call.
         await file.writeFile(bytes);
@@ -71,7 +106,7 @@ function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function checkedLength(tensor: TensorToWrite, path: string): number {
+function checkedLength(tensor: Declared, path: string): number {
   if (!isStoredDType(tensor.dtype)) throw problem(path, tensor.name, `unknown dtype ${tensor.dtype}`);
   if (!tensor.shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw problem(path, tensor.name, `expected a shape of whole numbers, found [${tensor.shape}]`);
@@ -81,7 +116,7 @@ function checkedLength(tensor: TensorToWrite, path: string): number {
   return elements * bytesPerElement(tensor.dtype);
 }
 
-type Placed = TensorToWrite & { byteLength: number };
+type Placed = Declared & { byteLength: number };
 
 function makeHeader(tensors: Placed[], path: string, metadata?: Record<string, string>): Uint8Array {
   const header = new Map<string, unknown>();

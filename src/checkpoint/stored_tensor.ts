@@ -16,6 +16,18 @@ export interface StoredTensor {
    * row-major order; where it is there, the bytes must be gathered (see `readTensor`).
    */
   strides?: number[];
+  /**
+   * Where the tensor is split over files, as tensor parallelism does: its parts in order along the axis `joinedAlong`.
+   * `file` and `byteOffset` are those of the first.
+   */
+  parts?: StoredTensor[];
+  /** 0, one part after the other, or 1, side by side in each row. */
+  joinedAlong?: 0 | 1;
+}
+
+/** Whether the bytes of a tensor lie in its file as they are wanted, so that the file can be mapped. */
+export function isDense(tensor: StoredTensor): boolean {
+  return tensor.strides === undefined && tensor.parts === undefined;
 }
 
 /** Bytes in the file from the first element to the end of the last one; more than `byteLength` only with strides. */

@@ -42,6 +42,11 @@ export interface PersimmonConfig {
   /** [2]; empty when the file says null. */
   eosTokenIds: number[];
   padTokenId: number | undefined;
+  /**
+   * Ids `first` to `end` (exclusive) whose rows the embedding and the head of the file leave out, since no text has them
+   * (`persimmon convert --drop-unused-rows`; key `dropped_token_ids`). All other ids stay what they are.
+   */
+  droppedTokenIds?: readonly [first: number, end: number];
   /** What the file says its weights are; the weight files themselves decide. */
   torchDtype: "float32" | "bfloat16" | "float16" | undefined;
 }
@@ -197,9 +202,12 @@ export function parseConfig(json: unknown, where = "config.json"): PersimmonConf
     throw fields.invalid("head_dim", `hidden_size / num_attention_heads = ${headDim} or absent`);
   }
   const rope = parseRope(fields, where);
+  const vocabSize = fields.size("vocab_size", 262_144, LARGEST_COUNT);
+  const droppedTokenIds = parseDroppedIds(fields, vocabSize);
   const specialTokens = { bosTokenId: 1, eosTokenIds: [2], padTokenId: undefined };
   return {
-    vocabSize: fields.size("vocab_size", 262_144, LARGEST_COUNT),
+    vocabSize,
+    ...(droppedTokenIds && { droppedTokenIds }),
     hiddenSize,
     intermediateSize: fields.size("intermediate_size", 16_384, LARGEST_COUNT),
     numHiddenLayers: fields.size("num_hidden_layers", 36, LARGEST_DEPTH),
@@ -215,6 +223,23 @@ export function parseConfig(json: unknown, where = "config.json"): PersimmonConf
     ...parseSpecialTokenIds(json, where, specialTokens),
     torchDtype: parseDtype(fields),
   };
+}
+
+function parseDroppedIds(fields: Fields, vocabSize: number): readonly [number, number] | undefined {
+  const key = "dropped_token_ids";
+  const value = fields.get(key);
+  if (value === undefined || value === null) return undefined;
+  const [first, end] = Array.isArray(value) && value.length === 2 ? (value as unknown[]) : [];
+  const sound = Number.isInteger(first) && Number.isInteger(end);
+  if (sound && (first as number) > 0 && (first as number) < (end as number) && (end as number) < vocabSize) {
+    return [first as number, end as number];
+  }
+  throw fields.invalid(key, `[first, end], two ids in order between 0 and ${vocabSize}`);
+}
+
+/** Rows that the embedding and the head have in the file. */
+export function storedVocabulary({ vocabSize, droppedTokenIds: dropped }: PersimmonConfig): number {
+  return dropped === undefined ? vocabSize : vocabSize - (dropped[1] - dropped[0]);
 }
 
 type Rope = Pick<PersimmonConfig, "ropeTheta" | "ropeScaling" | "partialRotaryFactor">;
@@ -276,7 +301,8 @@ function parseDtype(fields: Fields): PersimmonConfig["torchDtype"] {
  * `tieWordEmbeddings` there is no `lm_head.weight`.
  */
 export function expectedTensors(config: PersimmonConfig): Map<string, number[]> {
-  const { hiddenSize: hidden, intermediateSize: intermediate, headDim, vocabSize } = config;
+  const { hiddenSize: hidden, intermediateSize: intermediate, headDim } = config;
+  const storedRows = storedVocabulary(config);
   const tensors = new Map<string, number[]>();
   const linear = (name: string, outFeatures: number, inFeatures: number) => {
     tensors.set(`${name}.weight`, [outFeatures, inFeatures]).set(`${name}.bias`, [outFeatures]);
@@ -284,7 +310,7 @@ export function expectedTensors(config: PersimmonConfig): Map<string, number[]> 
   const norm = (name: string, width: number) => {
     tensors.set(`${name}.weight`, [width]).set(`${name}.bias`, [width]);
   };
-  tensors.set("model.embed_tokens.weight", [vocabSize, hidden]);
+  tensors.set("model.embed_tokens.weight", [storedRows, hidden]);
   for (let index = 0; index < config.numHiddenLayers; index++) {
     const layer = `model.layers.${index}`;
     norm(`${layer}.input_layernorm`, hidden);
@@ -299,6 +325,6 @@ export function expectedTensors(config: PersimmonConfig): Map<string, number[]> 
     linear(`${layer}.mlp.dense_4h_to_h`, hidden, intermediate);
   }
   norm("model.final_layernorm", hidden);
-  if (!config.tieWordEmbeddings) tensors.set("lm_head.weight", [vocabSize, hidden]);
+  if (!config.tieWordEmbeddings) tensors.set("lm_head.weight", [storedRows, hidden]);
   return tensors;
 }

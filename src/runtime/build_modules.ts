@@ -9,6 +9,7 @@ import { LayerNorm } from "../nn/layer_norm.js";
 import { Linear } from "../nn/linear.js";
 import type { Device } from "../tensor/device.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { headBias } from "./dropped_rows.js";
 
 /** Gives the tensor of a name in the checkpoint. */
 export type WeightSource = (name: string, shape: readonly number[]) => Tensor;
@@ -57,6 +58,7 @@ export function buildModules(
     finalLayernorm: norm("model.final_layernorm", hiddenSize),
     lmHead: new Linear(
       config.tieWordEmbeddings ? embedTokens.weight : weight("lm_head.weight", [vocabSize, hiddenSize]),
+      config.droppedTokenIds && headBias(device, config, config.droppedTokenIds),
     ),
   };
 }

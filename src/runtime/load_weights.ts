@@ -4,13 +4,15 @@ import {
   isQuantizable,
   storedElements,
 } from "../checkpoint/index.js";
-import { readTensor } from "../checkpoint/read_tensor.js";
-import type { StoredTensor } from "../checkpoint/stored_tensor.js";
+import { readRows } from "../checkpoint/read_tensor.js";
+import { isDense, type StoredTensor } from "../checkpoint/stored_tensor.js";
 import { PersimmonError } from "../errors.js";
+import type { PersimmonConfig } from "../model/config.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "../tensor/device.js";
 import { bytesPerElement, type DType, isScaled } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
+import { type DroppedRows, droppedRowsOf, withDroppedRows } from "./dropped_rows.js";
 import { ReadAhead } from "./read_ahead.js";
 
 /** How weights are held in memory: all of them, or of int8 and int4 the matrices, while the others stay as stored. */
@@ -39,9 +41,15 @@ async function quantized(name: string, tensor: Tensor, dtype: "int8" | "int4"): 
   try {
     return replaced(tensor, dtype === "int8" ? tensor.toInt8(nonFinite) : tensor.toInt4(nonFinite));
   } catch (error) {
-    if (error instanceof PersimmonError) throw new PersimmonError(error.code, `${name}: ${error.message}`);
-    throw error;
+    throw nameIn(error, name);
   }
+}
+
+/** An error about a weight, with its name in front. */
+export function nameIn(error: unknown, name: string): unknown {
+  return error instanceof PersimmonError
+    ? new PersimmonError(error.code, `${name}: ${error.message}`)
+    : error;
 }
 
 function replaced(tensor: Tensor, by: Tensor): Tensor {
@@ -73,6 +81,7 @@ export async function checkpointWeights(
   },
 ): Promise<Map<string, Tensor>> {
   const { skipZeros, onProgress } = options;
+  const { config } = checkpoint;
   const weights = new Map<string, Tensor>();
   const files = new Map<string, NativeBuffer>();
   const tensors = inFileOrder(checkpoint.tensors.values());
@@ -80,7 +89,7 @@ export async function checkpointWeights(
   const parts = tensors.map((tensor) => ({
     bytes: tensor.byteLength,
     fetch: () =>
-      options.readAhead === false && isUsedInPlace(tensor, dtype, skipZeros)
+      options.readAhead === false && isUsedInPlace(tensor, config, dtype, skipZeros)
         ? Promise.resolve()
         : fetchBytes(storedElements(tensor), device, files),
   }));
@@ -90,7 +99,7 @@ export async function checkpointWeights(
   try {
     for (const tensor of tensors) {
       await ahead.next();
-      const weight = await loadWeight(tensor, device, dtype, files);
+      const weight = await loadWeight(tensor, device, dtype, files, droppedRowsOf(tensor.name, config));
       const nonFinite = isReordered(tensor.name, skipZeros) ? await weight.nonFinite() : 0;
       weights.set(tensor.name, ordered(tensor.name, weight, skipZeros, nonFinite));
       enqueued.push(
@@ -111,12 +120,15 @@ export async function checkpointWeights(
 
 /** Whether a weight needs no memory beside the mapped file, of which the system may drop parts and read them again. */
 export function isUsedInPlace(
-  { name, dtype: stored, scale }: CheckpointTensor,
+  tensor: CheckpointTensor,
+  config: PersimmonConfig,
   dtype: WeightDType | "auto",
   skipZeros: boolean,
 ): boolean {
+  const { name, dtype: stored, scale } = tensor;
   const keepsType = dtype === "auto" ? stored !== "float16" : dtype === stored;
-  return keepsType && scale === undefined && !isReordered(name, skipZeros);
+  const isWhole = isDense(storedElements(tensor)) && droppedRowsOf(name, config) === undefined;
+  return keepsType && scale === undefined && isWhole && !isReordered(name, skipZeros);
 }
 
 function inFileOrder(tensors: Iterable<CheckpointTensor>): CheckpointTensor[] {
@@ -134,6 +146,7 @@ async function fetchBytes(
   device: Device,
   files: Map<string, NativeBuffer>,
 ): Promise<void> {
+  if (!isDense(stored)) return; // it is read into memory by who gathers it
   const file = mapped(stored.file, device, files);
   const end = Math.min(stored.byteOffset + stored.byteLength, file.byteLength);
   if (end <= stored.byteOffset) return;
@@ -157,48 +170,91 @@ async function reached(device: Device): Promise<void> {
 /**
  * A weight of a checkpoint in the type that it is to be held in.
  * @param files those that are mapped already, by path
+ * @param dropped rows that it has beside those of the file
  */
 export async function loadWeight(
   tensor: CheckpointTensor,
   device: Device,
   dtype: WeightDType | "auto",
-  files = new Map<string, NativeBuffer>(),
+  files: Map<string, NativeBuffer>,
+  dropped: DroppedRows | undefined,
 ): Promise<Tensor> {
   const bytesOf = (stored: StoredTensor) => {
-    return bytesIn(mapped(stored.file, device, files), device, stored);
+    if (!isDense(stored)) return gathered("reserve", device, stored, 0, stored.shape[0] ?? 1);
+    return bytesIn(mapped(stored.file, device, files), stored);
   };
   const elements = await bytesOf(storedElements(tensor));
   const scales = tensor.scale && (await bytesOf(tensor.scale));
-  return held(tensor.name, inMemory(tensor, device, elements, scales).keep(), dtype);
+  return held(tensor.name, inMemory(tensor, device, elements, scales, dropped).keep(), dtype);
 }
 
 function inMemory(
-  { shape, dtype }: CheckpointTensor,
+  { shape: stored, dtype }: CheckpointTensor,
   device: Device,
   elements: NativeBuffer,
   scales: NativeBuffer | undefined,
+  dropped?: DroppedRows,
 ): Tensor {
-  if (dtype !== "int8" && dtype !== "int4") return new Tensor(device, elements, shape, dtype);
+  const shape = dropped === undefined ? stored : [stored[0] + dropped[1] - dropped[0], stored[1]];
+  if (dtype !== "int8" && dtype !== "int4") {
+    if (dropped === undefined) return new Tensor(device, elements, shape, dtype);
+    const whole = withDroppedRows(device, elements, dtype, shape, dropped);
+    elements.release();
+    return new Tensor(device, whole, shape, dtype);
+  }
   const rows = { elements: elements.view(0, elements.byteLength, nativeDType[dtype]), scales: scales! };
-  const tensor = Tensor.fromRows(device, dtype, rows, shape);
+  const tensor = Tensor.fromRows(device, dtype, rows, shape, dropped);
   for (const buffer of [elements, rows.elements, rows.scales]) buffer.release();
   return tensor;
 }
 
-/** The bytes of a stored tensor: a part of the mapped file where they lie densely. */
-async function bytesIn(file: NativeBuffer, device: Device, tensor: StoredTensor): Promise<NativeBuffer> {
+/** The bytes of a stored tensor in the mapped file. */
+function bytesIn(file: NativeBuffer, tensor: StoredTensor): NativeBuffer {
   if (tensor.byteOffset + tensor.byteLength > file.byteLength) {
     throw new PersimmonError(
       "CHECKPOINT_TRUNCATED",
       `${tensor.file} became shorter while it was being loaded: ${tensor.name} ends at byte ${tensor.byteOffset + tensor.byteLength}, the file at ${file.byteLength}`,
     );
   }
-  const dtype = nativeDType[tensor.dtype as DType];
-  if (tensor.strides === undefined) return file.view(tensor.byteOffset, tensor.byteLength, dtype);
-  const bytes = await readTensor(tensor);
-  const stored = device.stream.allocate(bytes.byteLength, dtype);
-  device.stream.write(stored, 0, bytes);
-  return stored;
+  return file.view(tensor.byteOffset, tensor.byteLength, nativeDType[tensor.dtype as DType]);
+}
+
+// 16 MiB: what is in JavaScript's memory beside the tensor.
+const BLOCK_BYTES = 16 * 2 ** 20;
+
+/** A copy of rows of a stored tensor, read in blocks into memory of its own or of the arena. */
+async function gathered(
+  memory: "reserve" | "allocate",
+  device: Device,
+  tensor: StoredTensor,
+  first: number,
+  count: number,
+): Promise<NativeBuffer> {
+  const rowBytes = tensor.byteLength / (tensor.shape[0] ?? 1);
+  const out = device.stream[memory](count * rowBytes, nativeDType[tensor.dtype as DType]);
+  const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
+  for (let row = 0; row < count; row += blockRows) {
+    const bytes = await readRows(tensor, first + row, Math.min(blockRows, count - row));
+    device.stream.write(out, row * rowBytes, bytes);
+  }
+  return out;
+}
+
+/**
+ * Rows of a weight in another type, read without mapping the file: what a program that goes through a checkpoint once wants,
+ * since mapped pages stay in memory.
+ */
+export async function loadRows(
+  tensor: CheckpointTensor,
+  device: Device,
+  dtype: WeightDType,
+  first: number,
+  count: number,
+): Promise<Tensor> {
+  const elements = await gathered("allocate", device, storedElements(tensor), first, count);
+  const scales = tensor.scale && (await gathered("allocate", device, tensor.scale, first, count));
+  const shape = tensor.shape.length === 0 ? [] : [count, ...tensor.shape.slice(1)];
+  return held(tensor.name, inMemory({ ...tensor, shape }, device, elements, scales).keep(), dtype);
 }
 
 /** A weight in the type that it is to be held in, in place of `stored`. */

@@ -52,6 +52,10 @@ export function allocateScaled(
   return { elements, scales: device.stream.reserve(bytes, nativeDType.bfloat16) };
 }
 
+function scaleType(dtype: ScaledDType): number {
+  return nativeDType[dtype === "int8" ? "float32" : "bfloat16"];
+}
+
 function scaleBytes(dtype: ScaledDType, rows: number, columns: number): number {
   return dtype === "int8" ? 4 * rows : (2 * rows * columns) / INT4_GROUP;
 }
@@ -137,11 +141,7 @@ function tilesFrom(
     buffer.view(before, buffer.byteLength - before, type);
   return {
     elements: rest(elements, elementBytes(dtype, "tiles", [first, columns]), nativeDType[dtype]),
-    scales: rest(
-      scales,
-      scaleBytes(dtype, first, columns),
-      nativeDType[dtype === "int8" ? "float32" : "bfloat16"],
-    ),
+    scales: rest(scales, scaleBytes(dtype, first, columns), scaleType(dtype)),
   };
 }
 
@@ -164,6 +164,62 @@ function roundInto(
     source?.release();
     releaseScaled(byRow);
   }
+}
+
+// 4 MB of int8 at 4096 columns: the copy in the order of rows that is needed beside the tiles.
+const PLACED_ROWS = 1024;
+
+/**
+ * A matrix in tiles that has more rows than are stored, the others zero: memory is taken for those that are stored, and for what
+ * a block of 1024 fills up.
+ * @param stored elements and scales of the rows outside `first` to `end` (exclusive), in the order of rows
+ * @param shape [rows, columns] of the whole
+ */
+export function tilesWithEmptyRows(
+  device: Device,
+  dtype: ScaledDType,
+  stored: ScaledMemory,
+  [rows, columns]: readonly number[],
+  [first, end]: readonly [number, number],
+): ScaledMemory {
+  const out = allocateScaled(device, dtype, "tiles", [rows, columns]);
+  for (let start = 0; start < rows; start += PLACED_ROWS) {
+    const stop = Math.min(start + PLACED_ROWS, rows);
+    if (start >= first && stop <= end) {
+      // Scales of int8 lie in memory of the arena, which is not zeroed.
+      if (dtype === "int8") device.stream.write(out.scales, 4 * start, new Uint8Array(4 * (stop - start)));
+      continue;
+    }
+    const shape = [stop - start, columns];
+    const byRow = {
+      elements: device.stream.reserve(elementBytes(dtype, "rows", shape), nativeDType[dtype]),
+      scales: device.stream.reserve(scaleBytes(dtype, stop - start, columns), scaleType(dtype)),
+    };
+    const copy = (from: number, to: number, skipped: number) => {
+      if (from >= to) return;
+      for (const [target, source, bytes] of [
+        [byRow.elements, stored.elements, elementBytes(dtype, "rows", [1, columns])],
+        [byRow.scales, stored.scales, scaleBytes(dtype, 1, columns)],
+      ] as const) {
+        const count = (to - from) * bytes;
+        native().copyBytes(
+          device.stream,
+          target,
+          (from - start) * bytes,
+          source,
+          (from - skipped) * bytes,
+          count,
+        );
+      }
+    };
+    copy(start, Math.min(stop, first), 0);
+    copy(Math.max(start, end), stop, end - first);
+    const block = tilesFrom(out, dtype, start, columns);
+    arrange(device, dtype, "rows", byRow, "tiles", block, shape);
+    releaseScaled(block);
+    releaseScaled(byRow);
+  }
+  return out;
 }
 
 /** Gives the memory back in stream order. */

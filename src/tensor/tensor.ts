@@ -3,7 +3,15 @@ import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled, type ScaledDType } from "./dtype.js";
 import { preview } from "./preview.js";
-import { arranged, INT4_GROUP, quantizedTiles, releaseScaled, type ScaledMemory } from "./scaled_memory.js";
+import {
+  allocateScaled,
+  arranged,
+  INT4_GROUP,
+  quantizedTiles,
+  releaseScaled,
+  type ScaledMemory,
+  tilesWithEmptyRows,
+} from "./scaled_memory.js";
 import { enter, leave } from "./scope.js";
 
 let hostRead: (() => void) | undefined;
@@ -101,9 +109,21 @@ export class Tensor {
     return tensor;
   }
 
-  /** For the loaders: an int8 or int4 matrix in the order of rows (native/cpu/scaled_weights.h), which is copied. */
-  static fromRows(device: Device, dtype: ScaledDType, rows: ScaledMemory, shape: readonly number[]): Tensor {
-    const { elements, scales } = arranged(device, dtype, "rows", rows, "tiles", shape);
+  /**
+   * For the loaders: an int8 or int4 matrix in the order of rows (native/cpu/scaled_weights.h), which is copied.
+   * @param empty rows of `shape` that `rows` leaves out; they are zero
+   */
+  static fromRows(
+    device: Device,
+    dtype: ScaledDType,
+    rows: ScaledMemory,
+    shape: readonly number[],
+    empty?: readonly [first: number, end: number],
+  ): Tensor {
+    const { elements, scales } =
+      empty === undefined
+        ? arranged(device, dtype, "rows", rows, "tiles", shape)
+        : tilesWithEmptyRows(device, dtype, rows, shape, empty);
     return new Tensor(device, elements, shape, dtype, false, scales);
   }
 
@@ -256,6 +276,29 @@ export class Tensor {
       );
     }
     return this.quantized("int4");
+  }
+
+  /**
+   * For converting files: the bytes that `toInt8().stored()` or `toInt4().stored()` would give, without the order that
+   * products want in between.
+   * @throws PersimmonError as `toInt8` and `toInt4`
+   */
+  async storedAs(dtype: ScaledDType): Promise<{ elements: Uint8Array; scales: Uint8Array }> {
+    this.expectFinite("storedAs", dtype);
+    hostRead?.();
+    const [rows, columns] = this.shape;
+    const byRow = allocateScaled(this.device, dtype, "rows", this.shape);
+    try {
+      const quantize = dtype === "int8" ? native().quantizeRows : native().quantizeGroups;
+      this.withBuffer((buffer) =>
+        quantize(this.device.stream, byRow.elements, byRow.scales, buffer, rows, columns),
+      );
+      const read = async (buffer: NativeBuffer) =>
+        new Uint8Array(await this.device.stream.read(buffer, 0, buffer.byteLength));
+      return { elements: await read(byRow.elements), scales: await read(byRow.scales) };
+    } finally {
+      releaseScaled(byRow);
+    }
   }
 
   private quantized(dtype: ScaledDType): Tensor {

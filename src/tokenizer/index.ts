@@ -1,2 +1,2 @@
-export { loadTokenizer, TOKENIZER_FILES } from "./load.js";
+export { loadTokenizer, sentencePieceTokenizer, TOKENIZER_FILES } from "./load.js";
 export { type DecodeStream, Tokenizer, type TokenizerOptions } from "./tokenizer.js";

@@ -30,6 +30,11 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   return new Tokenizer(specification, await readOptions(directory));
 }
 
+/** The tokenizer of a SentencePiece model that is in memory; `source` is what errors call it. */
+export function sentencePieceTokenizer(bytes: Uint8Array, source: string): Tokenizer {
+  return new Tokenizer(readSentencePieceFile(bytes, source));
+}
+
 async function readSpecification(directory: string): Promise<TokenizerSpecification> {
   for (const name of TOKENIZER_FILES) {
     const path = join(directory, name);

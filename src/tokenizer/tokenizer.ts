@@ -3,7 +3,7 @@ import { DecoderTables, IncrementalDecoder } from "./decoder.js";
 import { END_OF_TEXT_PIECE } from "./hugging_face_json.js";
 import { Normalizer } from "./normalizer.js";
 import { Segmenter } from "./segmenter.js";
-import type { TokenizerSpecification } from "./specification.js";
+import { PieceType, type TokenizerSpecification } from "./specification.js";
 import { Vocabulary } from "./vocabulary.js";
 
 /** Choices that lie outside the tokenizer file, in `tokenizer_config.json` or with the caller. */
@@ -178,6 +178,13 @@ export class Tokenizer {
   pieceOf(id: number): string {
     this.check(id, undefined, "pieceOf");
     return this.vocabulary.pieceOf(id);
+  }
+
+  /** Whether `encode` may make this id of a text: it never makes control pieces and unused ones. */
+  canProduce(id: number): boolean {
+    this.check(id, undefined, "canProduce");
+    const type = this.vocabulary.types[id];
+    return type !== PieceType.control && type !== PieceType.unused;
   }
 
   /** Id of a piece, written with ▁ for spaces; undefined when the vocabulary lacks it. */

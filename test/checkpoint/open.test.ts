@@ -93,7 +93,7 @@ describe("openCheckpoint", () => {
       eosTokenIds: [9, 5],
       padTokenId: undefined,
     });
-    expect((await read({})).eosTokenIds).toEqual([]);
+    expect((await read({}))!.eosTokenIds).toEqual([]);
     expect((await errorOf(read({ eos_token_id: "x" }))).message).toContain("generation_config.json");
   });
 
@@ -312,7 +312,7 @@ sharedOrSkip("reference", "checkpoint fixtures", (reference) => {
     const { tensors, generationConfig, config } = await openCheckpoint(join(reference, name));
     expect(tensors.size).toBe(count);
     expect(new Set([...tensors.values()].map((tensor) => tensor.dtype))).toEqual(new Set([dtype]));
-    expect(generationConfig.eosTokenIds).toEqual(config.eosTokenIds);
+    expect(generationConfig!.eosTokenIds).toEqual(config.eosTokenIds);
     const bytes = [...tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
     if (name.startsWith("tiny-bf16")) expect(bytes).toBe(531_712); // total_size of its index
   });

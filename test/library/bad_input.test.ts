@@ -39,7 +39,7 @@ describe("loading: each is one clear error, and the next call works", () => {
     const directory = copy();
     rmSync(join(directory, "config.json"));
     expect(await failure(directory)).toMatchInlineSnapshot(
-      `"CONFIG_MISSING: <directory>: expected config.json, found none. Give a directory in Hugging Face format."`,
+      `"CONFIG_MISSING: <directory>: expected config.json, found none. Give a directory in Hugging Face format, or of Adept's release (with latest_checkpointed_iteration.txt)."`,
     );
   });
 

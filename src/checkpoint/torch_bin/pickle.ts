@@ -1,13 +1,22 @@
 import { PersimmonError } from "../../errors.js";
 import { ByteReader } from "./byte_reader.js";
-import { type PickleDict, PickleGlobal, PickleTuple, type PickleValue } from "./pickle_values.js";
+import { globalList, globalsIn } from "./pickle_globals.js";
+import {
+  InertObject,
+  type PickleDict,
+  PickleGlobal,
+  PickleTuple,
+  type PickleValue,
+} from "./pickle_values.js";
 
-/** What a pickle may refer to. Each method throws for what it does not allow. */
+/** What a pickle may refer to. */
 export interface PickleRules {
-  /** Called for every global; throwing refuses the file. */
-  allow(global: PickleGlobal): void;
+  /** Every global that a file may name, as `module.name`; one with another is refused. */
+  globals: ReadonlySet<string>;
+  /** Those of them that instances may be made of, as data without behaviour (`InertObject`). */
+  inert: ReadonlySet<string>;
   persistentLoad(id: PickleValue): PickleValue;
-  /** The value of a call. It is computed here, never by the code that the pickle names. */
+  /** The value of a call of a global that is not inert. It is computed here, never by the code that the pickle names. */
   call(callable: PickleGlobal, parameters: PickleValue[]): PickleValue;
 }
 
@@ -20,23 +29,26 @@ type Slot = PickleValue | typeof MARK;
  * Reads a protocol-2 pickle made of plain values, lists, tuples, dictionaries, persistent ids and calls of allowed
  * globals. Opcodes: CPython's Lib/pickletools.py. No recursion, bounded memory.
  *
- * @throws PersimmonError PICKLE_REFUSED for an opcode outside the list, PICKLE_INVALID for a damaged stream or one that
+ * @throws PersimmonError PICKLE_REFUSED, with all globals that it names, for a global or an opcode outside the lists; PICKLE_INVALID for a damaged stream or one that
  *   makes more than 250,000 values
  */
 export function readPickle(bytes: Buffer, where: string, rules: PickleRules): PickleValue {
-  return new Machine(new ByteReader(bytes, where), where, rules).run();
+  return new Machine(bytes, where, rules).run();
 }
 
 class Machine {
   private readonly stack: Slot[] = [];
   private readonly memo = new Map<number, PickleValue>();
+  private readonly input: ByteReader;
   private values = 0;
 
   constructor(
-    private readonly input: ByteReader,
+    private readonly bytes: Buffer,
     private readonly where: string,
     private readonly rules: PickleRules,
-  ) {}
+  ) {
+    this.input = new ByteReader(bytes, where);
+  }
 
   run(): PickleValue {
     if (this.input.byte() !== 0x80 || this.input.byte() !== 2)
@@ -87,6 +99,7 @@ class Machine {
     ["j", () => this.recall(this.input.uint32())],
     ["Q", () => this.push(this.rules.persistentLoad(this.pop()))],
     ["R", () => this.reduce()],
+    ["\x81", () => this.newObject()],
     ["s", () => this.setItems(this.tupleOf(2).items)],
     ["u", () => this.setItems(this.popToMark())],
     ["a", () => this.append([this.pop()])],
@@ -143,7 +156,9 @@ class Machine {
 
   private global(module: string, name: string): PickleGlobal {
     const global = new PickleGlobal(module, name);
-    this.rules.allow(global);
+    if (!this.rules.globals.has(global.toString())) {
+      throw this.refused(`a reference to ${JSON.stringify(global.toString())}`);
+    }
     return global;
   }
 
@@ -153,7 +168,22 @@ class Machine {
     if (!(callable instanceof PickleGlobal) || !(parameters instanceof PickleTuple)) {
       throw this.invalid("it calls something that is not a global");
     }
-    this.push(this.rules.call(callable, parameters.items));
+    const isInert = this.rules.inert.has(callable.toString());
+    this.push(
+      isInert ? new InertObject(callable, parameters.items) : this.rules.call(callable, parameters.items),
+    );
+  }
+
+  /** `type.__new__(type, ...parameters)`, as protocol 2 writes instances. */
+  private newObject(): void {
+    const at = this.input.position - 1;
+    const parameters = this.pop();
+    const type = this.pop();
+    if (!(type instanceof PickleGlobal) || !this.rules.inert.has(type.toString())) {
+      throw this.refused(`opcode 0x81 at byte ${at}`);
+    }
+    if (!(parameters instanceof PickleTuple)) throw this.invalid("it makes an object without parameters");
+    this.push(new InertObject(type, parameters.items));
   }
 
   private setItems(items: PickleValue[]): void {
@@ -177,10 +207,15 @@ class Machine {
     for (const item of items) target.push(item);
   }
 
-  /** Attributes of an OrderedDict: state dicts carry `_metadata` (module versions), which weights do not need. */
+  /**
+   * Attributes: of an inert object they are kept; those of an OrderedDict are not, since state dicts carry `_metadata`
+   * (module versions), which weights do not need.
+   */
   private build(): void {
-    this.pop();
-    if (!(this.top() instanceof Map)) throw this.invalid("it sets attributes of what is not a dictionary");
+    const state = this.pop();
+    const target = this.top();
+    if (target instanceof InertObject) target.state = state;
+    else if (!(target instanceof Map)) throw this.invalid("it sets attributes of what is not a dictionary");
   }
 
   private invalid(message: string): PersimmonError {
@@ -188,7 +223,12 @@ class Machine {
   }
 
   private refused(what: string): PersimmonError {
-    const message = `refused a pickle with ${what}, which no plain state dict needs. Nothing was executed.`;
-    return new PersimmonError("PICKLE_REFUSED", `${this.where}: ${message}`);
+    const named = globalList(globalsIn(this.bytes));
+    const allowed = [...this.rules.globals].join(", ");
+    return new PersimmonError(
+      "PICKLE_REFUSED",
+      `${this.where}: refused a pickle with ${what}, which weights do not need. Nothing was executed. It names ${named}; ` +
+        `allowed are ${allowed}. Do not load it in torch unless you trust its source; convert it to safetensors there.`,
+    );
   }
 }

@@ -19,6 +19,17 @@ export class PickleObject<T = unknown> {
   constructor(readonly value: T) {}
 }
 
+/** An instance of a class that is known by name only: what it would have been made of, as plain data. */
+export class InertObject {
+  /** What BUILD would have set: for a class without methods of its own, its attributes by name. */
+  state: PickleValue = null;
+
+  constructor(
+    readonly type: PickleGlobal,
+    readonly parameters: PickleValue[],
+  ) {}
+}
+
 export type PickleDict = Map<PickleValue, PickleValue>;
 
 export type PickleValue =
@@ -29,5 +40,6 @@ export type PickleValue =
   | PickleGlobal
   | PickleTuple
   | PickleObject
+  | InertObject
   | PickleValue[]
   | PickleDict;

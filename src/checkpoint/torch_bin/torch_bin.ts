@@ -1,23 +1,30 @@
 import { PersimmonError } from "../../errors.js";
 import { bytesPerElement, elementCount } from "../dtype.js";
-import { PositionalFile } from "../file.js";
+import { type FileRange, PositionalFile } from "../file.js";
 import type { StoredTensor } from "../stored_tensor.js";
-import { readStateDict, type TensorView } from "./state_dict.js";
+import { readStateDict } from "./state_dict.js";
+import type { TensorView } from "./torch_rules.js";
 import { checkNoOverlap, locate, readEntry, type ZipData } from "./zip.js";
 import { readZipDirectory, type ZipDirectory, zipInvalid } from "./zip_directory.js";
 
 // 580 tensors take 100 kB.
 const LARGEST_PICKLE = 16 * 2 ** 20;
+const LARGEST_EXPANDED = 2 ** 20;
 
 /**
  * Reads what a torch archive (`torch.save` of torch 1.6 or newer) declares: a zip of stored entries in which
  * `<prefix>/data.pkl` names the tensors and `<prefix>/data/<key>` holds their bytes. No tensor bytes are read.
  *
+ * @param readViews finds the tensors in `data.pkl`; default: it is a plain state dict
  * @throws PersimmonError ZIP_INVALID, ZIP_UNSUPPORTED, PICKLE_REFUSED, PICKLE_INVALID, CHECKPOINT_TRUNCATED,
  *   CHECKPOINT_OVERLAP, CHECKPOINT_UNREADABLE
  */
-export function readTorchBin(path: string): Promise<Map<string, StoredTensor>> {
-  return PositionalFile.use(path, async (file) => {
+export function readTorchBin(
+  place: string | FileRange,
+  readViews: (pickle: Buffer, where: string) => Map<string, TensorView> = readStateDict,
+): Promise<Map<string, StoredTensor>> {
+  return PositionalFile.use(place, async (file) => {
+    const { path } = file;
     await checkFormat(file);
     const directory = await readZipDirectory(file);
     const prefix = findPrefix(path, directory);
@@ -28,11 +35,12 @@ export function readTorchBin(path: string): Promise<Map<string, StoredTensor>> {
       directory.entries.get(`${prefix}data.pkl`)!,
       LARGEST_PICKLE,
     );
-    const views = readStateDict(pickle, `${path} (${prefix}data.pkl)`);
+    const views = readViews(pickle, `${path} (${prefix}data.pkl)`);
     const data = await locateStorages(file, directory, prefix, views.values());
     checkNoOverlap(path, data.values());
     const tensors = new Map<string, StoredTensor>();
-    for (const [name, view] of views) tensors.set(name, place(name, view, data.get(view.storage.key)!, path));
+    for (const [name, view] of views)
+      tensors.set(name, placed(name, view, data.get(view.storage.key)!, file));
     checkViews([...tensors.values()], path);
     return tensors;
   });
@@ -92,15 +100,21 @@ async function locateStorages(
   return data;
 }
 
-function place(name: string, view: TensorView, data: ZipData, file: string): StoredTensor {
+function placed(
+  name: string,
+  view: TensorView,
+  data: ZipData,
+  { file, start, path }: PositionalFile,
+): StoredTensor {
   const { shape, strides, offset, storage } = view;
   const width = bytesPerElement(storage.dtype);
   const elements = elementCount(shape);
-  // Strides of 0 can describe a tensor of any size over a few bytes.
-  if (elements === undefined || elements * width > Number.MAX_SAFE_INTEGER) {
+  // Strides of 0 can describe a tensor of any size over a few bytes; no weight is stored so.
+  const most = Math.max(storage.length * width, LARGEST_EXPANDED);
+  if (elements === undefined || elements * width > most) {
     throw new PersimmonError(
       "PICKLE_INVALID",
-      `${file}: tensor "${name}" has the impossible shape [${shape}].`,
+      `${path}: tensor "${name}" has the impossible shape [${shape}] over ${storage.length} stored elements.`,
     );
   }
   const tensor = {
@@ -108,7 +122,7 @@ function place(name: string, view: TensorView, data: ZipData, file: string): Sto
     dtype: storage.dtype,
     shape,
     file,
-    byteOffset: data.byteOffset + (elements === 0 ? 0 : offset * width),
+    byteOffset: start + data.byteOffset + (elements === 0 ? 0 : offset * width),
     byteLength: elements * width,
   };
   return isDense(shape, strides) ? tensor : { ...tensor, strides };
