@@ -3,13 +3,16 @@
  *
  *     node scripts/check-eval-servers.mjs arc-easy --data demo
  *     node scripts/check-eval-servers.mjs arc-easy --data FOLDER --split validation
+ *     node scripts/check-eval-servers.mjs arc-easy --data demo --gateway kernelgateway --jupyter VENV/bin/jupyter
+ *
+ * With `--gateway kernelgateway` or `enterprisegateway` the servers are such gateways, started by the `jupyter` that is named.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
-import { root } from "./bootstrap/paths.mjs";
+import { privateJupyterPrefix, root } from "./bootstrap/paths.mjs";
 import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 import { JupyterServer } from "./run-notebooks/server.mjs";
 
@@ -21,6 +24,8 @@ const { values, positionals } = parseArgs({
     data: { type: "string", default: "demo" },
     split: { type: "string" },
     limit: { type: "string" },
+    gateway: { type: "string" },
+    jupyter: { type: "string" },
   },
 });
 const [task = "arc-easy"] = positionals;
@@ -43,9 +48,16 @@ const samplesIn = (/** @type {string} */ run) =>
 
 console.log(`${await runEval({ ...common, model: await loadModel(), folder: join(folder, "here") })}\n`);
 
-const { jupyter, prefix } = await ensureJupyter();
+const { jupyter, prefix } =
+  values.jupyter === undefined
+    ? await ensureJupyter()
+    : { jupyter: values.jupyter, prefix: privateJupyterPrefix };
 await installKernel(prefix);
-const options = /** @type {const} */ ({ jupyter, prefix, application: "server" });
+const application = /** @type {string} */ (values.gateway ?? "server");
+if (application !== "server" && application !== "kernelgateway" && application !== "enterprisegateway") {
+  throw new Error(`--gateway must be kernelgateway or enterprisegateway, got ${application}`);
+}
+const options = /** @type {const} */ ({ jupyter, prefix, application });
 const servers = await Promise.all([JupyterServer.start(options), JupyterServer.start(options)]);
 let isKilled = false;
 /** @type {{ url: string, samples: number, lost: number, ready: number, threads?: number }[]} */
@@ -66,9 +78,12 @@ try {
   console.log(`${result}\n`);
   for (const { url, samples, ready, threads } of shares)
     console.log(`${url}: ${samples} samples, ${ready} ready at the end, threads of each kernel: ${threads}`);
-  const { baseUrl, token } = servers[0];
-  const left = await fetch(`${baseUrl}api/kernels`, { headers: { Authorization: `token ${token}` } });
-  console.log(`kernels left: ${await left.text()}`);
+  if (application === "server") {
+    // Gateways do not list their kernels.
+    const { baseUrl, token } = servers[0];
+    const left = await fetch(`${baseUrl}api/kernels`, { headers: { Authorization: `token ${token}` } });
+    console.log(`kernels left: ${await left.text()}`);
+  }
 } finally {
   await Promise.all(servers.map((server) => server.stop()));
 }

@@ -30,11 +30,17 @@ export function freePort() {
  * @typedef {object} ServerOptions
  * @property {string} jupyter the `jupyter` program
  * @property {string} prefix where our kernel is installed
- * @property {"server" | "lab"} application
+ * @property {"server" | "lab" | keyof typeof GATEWAYS} application
  * @property {number} [restarts] how often a kernel that died is started again; by default it is reported as dead at once
  * @property {string[]} [options] further ones for the program
  * @property {Record<string, object>} [settings] JupyterLab's, by plugin such as `@jupyterlab/notebook-extension:tracker`
  */
+
+/** Servers with kernels and nothing else, by their subcommand: the class of their options and the prefix of their variables. */
+const GATEWAYS = /** @type {const} */ ({
+  kernelgateway: { name: "KernelGatewayApp", variables: "KG" },
+  enterprisegateway: { name: "EnterpriseGatewayApp", variables: "EG" },
+});
 
 /** A Jupyter server of our own on 127.0.0.1, with settings and run-time files of its own in a temporary folder. */
 export class JupyterServer {
@@ -50,16 +56,23 @@ export class JupyterServer {
     this.baseUrl = `http://127.0.0.1:${port}/`;
     this.#folder = mkdtempSync(join(tmpdir(), "persimmon-jupyter-"));
     this.#writeLabSettings(settings);
+    const gateway = application === "server" || application === "lab" ? undefined : GATEWAYS[application];
+    const name = gateway?.name ?? "ServerApp";
+    const isRoot = process.getuid?.() === 0;
     const args = [
       application,
-      "--no-browser",
-      "--ServerApp.ip=127.0.0.1",
-      `--ServerApp.port=${port}`,
-      "--ServerApp.port_retries=0",
-      // Not started again behind our back, unless that is wanted.
-      `--KernelRestarter.restart_limit=${restarts}`,
-      `--ServerApp.root_dir=${root}`,
-      ...(process.getuid?.() === 0 ? ["--allow-root"] : []),
+      `--${name}.ip=127.0.0.1`,
+      `--${name}.port=${port}`,
+      `--${name}.port_retries=0`,
+      ...(gateway === undefined
+        ? [
+            "--no-browser",
+            // Not started again behind our back, unless that is wanted.
+            `--KernelRestarter.restart_limit=${restarts}`,
+            `--ServerApp.root_dir=${root}`,
+            ...(isRoot ? ["--allow-root"] : []),
+          ]
+        : []),
       ...options,
     ];
     this.#child = spawn(jupyter, args, {
@@ -70,6 +83,9 @@ export class JupyterServer {
         ...process.env,
         ...jupyterEnvironment(prefix),
         JUPYTER_TOKEN: this.token,
+        ...(gateway && { [`${gateway.variables}_AUTH_TOKEN`]: this.token }),
+        // The Enterprise Gateway starts no kernel for root unless somebody else is forbidden in its place.
+        ...(isRoot && { EG_UNAUTHORIZED_USERS: "nobody" }),
         JUPYTER_CONFIG_DIR: join(this.#folder, "config"),
         JUPYTER_DATA_DIR: join(this.#folder, "data"),
         JUPYTER_RUNTIME_DIR: join(this.#folder, "runtime"),
@@ -128,7 +144,7 @@ export class JupyterServer {
   async #answers() {
     try {
       const headers = { Authorization: `token ${this.token}` };
-      return (await fetch(`${this.baseUrl}api/status`, { headers })).ok;
+      return (await fetch(`${this.baseUrl}api/kernelspecs`, { headers })).ok;
     } catch {
       return false;
     }

@@ -1,4 +1,5 @@
 import { PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 import { type ChartOptions, chartLayout, checkNumbers, checkSameLength, type Numbers } from "./chart.js";
 import { type Figure, figure } from "./figure.js";
 import { short } from "./numbers.js";
@@ -66,9 +67,7 @@ function isCounted(values: Numbers | Counted): values is Counted {
 /** Counts values in bins of equal width between the least and the greatest; values that are not finite are left out. */
 export function countInBins(values: Numbers, bins: number): Counted {
   checkNumbers(values, "values");
-  if (!Number.isInteger(bins) || bins < 1 || bins > 10_000) {
-    throw new PersimmonError("FIGURE_INVALID", `bins must be a whole number from 1 to 10000, got ${bins}`);
-  }
+  optionChecks((message) => new PersimmonError("FIGURE_INVALID", message)).whole("bins", bins, 1, 10_000);
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const value of values) {

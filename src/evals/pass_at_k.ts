@@ -1,4 +1,5 @@
 import { PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 
 /** Samples of one problem. */
 export interface ProblemSamples {
@@ -24,7 +25,7 @@ export interface PassAtK {
  * @throws PersimmonError PASS_AT_K_INVALID when a problem has fewer than k samples, or a count makes no sense
  */
 export function passAtK(problems: readonly ProblemSamples[], k: number): PassAtK {
-  if (!Number.isInteger(k) || k < 1) throw invalid(`k must be a whole number from 1, got ${String(k)}`);
+  optionChecks(invalid).whole("k", k, 1);
   if (!Array.isArray(problems) || problems.length === 0) throw invalid("there must be at least one problem");
   const values = problems.map((problem, index) => chanceOfPass(problem, k, index));
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

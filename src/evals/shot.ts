@@ -1,6 +1,9 @@
 import { PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 import { sha256Of } from "../sha256.js";
 import type { EvalItem, EvalTask } from "./task.js";
+
+const seedChecks = optionChecks((message) => new PersimmonError("SHOT_SEED_INVALID", message));
 
 /** What choosing needs of a task. */
 export type ShotTask<Item extends EvalItem> = Pick<EvalTask<Item>, "name" | "sameQuestion">;
@@ -24,12 +27,7 @@ export function chooseShot<Item extends EvalItem>(
   pool: readonly Item[],
   seed = 0,
 ): Item {
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new PersimmonError(
-      "SHOT_SEED_INVALID",
-      `the seed of the examples must be a whole number from 0, got ${String(seed)}`,
-    );
-  }
+  seedChecks.whole("the seed of the examples", seed, 0);
   const candidates = candidatesFor(pool, item) as readonly Item[];
   const question = task.sameQuestion(item);
   const suits = (shot: Item) => shot.id !== item.id && task.sameQuestion(shot) !== question;

@@ -1,5 +1,6 @@
 import { isRegExp } from "node:util/types";
 import { checkOptionNames, PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
 import type { PromptLookupOptions } from "./prompt_lookup.js";
 import type { Stop } from "./stopping.js";
@@ -56,6 +57,8 @@ export interface BatchOptions extends Omit<GenerateOptions, "kv"> {
    */
   onFinished?: (prompt: number, generation: Generation) => void;
 }
+
+const { whole, between } = optionChecks((message) => new PersimmonError("SAMPLING_INVALID", message));
 
 /** The options with their defaults, checked. */
 export interface Sampling {
@@ -183,22 +186,4 @@ function checkLookup(given: boolean | PromptLookupOptions): Required<PromptLooku
   whole("promptLookup.tokens", tokens, 1, 64);
   whole("promptLookup.ngram", ngram, 2, 32);
   return { tokens, ngram };
-}
-
-function whole(name: string, value: unknown, least: number, most: number): void {
-  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-    throw new PersimmonError(
-      "SAMPLING_INVALID",
-      `${name} must be a whole number from ${least} to ${most}, got ${String(value)}`,
-    );
-  }
-}
-
-function between(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value !== "number" || !(value >= least && value <= most)) {
-    throw new PersimmonError(
-      "SAMPLING_INVALID",
-      `${name} must be a number from ${least} to ${most}, got ${String(value)}`,
-    );
-  }
 }

@@ -1,4 +1,5 @@
 import { PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 import type { Phase } from "../runtime/interventions.js";
 import type { EditKind } from "../tensor/ops/index.js";
 import { type Activation, ActivationCache } from "./activation_cache.js";
@@ -90,9 +91,7 @@ function noise({
   seed = 0,
   ...filter
 }: EditFilter & { deviation: number; seed?: number }): EditSpec {
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new PersimmonError("EDIT_INVALID", `edits.noise: seed must be a whole number from 0, got ${seed}`);
-  }
+  optionChecks((message) => new PersimmonError("EDIT_INVALID", message)).whole("edits.noise: seed", seed, 0);
   return { kind: "noise", strength: finite("noise: deviation", deviation), seed, filter };
 }
 

@@ -2,6 +2,7 @@ import { progress } from "../display/progress.js";
 import { PersimmonError } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
+import { optionChecks } from "../option_checks.js";
 import { matchSites } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
 import { scope } from "../tensor/scope.js";
@@ -40,12 +41,8 @@ export async function logitLens(
   const ids = model.encodePrompt(prompt, options.bos);
   const { vocabSize } = model.config;
   const { topK = 5 } = options;
-  if (!Number.isInteger(topK) || topK < 1 || topK > vocabSize) {
-    throw new PersimmonError(
-      "LENS_OPTIONS_INVALID",
-      `logitLens: topK must be a whole number from 1 to ${vocabSize}, got ${String(topK)}`,
-    );
-  }
+  const invalid = (message: string) => new PersimmonError("LENS_OPTIONS_INVALID", message);
+  optionChecks(invalid).whole("logitLens: topK", topK, 1, vocabSize);
   const positions = keptPositions(options.positions, ids.length);
   if (positions.length === 0) {
     throw new PersimmonError("LENS_OPTIONS_INVALID", "logitLens: positions must name at least one");

@@ -2,6 +2,7 @@ import { progress } from "../display/progress.js";
 import { PersimmonError } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
+import { optionChecks } from "../option_checks.js";
 import type { Site } from "../runtime/sites.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -100,9 +101,6 @@ function wantedValue(value: Tensor | undefined, site: Site): Promise<Float32Arra
 
 function checkedChunk(tokens: number | undefined, bytesPerToken: number): number {
   if (tokens === undefined) return Math.max(1, Math.min(mostTokens, Math.floor(chunkBytes / bytesPerToken)));
-  if (Number.isInteger(tokens) && tokens >= 1) return tokens;
-  throw new PersimmonError(
-    "SPARSITY_OPTIONS_INVALID",
-    `chunkTokens must be a whole number from 1, got ${tokens}`,
-  );
+  const invalid = (message: string) => new PersimmonError("SPARSITY_OPTIONS_INVALID", message);
+  return optionChecks(invalid).whole("chunkTokens", tokens, 1);
 }

@@ -1,5 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
+import { optionChecks } from "../option_checks.js";
 import { matchSites } from "../runtime/sites.js";
 import { bytesPerWeight, type DType } from "../tensor/dtype.js";
 import { encodeTexts, mlpPass, type PassOptions } from "./mlp_pass.js";
@@ -24,12 +25,8 @@ export async function mlpSparsity(
   options: SparsityOptions = {},
 ): Promise<MlpSparsity> {
   const { bins = 80 } = options;
-  if (!Number.isInteger(bins) || bins < 2 || bins > 10_000) {
-    throw new PersimmonError(
-      "SPARSITY_OPTIONS_INVALID",
-      `bins must be a whole number from 2 to 10000, got ${bins}`,
-    );
-  }
+  const invalid = (message: string) => new PersimmonError("SPARSITY_OPTIONS_INVALID", message);
+  optionChecks(invalid).whole("bins", bins, 2, 10_000);
   const encoded = encodeTexts(model, texts, options.bos);
   const { config } = model;
   const ids = Int32Array.from(encoded.flat());

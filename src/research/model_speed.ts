@@ -2,6 +2,7 @@ import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { LanguageModel } from "../language_model.js";
 import type { Embedding } from "../nn/embedding.js";
 import type { Module } from "../nn/module.js";
+import { optionChecks } from "../option_checks.js";
 import { BandwidthProbe } from "../tensor/bandwidth_probe.js";
 import { mlpSparsity } from "./mlp_sparsity.js";
 import { ModelSpeed, type Spread } from "./model_speed_result.js";
@@ -32,8 +33,7 @@ export async function modelSpeed(model: LanguageModel, options: ModelSpeedOption
     "rounds",
   ] satisfies (keyof ModelSpeedOptions)[]);
   for (const [name, value] of Object.entries({ prompt, generate, rounds })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new PersimmonError("OPTION_INVALID", `${name} must be a whole number from 1, got ${value}`);
+    optionChecks((message) => new PersimmonError("OPTION_INVALID", message)).whole(name, value, 1);
   }
   const probe = new BandwidthProbe(model.device);
   try {

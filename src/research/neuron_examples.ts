@@ -6,6 +6,7 @@ import { table } from "../display/table.js";
 import { readablePiece, tokenText } from "../display/token_text.js";
 import { PersimmonError } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
+import { optionChecks } from "../option_checks.js";
 import { encodeTexts, mlpPass, type PassOptions } from "./mlp_pass.js";
 
 export interface NeuronOptions extends PassOptions {
@@ -167,9 +168,6 @@ function byToken(
 }
 
 function checkIndex(name: string, value: unknown, count: number): void {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) < count) return;
-  throw new PersimmonError(
-    "INDEX_OUT_OF_RANGE",
-    `${name} must be a whole number from 0 to ${count - 1}, got ${String(value)}`,
-  );
+  const invalid = (message: string) => new PersimmonError("INDEX_OUT_OF_RANGE", message);
+  optionChecks(invalid).whole(name, value, 0, count - 1);
 }

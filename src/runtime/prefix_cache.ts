@@ -1,5 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import { throwIfInterrupted } from "../host.js";
+import { optionChecks } from "../option_checks.js";
 import { fingerprint, sameFingerprint } from "./fingerprint.js";
 import type { KvSequence } from "./kv_cache.js";
 import { prefill } from "./prefill.js";
@@ -35,12 +36,9 @@ export class PrefixCache implements Disposable {
    */
   constructor(runtime: Runtime, options: { sequences?: number } = {}) {
     const { sequences = 4 } = options;
-    if (!Number.isInteger(sequences) || sequences < 1) {
-      throw new PersimmonError(
-        "ARGUMENT_INVALID",
-        `new PrefixCache: sequences must be a whole number from 1, got ${String(sequences)}`,
-      );
-    }
+    const invalid = (message: string) =>
+      new PersimmonError("ARGUMENT_INVALID", `new PrefixCache: ${message}`);
+    optionChecks(invalid).whole("sequences", sequences, 1);
     this.#runtime = runtime;
     this.#most = sequences;
   }

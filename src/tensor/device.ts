@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { PersimmonError } from "../errors.js";
 import { type MemoryStatistics, type NativeStream, native, nativeDType } from "../native.js";
+import { optionChecks } from "../option_checks.js";
 
 /** Where tensors live and ops run: one native stream with its threads. */
 export class Device {
@@ -22,12 +23,8 @@ export class Device {
    * Throws `THREADS_INVALID`.
    */
   static cpu(threads: number = availableParallelism()): Device {
-    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-      throw new PersimmonError(
-        "THREADS_INVALID",
-        `threads must be a whole number from 1 to 1024, got ${threads}`,
-      );
-    }
+    const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
+    optionChecks(invalid).whole("threads", threads, 1, 1024);
     let device = Device.cpus.get(threads);
     if (device === undefined) {
       device = new Device(threads);

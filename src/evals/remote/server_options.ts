@@ -1,4 +1,5 @@
 import { checkOptionNames, PersimmonError } from "../../errors.js";
+import { optionChecks } from "../../option_checks.js";
 
 /** A Jupyter server that runs a part of an evaluation. */
 export interface EvalServer {
@@ -53,9 +54,7 @@ function checkServer(server: EvalServer, place: string): CheckedServer {
   if (token !== undefined && (typeof token !== "string" || !/^[\x21-\x7e]*$/.test(token))) {
     throw invalid(`${place}.token must be a text of visible ASCII characters`);
   }
-  if (!Number.isInteger(kernels) || kernels < 1 || kernels > mostKernels) {
-    throw invalid(`${place}.kernels must be a whole number from 1 to ${mostKernels}, got ${show(kernels)}`);
-  }
+  optionChecks(invalid).whole(`${place}.kernels`, kernels, 1, mostKernels);
   if (typeof kernelName !== "string" || kernelName === "") {
     throw invalid(`${place}.kernelName must be the name of a kernelspec, got ${show(kernelName)}`);
   }

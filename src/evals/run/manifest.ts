@@ -79,15 +79,32 @@ export function fingerprintOf(text: string): string {
   return sha256Of(text);
 }
 
-/** Throws `RUN_MISMATCH`, naming each setting that differs, unless both are the same. */
+/**
+ * Reads a manifest.json.
+ * @param path for errors
+ * @throws PersimmonError RUN_CORRUPT where it is not what `manifestText` gives
+ */
+export function parseManifest(text: string, path: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const { format, task, data, settings, model, engine } = (value ?? {}) as Partial<Manifest>;
+  const parts: unknown[] = [data, settings, model?.changed, engine];
+  const isWhole = parts.every((part) => typeof part === "object" && part !== null);
+  if (format === 1 && typeof task === "string" && isWhole) return value as Manifest;
+  throw new PersimmonError(
+    "RUN_CORRUPT",
+    `${path}: expected the manifest of a run (format 1), found ${JSON.stringify(text.slice(0, 60))}: the file was changed by something else; put it back, or use another folder`,
+  );
+}
+
+/** Throws `RUN_MISMATCH`, naming each setting that differs, unless both are the same; `RUN_CORRUPT`. */
 export function expectSameManifest(folder: string, there: string, wanted: string): void {
   if (there === wanted) return;
-  let old: unknown;
-  try {
-    old = JSON.parse(there);
-  } catch (cause) {
-    throw new PersimmonError("RUN_CORRUPT", `${folder}: manifest.json is no JSON: it was changed`, { cause });
-  }
+  const old = parseManifest(there, `${folder}/manifest.json`);
   const differences = differencesOf(old, JSON.parse(wanted)).map(
     ({ path, a, b }) => `${path} was ${a} and is ${b} now`,
   );

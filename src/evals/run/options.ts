@@ -1,5 +1,6 @@
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import type { LanguageModel } from "../../language_model.js";
+import { optionChecks } from "../../option_checks.js";
 import type { Preset } from "../data/presets.js";
 import type { SandboxOptions } from "../sandbox/index.js";
 import type { EvalItem, EvalTask, PromptSwitches } from "../task.js";
@@ -248,23 +249,4 @@ function invalid(message: string): PersimmonError {
   return new PersimmonError("EVAL_OPTIONS_INVALID", `options of the run: ${message}`);
 }
 
-function oneOf<T>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  const list = allowed.map((one) => JSON.stringify(one)).join(" or ");
-  throw invalid(`${name} must be ${list}, got ${JSON.stringify(value)}`);
-}
-
-function flag(name: string, value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw invalid(`${name} must be true or false, got ${JSON.stringify(value)}`);
-}
-
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw invalid(`${name} must be a whole number from ${least} to ${most}, got ${String(value)}`);
-}
-
-function between(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value === "number" && value >= least && value <= most) return;
-  throw invalid(`${name} must be a number from ${least} to ${most}, got ${String(value)}`);
-}
+const { whole, between, flag, oneOf } = optionChecks(invalid);

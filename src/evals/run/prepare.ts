@@ -160,7 +160,15 @@ function splitsOf(options: CheckedQuestions): PresetSplits | undefined {
 
 async function readQuestions(options: CheckedQuestions, signal: AbortSignal): Promise<EvalData> {
   const split = options.split ?? splitsOf(options)?.questions;
-  return readItems(options.task, sourceOf(options), { split, subset: options.subset, signal });
+  try {
+    return await readItems(options.task, sourceOf(options), { split, subset: options.subset, signal });
+  } catch (error) {
+    if (!(error instanceof PersimmonError) || error.code !== "DATA_SPLIT_UNKNOWN") throw error;
+    if (options.split !== undefined || options.preset !== undefined) throw error;
+    // Nobody here has asked for it.
+    const why = `The split "${split}" is that of the preset "${presetOf(options)}", which is the default: name the split of your data with \`split\` (--split)`;
+    throw new PersimmonError(error.code, `${error.message} ${why}`, { cause: error });
+  }
 }
 
 async function readShots(options: CheckedQuestions, data: EvalData, signal: AbortSignal): Promise<EvalData> {

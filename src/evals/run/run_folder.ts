@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { PersimmonError } from "../../errors.js";
 import { FolderLock } from "./folder_lock.js";
 import { attempt, Journal, readJournal } from "./journal.js";
-import { expectSameManifest, fingerprintOf, type Manifest, manifestText } from "./manifest.js";
-import { type ExecutionLine, type Sample, sampleKey, type TimingLine } from "./samples.js";
+import { expectSameManifest, fingerprintOf, type Manifest, manifestText, parseManifest } from "./manifest.js";
+import { type ExecutionLine, isSample, type Sample, sampleKey, type TimingLine } from "./samples.js";
 import type { RunSummary } from "./summary.js";
 
 /** Where a run's model and data were found: for people and for `scoreRun`, no part of the fingerprint. */
@@ -108,23 +108,27 @@ export function readRun(folder: string): StoredRun {
     );
   }
   const text = readFileSync(path, "utf8");
+  const manifest = parseManifest(text, path);
   const fingerprint = fingerprintOf(text);
   const samples = readJournal<Sample>(join(folder, names.samples)).rows;
   checkSamples(join(folder, names.samples), samples, fingerprint);
   return {
     folder,
-    manifest: parseFile<Manifest>(path),
+    manifest,
     fingerprint,
-    origin: parseFile<RunOrigin>(join(folder, names.origin)),
+    origin: readOrigin(join(folder, names.origin)),
     samples,
     executions: readJournal<ExecutionLine>(join(folder, names.executions)).rows,
     timing: readJournal<TimingLine>(join(folder, names.timing)).rows,
   };
 }
 
-function parseFile<T>(path: string): T {
+function readOrigin(path: string): RunOrigin {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as T;
+    const origin = JSON.parse(readFileSync(path, "utf8")) as RunOrigin;
+    const { model, data, split } = origin;
+    if ([model, data, split].every((text) => typeof text === "string")) return origin;
+    throw new Error("expected the names of a model, data and a split");
   } catch (cause) {
     throw new PersimmonError("RUN_CORRUPT", `${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
@@ -135,6 +139,12 @@ function checkSamples(path: string, samples: readonly Sample[], fingerprint: str
   const seen = new Set<string>();
   for (const [index, sample] of samples.entries()) {
     const where = `${path}:${index + 1}`;
+    if (!isSample(sample)) {
+      throw new PersimmonError(
+        "RUN_CORRUPT",
+        `${where}: expected a sample with its id, its number and its text or log-probabilities, found ${JSON.stringify(sample).slice(0, 100)}: remove the line, and the run makes its sample again`,
+      );
+    }
     if (sample.fingerprint !== fingerprint) {
       throw new PersimmonError(
         "RUN_MISMATCH",

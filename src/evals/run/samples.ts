@@ -99,3 +99,10 @@ export function sampleKey({ id, sample }: { id: string; sample: number }): strin
 export function isGenerated(sample: Sample): sample is GeneratedSample {
   return "generated_ids" in sample;
 }
+
+/** Whether a line of samples.jsonl has what scoring needs. */
+export function isSample(line: object): boolean {
+  const { id, sample, generated_ids: ids, text, logprobs } = line as Record<string, unknown>;
+  const isAnswer = Array.isArray(ids) ? typeof text === "string" : Array.isArray(logprobs);
+  return typeof id === "string" && Number.isInteger(sample) && isAnswer;
+}

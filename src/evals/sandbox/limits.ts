@@ -1,4 +1,5 @@
 import { PersimmonError } from "../../errors.js";
+import { optionChecks } from "../../option_checks.js";
 
 /** How long one program may run. */
 export interface SandboxLimits {
@@ -27,9 +28,7 @@ export const resources = {
 /** Fills in the defaults. Throws `SANDBOX_OPTIONS_INVALID`. */
 export function checkedLimits(limits: SandboxLimits): Required<SandboxLimits> {
   const { cpuSeconds = 4, wallSeconds = 12 } = limits;
-  if (!Number.isInteger(cpuSeconds) || cpuSeconds < 1 || cpuSeconds > 3600) {
-    throw invalid(`cpuSeconds must be a whole number from 1 to 3600, got ${String(cpuSeconds)}`);
-  }
+  optionChecks(invalid).whole("cpuSeconds", cpuSeconds, 1, 3600);
   if (typeof wallSeconds !== "number" || !(wallSeconds >= cpuSeconds && wallSeconds <= 86_400)) {
     throw invalid(
       `wallSeconds must be a number from cpuSeconds (${cpuSeconds}) to 86400, got ${String(wallSeconds)}`,

@@ -3,6 +3,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { interruptSignal } from "../../host.js";
+import { optionChecks } from "../../option_checks.js";
 import { sha256Of } from "../../sha256.js";
 import { bareCommand, environment, sandboxCommand } from "./command.js";
 import { execute, notStarted, type Outcome } from "./execution.js";
@@ -132,9 +133,7 @@ export class Sandbox {
   async runAll(programs: readonly string[], options: SandboxRunAllOptions = {}): Promise<ProgramResult[]> {
     checkOptionNames("Sandbox.runAll", options, ["concurrency", "onResult", "signal"]);
     const { concurrency = availableParallelism(), onResult } = options;
-    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1024) {
-      throw invalid(`concurrency must be a whole number from 1 to 1024, got ${String(concurrency)}`);
-    }
+    optionChecks(invalid).whole("concurrency", concurrency, 1, 1024);
     if (!Array.isArray(programs)) throw invalid(`programs must be a list of strings, got ${typeof programs}`);
     for (const [index, program] of programs.entries()) {
       if (typeof program !== "string")

@@ -1,5 +1,6 @@
 import { checkOptionNames, PersimmonError } from "../../errors.js";
 import { chatPrompt } from "../../generation/chat.js";
+import { optionChecks } from "../../option_checks.js";
 import type { EvalItem, EvalTask } from "../task.js";
 import { builtInNames } from "./built_in_names.js";
 import { endOfAnswerLine } from "./stops.js";
@@ -116,13 +117,10 @@ export function defineTask<Fields extends object = PromptFields>(
     );
   }
   const invalid = (message: string) => new PersimmonError("TASK_INVALID", `task "${name}": ${message}`);
-  if (shots !== 0 && shots !== 1) throw invalid(`shots must be 0 or 1, got ${String(shots)}`);
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
-    throw invalid(`maxNewTokens must be a whole number from 1, got ${String(maxNewTokens)}`);
-  }
-  if (!Number.isInteger(version) || version < 1) {
-    throw invalid(`version must be a whole number from 1, got ${String(version)}`);
-  }
+  const { oneOf, whole } = optionChecks(invalid);
+  oneOf("shots", shots, [0, 1]);
+  whole("maxNewTokens", maxNewTokens, 1);
+  whole("version", version, 1);
   if (!Array.isArray(stop) || !stop.every(isStop)) {
     throw invalid("stop must be a list of texts that are not empty or patterns without flags");
   }

@@ -1,6 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, it } from "vitest";
+import { readItems } from "../../../src/evals/data/read_items.js";
 import { runEval } from "../../../src/evals/run/run_eval.js";
+import { findTask } from "../../../src/evals/tasks/index.js";
 import { type LanguageModel, loadModel } from "../../../src/index.js";
 import { failureOf } from "../../support/codes.js";
 import { sharedOrSkip } from "../../support/shared.js";
@@ -63,4 +66,20 @@ sharedOrSkip("eval-data", "splits of a run", (data) => {
     );
     expect(existsSync(`${directory}/clean`)).toBe(false);
   });
+});
+
+it("a split that only the default preset asks for is said to be so", async () => {
+  const { items } = await readItems(findTask("arc-easy"), "demo");
+  const rows = items.slice(0, 3).map((item) => JSON.stringify(item));
+  const file = join(directory, "mine.jsonl");
+  writeFileSync(file, `${rows.join("\n")}\n`);
+  const model = await loadModel();
+  const options = { model, task: "arc-easy", data: file, progress: false } as const;
+  expect(await failureOf(runEval(options), directory)).toMatchInlineSnapshot(
+    `"DATA_SPLIT_UNKNOWN: <directory>/mine.jsonl has no split "validation"; choose one of mine. The split "validation" is that of the preset "adept", which is the default: name the split of your data with \`split\` (--split)"`,
+  );
+  expect(await failureOf(runEval({ ...options, preset: "adept" }), directory)).toMatch(
+    /choose one of mine\.$/,
+  );
+  expect((await runEval({ ...options, split: "mine" })).manifest).toMatchObject({ preset: null });
 });

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readItems } from "../../../src/evals/data/read_items.js";
 import type { RunEvalOptions } from "../../../src/evals/run/options.js";
 import { runEval } from "../../../src/evals/run/run_eval.js";
+import { loadRun, scoreRun } from "../../../src/evals/run/score_run.js";
 import { defineTask, evalTasks, findTask } from "../../../src/evals/tasks/index.js";
 import { edits, type LanguageModel, loadModel, nn } from "../../../src/index.js";
 import { failureOf } from "../../support/codes.js";
@@ -275,6 +276,27 @@ describe("a run", () => {
     expect(await failureOf(arc({ folder: twice }))).toMatch(
       /^RUN_CORRUPT: .*samples.jsonl:3: .* is there twice/,
     );
+  });
+});
+
+describe("files of a run that were changed", () => {
+  it.each([
+    ["manifest.json", "", /manifest\.json: expected the manifest of a run \(format 1\), found ""/],
+    ["manifest.json", "{}", /manifest\.json: expected the manifest of a run/],
+    ["manifest.json", "null", /manifest\.json: expected the manifest of a run/],
+    ["manifest.json", '{"format": 2}', /manifest\.json: expected the manifest of a run/],
+    ["samples.jsonl", '{"id": "a"}\n', /samples\.jsonl:1: expected a sample with its id, its number/],
+    ["samples.jsonl", '{"id":"a","sample":0,"generated_ids":[]}\n', /samples\.jsonl:1: expected a sample/],
+    ["origin.json", "{}", /origin\.json cannot be read: expected the names/],
+    ["origin.json", "", /origin\.json cannot be read/],
+  ])("%s that reads %j is said, by all that read it", async (name, text, message) => {
+    const folder = folderOf(`changed ${name} ${text.length}`);
+    await arc({ folder, limit: 1 });
+    writeFileSync(join(folder, name), text);
+    const whole = new RegExp(`^RUN_CORRUPT: .*${message.source}`);
+    expect(await failureOf(scoreRun(folder))).toMatch(whole);
+    expect(await failureOf(loadRun(folder))).toMatch(whole);
+    if (name !== "origin.json") expect(await failureOf(arc({ folder, limit: 1 }))).toMatch(whole);
   });
 });
 

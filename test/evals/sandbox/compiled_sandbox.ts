@@ -9,7 +9,14 @@ export function compiledSandbox(): string {
   const sandbox = readdirSync(join(repositoryRoot, "src", "evals", "sandbox"))
     .filter((name) => name.endsWith(".ts"))
     .map((name) => join("evals", "sandbox", name));
-  for (const name of ["errors.ts", "host.ts", "package_root.ts", "evals/sha256.ts", ...sandbox]) {
+  for (const name of [
+    "errors.ts",
+    "host.ts",
+    "package_root.ts",
+    "option_checks.ts",
+    "sha256.ts",
+    ...sandbox,
+  ]) {
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     const source = readFileSync(join(repositoryRoot, "src", name), "utf8");
     const path = join(folder, name.replace(/ts$/, "js"));
