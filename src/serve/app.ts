@@ -49,7 +49,7 @@ export function createApp(service: Service, options: AppOptions): Hono<Env> {
   });
   app.put("/api", (c) =>
     withLifetime(service, c, async (body, signal) =>
-      c.json(await adeptAnswer(service, adeptRequest(body), signal)),
+      c.json(await adeptAnswer(service, adeptRequest(body, service.limits.choices), signal)),
     ),
   );
   addOpenAi(app, service, options.onError);

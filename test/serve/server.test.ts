@@ -96,6 +96,22 @@ it("half a request, closed, leaves nothing behind", async () => {
   expect(errors).toEqual([]);
 });
 
+it("a body that is announced as too long is not waited for", async () => {
+  const { server } = await runningServer();
+  const { port } = new URL(server.url);
+  const socket = connect(Number(port), "127.0.0.1");
+  let answer = "";
+  socket.on("data", (part) => {
+    answer += part;
+  });
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  const head = "PUT /api HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  socket.write(`${head}Content-Length: 1000000000\r\n\r\n{`);
+  await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 413 /);
+  socket.destroy();
+  await closed;
+});
+
 it("an error of the model is 500, told to the server's owner, and the next request is served", async () => {
   let isBroken = true;
   const { server, errors } = await runningServer({}, {}, (model) => {

@@ -21,15 +21,14 @@ class AdeptRefusal extends RequestError {
   }
 }
 
-const mostPrompts = 128;
-
 /**
  * Reads a request as Adept's server does (text_generation_server.py): its fields, defaults, checks in its order, its texts and
  * HTTP statuses. Other fields are ignored, as there. Three things are stricter, where Python's types let through what was not
  * meant or the server failed: true and false are no numbers, prompts have to be texts, and at least one.
+ * @param mostPrompts 128 there
  * @throws RequestError REQUEST_INVALID
  */
-export function adeptRequest(body: Record<string, unknown>): AdeptRequest {
+export function adeptRequest(body: Record<string, unknown>, mostPrompts: number): AdeptRequest {
   const field = (name: string) => (Object.hasOwn(body, name) ? body[name] : undefined);
   const given = field("prompts");
   if (given === undefined) throw new AdeptRefusal("prompts argument required", 400);
@@ -39,7 +38,7 @@ export function adeptRequest(body: Record<string, unknown>): AdeptRequest {
   if (field("sentences") !== undefined) {
     throw new AdeptRefusal("sentences is no longer used.  Replace with prompts", 400);
   }
-  const prompts = promptsOf(given);
+  const prompts = promptsOf(given, mostPrompts);
   const tokensToGenerate = tokensOf(field("tokens_to_generate"));
   const logprobs = flag("logprobs", field("logprobs"));
   if (tokensToGenerate === 0 && !logprobs) {
@@ -55,9 +54,10 @@ export function adeptRequest(body: Record<string, unknown>): AdeptRequest {
   return { prompts, tokensToGenerate, logprobs, temperature, topK, topP, addBos, randomSeed, noLog };
 }
 
-function promptsOf(given: unknown): string[] {
+function promptsOf(given: unknown, mostPrompts: number): string[] {
   const prompts: unknown[] = Array.isArray(given) ? given : [given];
-  if (prompts.length > mostPrompts) throw new AdeptRefusal("Maximum number of prompts is 128", 400);
+  if (prompts.length > mostPrompts)
+    throw new AdeptRefusal(`Maximum number of prompts is ${mostPrompts}`, 400);
   if (prompts.length === 0 || prompts.some((prompt) => typeof prompt !== "string")) {
     throw new AdeptRefusal("prompts must be a text or a list of texts, at least one", 400);
   }

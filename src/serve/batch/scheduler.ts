@@ -154,12 +154,8 @@ export class Scheduler {
     const pagesOf = ({ most }: Row) => Math.ceil(most / kv.pageTokens) + 1;
     const all = Math.min(kv.pageCount, Math.ceil(this.#limits.kvTokens / kv.pageTokens) + 1);
     const needed = [...this.#running, row].reduce((sum, one) => sum + pagesOf(one), 0);
-    if (needed > all) {
-      if (this.#running.length > 0) return false;
-      // Alone and with nothing to share it needs no copy, and one context always fits.
-      this.#prefixes.clear();
-      return true;
-    }
+    // A context of less than a page has no room for a copy, and nothing to share either: alone it always fits.
+    if (needed > all) return this.#running.length === 0;
     while (needed + this.#prefixes.pages > all) this.#prefixes.drop();
     return true;
   }

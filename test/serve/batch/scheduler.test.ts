@@ -139,16 +139,22 @@ it("a prompt of 500 tokens is scored in the same numbers whatever its chunks", a
 describe("places", () => {
   it("no more texts than the batch has places for, the others in order", async () => {
     const scheduler = new Scheduler(model.generator(), { ...limits, batch: 2 });
-    const ended: number[] = [];
-    const all = scheduler.submit(
-      Array.from({ length: 6 }, (_, index) => row([3 + index], { maxNewTokens: 5 })),
-      never,
+    const begun: number[] = [];
+    let most = 0;
+    const requests = Array.from({ length: 6 }, (_, index) =>
+      row([3 + index], {
+        maxNewTokens: 5,
+        onPrompt: () => {
+          begun.push(index);
+          most = Math.max(most, scheduler.load.running);
+        },
+      }),
     );
-    for (const [index, one] of all.entries()) one.then(() => ended.push(index));
-    await all[0];
-    expect(scheduler.load.running).toBeLessThanOrEqual(2);
+    const all = scheduler.submit(requests, never);
+    expect(scheduler.load).toEqual({ running: 0, waiting: 6 });
     await Promise.all(all);
-    expect(ended).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(most).toBe(2);
+    expect(begun).toEqual([0, 1, 2, 3, 4, 5]);
     expect(scheduler.load).toEqual({ running: 0, waiting: 0 });
     await scheduler.close();
   });
@@ -179,6 +185,15 @@ describe("places", () => {
     await scheduler.close();
   });
 
+  it("a context of less than a page serves one text after the other", async () => {
+    const tiny = await loadModel(await tinyCheckpoint(), { maxLength: 8 });
+    const scheduler = new Scheduler(tiny.generator(), { ...limits, kvTokens: 8 });
+    const results = await Promise.all(scheduler.submit([row([5, 6]), row([5, 6]), row([7])], never));
+    expect(results.map(({ ids }) => ids.length)).toEqual([6, 6, 7]);
+    expect(results[0]).toEqual(results[1]);
+    await scheduler.close();
+  });
+
   it("SERVER_BUSY when the queue is full, with a time to come again", async () => {
     const scheduler = new Scheduler(model.generator(), { ...limits, batch: 1, queue: 3 });
     const one = () => scheduler.submit([row([5])], never);
@@ -204,6 +219,8 @@ describe("places", () => {
 });
 
 describe("what ends early", () => {
+  let other: Promise<RowResult> | undefined;
+
   it("an aborted text leaves the batch, one that waits never enters it, and the others go on", async () => {
     const scheduler = new Scheduler(model.generator(), { ...limits, batch: 2 });
     const controller = new AbortController();
@@ -226,12 +243,22 @@ describe("what ends early", () => {
 
   it("a pass that fails, fails for its texts alone, and the next ones are served", async () => {
     const scheduler = new Scheduler(model.generator(), limits);
-    const failing = model.hook("layers.0.mlp.act", () => {
-      throw new Error("broken");
+    const isRunning = new Promise<void>((resolve) => {
+      const onPrompt = () => resolve();
+      other = scheduler.submit([row([6], { maxNewTokens: 100, onPrompt })], never)[0];
     });
+    await isRunning;
+    const failing = model.hook(
+      "layers.0.mlp.act",
+      () => {
+        throw new Error("broken");
+      },
+      { phase: "prefill" },
+    );
     const [first] = scheduler.submit([row([5])], never);
     expect(await failureOf(first)).toMatch(/^HOOK_FAILED: the hook at layers\.0\.mlp\.act threw: broken/);
     failing.dispose();
+    expect((await other)?.ids).toHaveLength(100);
     const [second] = scheduler.submit([row([5])], never);
     expect((await second).ids).toHaveLength(24);
     await scheduler.close();
