@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
+import { interruptSignal } from "./host.js";
 import { LanguageModel } from "./language_model.js";
 import { packageRoot } from "./package_root.js";
 import type { KvDType } from "./runtime/kv_cache.js";
@@ -66,6 +67,7 @@ export async function loadModel(
   const kvDtype = checkedKvDType(options.kvDtype);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
+    signal: interruptSignal(),
     onProgress: ({ bytes, totalBytes }) =>
       options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
   });

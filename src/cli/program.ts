@@ -10,7 +10,7 @@ import { generateCommand } from "./generate.js";
 import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
 import { labCommand } from "./lab.js";
-import { unavailableCommand } from "./unavailable.js";
+import { pullCommand } from "./pull.js";
 
 /** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */
 export function createProgram(): Command {
@@ -25,7 +25,7 @@ export function createProgram(): Command {
   program.addCommand(chatCommand());
   program.addCommand(evalCommand());
   program.addCommand(benchCommand());
-  program.addCommand(unavailableCommand("pull", "download a model from the hub"));
+  program.addCommand(pullCommand());
   program.addCommand(convertCommand());
   program.addCommand(infoCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {

@@ -21,13 +21,15 @@ export interface FakeHub {
 export interface Fault {
   /** Sends this status instead. */
   status?: number;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | undefined>;
   /** Breaks the connection after so many bytes. */
   breakAfter?: number;
   /** Sends nothing more after so many bytes. */
   stallAfter?: number;
   /** Waits so many milliseconds after each 16 KiB. */
   slow?: number;
+  /** Goes on after the first 16 KiB when this is over. */
+  until?: Promise<unknown>;
   ignoreRange?: boolean;
   /** Answers a range with one that begins so much later. */
   shiftRange?: number;
@@ -38,6 +40,8 @@ export interface Fault {
   /** Sends no length: the end of the connection is the end of the file. */
   noLength?: boolean;
   data?: Uint8Array;
+  /** Redirects to content of this id. */
+  linked?: string;
 }
 
 interface Options {
@@ -83,6 +87,7 @@ export async function fakeHub(files: Record<string, Uint8Array>, options: Option
     const file = fileOf(request, options);
     const time = (times.get(file) ?? 0) + 1;
     times.set(file, time);
+    if (file !== "") hub.ranges.push(request.headers.range ?? "");
     const fault = options.fault?.(file, time) ?? {};
     if (fault.status !== undefined) json(response, fault.status, { error: "a fault" }, fault.headers);
     else if (options.status !== undefined) json(response, options.status, { error: "x" }, options.headers);
@@ -168,8 +173,10 @@ async function send(
   fault: Fault,
   hub: FakeHub,
 ): Promise<void> {
-  hub.ranges.push(request.headers.range ?? "");
-  const linked = { "x-linked-etag": `"${blobName(file, data)}"`, "x-linked-size": data.length };
+  const linked = {
+    "x-linked-etag": `"${fault.linked ?? blobName(file, data)}"`,
+    "x-linked-size": data.length,
+  };
   if (options.content !== undefined && isLarge(file)) {
     response.writeHead(302, { ...linked, location: `${options.content}${request.url}` });
     response.end("Found. Redirecting");
@@ -183,7 +190,7 @@ async function send(
   const end = range === null || range[2] === "" ? data.length - 1 : Number(range[2]);
   const body = data.subarray(start, end + 1);
   const etag = fault.etag ?? '"x"';
-  const headers: Record<string, string | number> = { ...(etag && { etag }), ...fault.headers };
+  const headers: Record<string, string | number | undefined> = { ...(etag && { etag }), ...fault.headers };
   if (!fault.noLength) headers["content-length"] = body.length + (fault.announce ?? 0);
   if (range !== null) headers["content-range"] = `bytes ${start}-${end}/${data.length}`;
   response.writeHead(range === null ? 200 : 206, headers);
@@ -193,12 +200,10 @@ async function send(
   const limit = cut ?? fault.stallAfter ?? body.length;
   for (let at = 0; at < limit; at += 16_384) {
     const piece = body.subarray(at, Math.min(at + 16_384, limit));
-    await new Promise<unknown>((done) => {
-      response.once("close", done);
-      response.write(piece, done);
-    });
+    await new Promise<unknown>((done) => void response.write(piece, done));
     if (response.destroyed) return;
     hub.sent += piece.length;
+    await fault.until;
     if (fault.slow !== undefined) await new Promise((done) => setTimeout(done, fault.slow));
   }
   if (cut !== undefined) response.destroy();

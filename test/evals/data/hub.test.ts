@@ -24,7 +24,13 @@ async function useHub(
 
 beforeEach(() => {
   cache = folder({});
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"])
+  for (const name of [
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HF_HUB_OFFLINE",
+  ])
     vi.stubEnv(name, "");
   vi.stubEnv("HF_HOME", cache);
   vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // the discard port: nothing listens there
