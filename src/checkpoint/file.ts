@@ -5,8 +5,15 @@ import { PersimmonError } from "../errors.js";
 // One read call of more than 2^31 - 1 bytes fails on every platform.
 const LARGEST_READ = 2 ** 30;
 
+/** What can be read at given positions; `path` is for errors. */
+export interface ReadableAt {
+  readonly path: string;
+  readonly size: number;
+  read(position: number, length: number, what: string): Promise<Buffer>;
+}
+
 /** A file that is read at given positions, never as a whole. */
-export class PositionalFile {
+export class PositionalFile implements ReadableAt {
   private constructor(
     readonly path: string,
     private readonly handle: FileHandle,

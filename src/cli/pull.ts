@@ -47,10 +47,15 @@ export function pullCommand(): Command {
         const seconds = (Date.now() - started) / 1000;
         const bytes = sum(pulled.files);
         const newBytes = sum(pulled.files.filter(({ isNew }) => isNew));
+        const news =
+          newBytes === 0 ? "all there already" : `${megabytes(newBytes)} of it new, in ${duration(seconds)}`;
+        const files =
+          pulled.files.length === 0
+            ? "what the cache has, since downloading is switched off"
+            : `${pulled.files.length} files, ${megabytes(bytes)}, ${news}`;
         const text = json
           ? JSON.stringify({ model, ...pulled, bytes, newBytes, seconds }, null, 2)
-          : `${pulled.directory}\n${model} at commit ${pulled.commit}: ${pulled.files.length} files, ${megabytes(bytes)}, ` +
-            `${newBytes === 0 ? "all there already" : `${megabytes(newBytes)} of it new, in ${duration(seconds)}`}`;
+          : `${pulled.directory}\n${model} at commit ${pulled.commit}: ${files}`;
         process.stdout.write(`${text}\n`);
       } finally {
         line.end();
