@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import { patience } from "../../src/checkpoint/hub/patience.js";
 
 export interface FakeHub {
@@ -70,6 +70,21 @@ interface Options {
 
 export const commit = "0123456789abcdef0123456789abcdef01234567";
 const emptyCommit = "76543210fedcba9876543210fedcba9876543210";
+
+/** An empty cache in `home`, and nothing else that a user's environment says about the hub. */
+export function stubHubEnvironment(home: string): void {
+  for (const name of [
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HF_HUB_OFFLINE",
+  ])
+    vi.stubEnv(name, "");
+  vi.stubEnv("HF_HOME", home);
+  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // the discard port: nothing listens there
+}
 
 /** For the tests of a file: a download that fails is tried again at once. */
 export function withoutPauses(): void {

@@ -13,7 +13,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { patience } from "../../../src/checkpoint/hub/patience.js";
 import { type DownloadProgress, resolveCheckpoint } from "../../../src/checkpoint/index.js";
-import { blobName, commit, type FakeHub, type Fault, fakeHub, withoutPauses } from "../fake_hub.js";
+import {
+  blobName,
+  commit,
+  type FakeHub,
+  type Fault,
+  fakeHub,
+  stubHubEnvironment,
+  withoutPauses,
+} from "../fake_hub.js";
 import { errorOf, smallConfig, temporaryDirectories } from "../support.js";
 
 withoutPauses();
@@ -35,10 +43,7 @@ let hubs: FakeHub[];
 beforeEach(() => {
   hubs = [];
   cache = directory();
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
-    vi.stubEnv(name, "");
-  vi.stubEnv("HF_HUB_OFFLINE", "");
-  vi.stubEnv("HF_HOME", cache);
+  stubHubEnvironment(cache);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
