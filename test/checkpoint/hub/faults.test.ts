@@ -273,7 +273,7 @@ describe("content on another server", () => {
     hubs.push(content);
     const hub = await useHub({ content: content.url });
     await arrives();
-    expect(content.ranges).toEqual(["", `bytes=${half}-`]);
+    expect(content.ranges).toEqual(["", expect.stringMatching(/^bytes=\d+-$/)]);
     expect(new Set(content.tokens)).toEqual(new Set([undefined]));
     expect(new Set(hub.tokens)).toEqual(new Set(["Bearer secret"]));
   });
