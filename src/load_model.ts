@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
+import { interruptSignal } from "./host.js";
 import { kvContexts, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
@@ -87,6 +88,7 @@ export async function loadModel(
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
+    signal: interruptSignal(),
     onProgress: ({ bytes, totalBytes }) =>
       options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
   });

@@ -14,8 +14,15 @@ export interface FileRange {
   label: string;
 }
 
+/** What can be read at given positions; `path` is for errors. */
+export interface ReadableAt {
+  readonly path: string;
+  readonly size: number;
+  read(position: number, length: number, what: string): Promise<Buffer>;
+}
+
 /** A file, or a range of one, that is read at given positions, never as a whole. */
-export class PositionalFile {
+export class PositionalFile implements ReadableAt {
   private constructor(
     /** Path of the file on disk. */
     readonly file: string,

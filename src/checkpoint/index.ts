@@ -1,6 +1,7 @@
 export { type Checkpoint, type CheckpointTensor, storedElements } from "./checkpoint.js";
 export type { CheckpointDType, StoredDType } from "./dtype.js";
 export { type FileRange, readRange } from "./file.js";
+export type { RemoteCheckpoint } from "./hub/inspect.js";
 export type { DownloadProgress } from "./hub/repository.js";
 export type { PulledModel } from "./hub/snapshot.js";
 export { openCheckpoint } from "./open.js";
@@ -15,7 +16,13 @@ export {
 } from "./quantized.js";
 export { readTensor } from "./read_tensor.js";
 export { isTarName } from "./release/tar.js";
-export { type PullOptions, pullCheckpoint, type ResolveOptions, resolveCheckpoint } from "./resolve.js";
+export {
+  inspectCheckpoint,
+  type PullOptions,
+  pullCheckpoint,
+  type ResolveOptions,
+  resolveCheckpoint,
+} from "./resolve.js";
 export { readSafetensorsHeader, type SafetensorsFile } from "./safetensors.js";
 export {
   layOut,

@@ -1,10 +1,13 @@
 import { basename, resolve } from "node:path";
 import { PersimmonError } from "../errors.js";
+import type { Checkpoint } from "./checkpoint.js";
 import { kindOf } from "./file.js";
 import { cachedSnapshot, expandHome } from "./hub/cache.js";
 import { fromHub, type HubOptions } from "./hub/from_hub.js";
+import { inspectRepository, type RemoteCheckpoint } from "./hub/inspect.js";
 import { hubSettings } from "./hub/settings.js";
 import { downloadSnapshot, type PulledModel } from "./hub/snapshot.js";
+import { openCheckpoint } from "./open.js";
 import { isTarName } from "./release/tar.js";
 
 export interface ResolveOptions extends HubOptions {
@@ -33,18 +36,42 @@ export async function resolveCheckpoint(
   pathOrHubName: string,
   options: ResolveOptions = {},
 ): Promise<string> {
-  const path = resolve(expandHome(pathOrHubName));
-  const kind = pathOrHubName === "" ? undefined : await kindOf(path);
-  if (kind === "directory" || (kind === "file" && isTarName(path))) return path;
-  if (kind === "file") {
-    throw notFound(pathOrHubName, `${path} is a file. Give the directory that holds it`);
-  }
-  const { name, revision } = hubName(pathOrHubName, options.revision, `there is no directory ${path}, and `);
-  const cache = options.cacheDirectory ?? hubSettings().cacheDirectory;
-  const cached = await cachedSnapshot(cache, name, revision);
-  if (cached !== undefined) return cached;
-  const tried = `there is no directory ${path} and no complete copy in the cache ${cache}`;
+  const place = await locate(pathOrHubName, options);
+  if ("directory" in place) return place.directory;
+  const { name, revision, tried } = place;
   return (await fromHub("model", name, revision, tried, options, downloadSnapshot)).directory;
+}
+
+/**
+ * What a checkpoint declares, without fetching its weights: a directory, what the cache has, or else the repository on the hub.
+ * @throws PersimmonError as `openCheckpoint` and `resolveCheckpoint`
+ */
+export async function inspectCheckpoint(
+  pathOrHubName: string,
+  options: ResolveOptions = {},
+): Promise<Checkpoint | RemoteCheckpoint> {
+  const place = await locate(pathOrHubName, options);
+  if ("directory" in place) return openCheckpoint(place.directory);
+  return fromHub("model", place.name, place.revision, place.tried, options, inspectRepository);
+}
+
+/** A directory on this machine, or what to ask the hub for. */
+async function locate(
+  given: string,
+  options: ResolveOptions,
+): Promise<{ directory: string } | { name: string; revision: string; tried: string }> {
+  const path = resolve(expandHome(given));
+  const kind = given === "" ? undefined : await kindOf(path);
+  if (kind === "directory" || (kind === "file" && isTarName(path))) return { directory: path };
+  if (kind === "file") {
+    throw notFound(given, `${path} is a file. Give the directory that holds it`);
+  }
+  const { name, revision } = hubName(given, options.revision, `there is no directory ${path}, and `);
+  const cache = options.cacheDirectory ?? hubSettings().cacheDirectory;
+  const directory = await cachedSnapshot(cache, name, revision);
+  if (directory !== undefined) return { directory };
+  const tried = `there is no directory ${path} and no complete copy in the cache ${cache}`;
+  return { name, revision, tried };
 }
 
 /**
@@ -68,7 +95,7 @@ export async function pullCheckpoint(model: string, options: PullOptions = {}): 
 }
 
 /** Reads `owner/name@revision`; the revision is "main" where nobody says another. */
-export function hubName(
+function hubName(
   given: string,
   stated: string | undefined,
   tried: string,

@@ -1,6 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import { elementCount, SAFETENSORS_DTYPES, type SafetensorsCode } from "./dtype.js";
-import { PositionalFile, parseJson } from "./file.js";
+import { PositionalFile, parseJson, type ReadableAt } from "./file.js";
 import { duplicateKey } from "./json_keys.js";
 import type { StoredTensor } from "./stored_tensor.js";
 
@@ -25,24 +25,28 @@ const LARGEST_HEADER = 100_000_000;
  *   CHECKPOINT_OVERLAP, CHECKPOINT_HOLE (byte ranges), CHECKPOINT_UNREADABLE
  */
 export function readSafetensorsHeader(path: string): Promise<SafetensorsFile> {
-  return PositionalFile.use(path, async (file) => {
-    const header = await readHeader(file);
-    const tensors = new Map<string, StoredTensor>();
-    let metadata: Record<string, string> = {};
-    for (const [name, entry] of Object.entries(header.json)) {
-      if (name === "__metadata__") metadata = checkMetadata(entry, path);
-      else tensors.set(name, checkTensor(name, entry, path, header.dataOffset, file.size));
-    }
-    checkLayout([...tensors.values()], path, header.dataOffset, file.size);
-    return { file: path, tensors, metadata, dataOffset: header.dataOffset };
-  });
+  return PositionalFile.use(path, safetensorsHeader);
+}
+
+/** The same of a file that lies anywhere: it is read twice. */
+export async function safetensorsHeader(file: ReadableAt): Promise<SafetensorsFile> {
+  const { path } = file;
+  const header = await readHeader(file);
+  const tensors = new Map<string, StoredTensor>();
+  let metadata: Record<string, string> = {};
+  for (const [name, entry] of Object.entries(header.json)) {
+    if (name === "__metadata__") metadata = checkMetadata(entry, path);
+    else tensors.set(name, checkTensor(name, entry, path, header.dataOffset, file.size));
+  }
+  checkLayout([...tensors.values()], path, header.dataOffset, file.size);
+  return { file: path, tensors, metadata, dataOffset: header.dataOffset };
 }
 
 function invalid(path: string, message: string): PersimmonError {
   return new PersimmonError("SAFETENSORS_INVALID", `${path}: ${message}`);
 }
 
-async function readHeader(file: PositionalFile) {
+async function readHeader(file: ReadableAt) {
   const start = await file.read(0, 8, "the length of the header");
   const length = start.readBigUInt64LE();
   if (start.toString("latin1") === "version ") {

@@ -12,8 +12,12 @@ import type { StoredTensor } from "./stored_tensor.js";
  * @throws PersimmonError CHECKPOINT_INDEX_INVALID
  */
 export async function readShardIndex(path: string): Promise<Map<string, Set<string>>> {
+  return parseShardIndex(await readJsonFile(path, "CHECKPOINT_INDEX_INVALID"), path);
+}
+
+/** The same of what the file holds. */
+export function parseShardIndex(json: unknown, path: string): Map<string, Set<string>> {
   const invalid = (message: string) => new PersimmonError("CHECKPOINT_INDEX_INVALID", `${path}: ${message}.`);
-  const json = await readJsonFile(path, "CHECKPOINT_INDEX_INVALID");
   const map = (json as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map) || Object.keys(map).length === 0) {
     throw invalid('expected an object "weight_map" from tensor names to file names');

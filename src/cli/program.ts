@@ -11,8 +11,8 @@ import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
 import { labCommand } from "./lab.js";
 import { predictZerosCommand } from "./predict_zeros.js";
+import { pullCommand } from "./pull.js";
 import { serveCommand } from "./serve.js";
-import { unavailableCommand } from "./unavailable.js";
 
 /** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */
 export function createProgram(): Command {
@@ -28,7 +28,7 @@ export function createProgram(): Command {
   program.addCommand(serveCommand());
   program.addCommand(evalCommand());
   program.addCommand(benchCommand());
-  program.addCommand(unavailableCommand("pull", "download a model from the hub"));
+  program.addCommand(pullCommand());
   program.addCommand(convertCommand());
   program.addCommand(predictZerosCommand());
   program.addCommand(infoCommand());

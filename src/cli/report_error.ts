@@ -3,7 +3,7 @@ import { PersimmonError } from "../errors.js";
 /**
  * Prints an error as `error [CODE] message`, with `debug` its stack and causes instead.
  * @param write where to; default: stderr
- * @returns the exit code: 2 for what this version does not have, else 1
+ * @returns the exit code, 1
  */
 export function reportError(
   error: unknown,
@@ -27,5 +27,5 @@ export function reportError(
     write(`error [${code}] ${message}\n`);
     if (!(error instanceof PersimmonError)) write("Run it again with --debug to see where.\n");
   }
-  return code === "NOT_AVAILABLE" ? 2 : 1;
+  return 1;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach } from "vitest";
+import { afterEach, beforeEach, vi } from "vitest";
 import { patience } from "../../src/checkpoint/hub/patience.js";
 
 export interface FakeHub {
@@ -21,13 +21,15 @@ export interface FakeHub {
 export interface Fault {
   /** Sends this status instead. */
   status?: number;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | undefined>;
   /** Breaks the connection after so many bytes. */
   breakAfter?: number;
   /** Sends nothing more after so many bytes. */
   stallAfter?: number;
   /** Waits so many milliseconds after each 16 KiB. */
   slow?: number;
+  /** Goes on after the first 16 KiB when this is over. */
+  until?: Promise<unknown>;
   ignoreRange?: boolean;
   /** Answers a range with one that begins so much later. */
   shiftRange?: number;
@@ -38,6 +40,8 @@ export interface Fault {
   /** Sends no length: the end of the connection is the end of the file. */
   noLength?: boolean;
   data?: Uint8Array;
+  /** Redirects to content of this id. */
+  linked?: string;
 }
 
 interface Options {
@@ -67,6 +71,21 @@ interface Options {
 export const commit = "0123456789abcdef0123456789abcdef01234567";
 const emptyCommit = "76543210fedcba9876543210fedcba9876543210";
 
+/** An empty cache in `home`, and nothing else that a user's environment says about the hub. */
+export function stubHubEnvironment(home: string): void {
+  for (const name of [
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HF_HUB_OFFLINE",
+  ])
+    vi.stubEnv(name, "");
+  vi.stubEnv("HF_HOME", home);
+  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // the discard port: nothing listens there
+}
+
 /** For the tests of a file: a download that fails is tried again at once. */
 export function withoutPauses(): void {
   const usual = { ...patience };
@@ -83,6 +102,7 @@ export async function fakeHub(files: Record<string, Uint8Array>, options: Option
     const file = fileOf(request, options);
     const time = (times.get(file) ?? 0) + 1;
     times.set(file, time);
+    if (file !== "") hub.ranges.push(request.headers.range ?? "");
     const fault = options.fault?.(file, time) ?? {};
     if (fault.status !== undefined) json(response, fault.status, { error: "a fault" }, fault.headers);
     else if (options.status !== undefined) json(response, options.status, { error: "x" }, options.headers);
@@ -168,8 +188,10 @@ async function send(
   fault: Fault,
   hub: FakeHub,
 ): Promise<void> {
-  hub.ranges.push(request.headers.range ?? "");
-  const linked = { "x-linked-etag": `"${blobName(file, data)}"`, "x-linked-size": data.length };
+  const linked = {
+    "x-linked-etag": `"${fault.linked ?? blobName(file, data)}"`,
+    "x-linked-size": data.length,
+  };
   if (options.content !== undefined && isLarge(file)) {
     response.writeHead(302, { ...linked, location: `${options.content}${request.url}` });
     response.end("Found. Redirecting");
@@ -183,7 +205,7 @@ async function send(
   const end = range === null || range[2] === "" ? data.length - 1 : Number(range[2]);
   const body = data.subarray(start, end + 1);
   const etag = fault.etag ?? '"x"';
-  const headers: Record<string, string | number> = { ...(etag && { etag }), ...fault.headers };
+  const headers: Record<string, string | number | undefined> = { ...(etag && { etag }), ...fault.headers };
   if (!fault.noLength) headers["content-length"] = body.length + (fault.announce ?? 0);
   if (range !== null) headers["content-range"] = `bytes ${start}-${end}/${data.length}`;
   response.writeHead(range === null ? 200 : 206, headers);
@@ -193,12 +215,10 @@ async function send(
   const limit = cut ?? fault.stallAfter ?? body.length;
   for (let at = 0; at < limit; at += 16_384) {
     const piece = body.subarray(at, Math.min(at + 16_384, limit));
-    await new Promise<unknown>((done) => {
-      response.once("close", done);
-      response.write(piece, done);
-    });
+    await new Promise<unknown>((done) => void response.write(piece, done));
     if (response.destroyed) return;
     hub.sent += piece.length;
+    await fault.until;
     if (fault.slow !== undefined) await new Promise((done) => setTimeout(done, fault.slow));
   }
   if (cut !== undefined) response.destroy();

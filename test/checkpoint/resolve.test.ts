@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { hubCacheDirectory } from "../../src/checkpoint/hub/cache.js";
 import { type DownloadProgress, openCheckpoint, resolveCheckpoint } from "../../src/checkpoint/index.js";
-import { commit, type FakeHub, fakeHub, withoutPauses } from "./fake_hub.js";
+import { commit, type FakeHub, fakeHub, stubHubEnvironment, withoutPauses } from "./fake_hub.js";
 import { errorOf, smallConfig, temporaryDirectories, writeModel } from "./support.js";
 
 withoutPauses();
@@ -20,10 +20,7 @@ async function useHub(...parameters: Parameters<typeof fakeHub>): Promise<FakeHu
 
 beforeEach(() => {
   cache = directory();
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"])
-    vi.stubEnv(name, "");
-  vi.stubEnv("HF_HOME", cache);
-  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // the discard port: nothing listens there
+  stubHubEnvironment(cache);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();

@@ -7,7 +7,7 @@ import { reportError } from "../../src/cli/report_error.js";
 import { PersimmonError } from "../../src/errors.js";
 
 describe("persimmon --help", () => {
-  it("lists every command, and says which are not there yet", () => {
+  it("lists every command", () => {
     const program = createProgram();
     const help = program.helpInformation();
     for (const name of [
@@ -25,18 +25,8 @@ describe("persimmon --help", () => {
     ]) {
       expect(help).toMatch(new RegExp(`^  ${name}\\b`, "m"));
     }
-    const absent = program.commands.filter((command) =>
-      command.description().includes("not in this version"),
-    );
-    expect(absent.map((command) => command.name())).toEqual(["pull"]);
     const kernel = program.commands.find((command) => command.name() === "kernel");
     expect(kernel?.commands.map((command) => command.name())).toEqual(["install", "uninstall"]);
-  });
-
-  it.each(["pull"])("%s ends with NOT_AVAILABLE whatever it is given", async (name) => {
-    const program = createProgram();
-    const run = program.parseAsync(["node", "persimmon", name, "x", "--some-option", "3"]);
-    await expect(run).rejects.toMatchObject({ code: "NOT_AVAILABLE" });
   });
 });
 
@@ -55,10 +45,6 @@ describe("reportError", () => {
   it("prints the code and the message", () => {
     const error = new PersimmonError("CONFIG_MISSING", "no config.json in /x");
     expect(report(error)).toEqual({ exitCode: 1, text: "error [CONFIG_MISSING] no config.json in /x\n" });
-  });
-
-  it("ends with 2 for what is not there yet", () => {
-    expect(report(new PersimmonError("NOT_AVAILABLE", "later")).exitCode).toBe(2);
   });
 
   it("prints stack and causes with --debug", () => {

@@ -157,7 +157,10 @@ class Watch {
       if (isStalled) throw new HubFailure(`nothing came for ${limit / 1000} s`, { mayPass: true, cause });
       const { code, message } = ((cause as Error).cause ?? cause) as NodeJS.ErrnoException;
       const wasConnected = code === "ECONNRESET" || code?.startsWith("UND_ERR_");
-      throw new HubFailure(message || code || String(cause), { mayPass: !isFirst || wasConnected === true, cause });
+      throw new HubFailure(message || code || String(cause), {
+        mayPass: !isFirst || wasConnected === true,
+        cause,
+      });
     } finally {
       clearTimeout(timer);
     }

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readItems } from "../../../src/evals/data/index.js";
 import { findTask } from "../../../src/evals/tasks/index.js";
-import { commit, type FakeHub, fakeHub, withoutPauses } from "../../checkpoint/fake_hub.js";
+import {
+  commit,
+  type FakeHub,
+  fakeHub,
+  stubHubEnvironment,
+  withoutPauses,
+} from "../../checkpoint/fake_hub.js";
 import { failureOf } from "../../support/codes.js";
 import { fixture, folders } from "./files.js";
 
@@ -24,10 +30,7 @@ async function useHub(
 
 beforeEach(() => {
   cache = folder({});
-  for (const name of ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"])
-    vi.stubEnv(name, "");
-  vi.stubEnv("HF_HOME", cache);
-  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // the discard port: nothing listens there
+  stubHubEnvironment(cache);
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
