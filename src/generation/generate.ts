@@ -1,5 +1,5 @@
 import type { KvSequence } from "../runtime/kv_cache.js";
-import { prefill, prefillChunk } from "../runtime/prefill.js";
+import { prefill } from "../runtime/prefill.js";
 import type { Runtime } from "../runtime/runtime.js";
 import * as ops from "../tensor/ops/index.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -97,7 +97,7 @@ export async function generateBatch(
   emit: (prompt: number, token: Token) => void,
 ): Promise<Generation[]> {
   // The first step takes the ends of all prompts together, as many tokens as one chunk has.
-  const rest = Math.max(1, Math.floor(prefillChunk / rows.length));
+  const rest = Math.max(1, Math.floor(at.runtime.chunkTokens / rows.length));
   const running: Running[] = [];
   for (const [index, { prompt, sequence, known }] of rows.entries()) {
     const unknown = prompt.slice(known);
@@ -111,7 +111,9 @@ export async function generateBatch(
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
     const next =
-      writer.finish === undefined ? await prefill(at.runtime, sequence, unknown, rest, signal) : [];
+      writer.finish === undefined
+        ? await prefill(at.runtime, sequence, unknown, rest, signal, sampling.onProgress)
+        : [];
     const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
     running.push({ sequence, next, guess: [], writer, random, lookup });
   }
