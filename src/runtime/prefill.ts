@@ -47,13 +47,18 @@ export async function prefill(
       using first = scope(() => logits.reshape([logits.size]).rows(0, 1));
       await first.data();
     } catch (error) {
-      if (signal?.aborted && (error as { code?: string }).code === "INTERRUPTED") break;
+      if (isInterrupt(error, signal)) break;
       throw error;
     }
     start = end;
     onProgress?.({ stage: "prompt", loaded: start, total: prompt.length });
   }
   return prompt.slice(start);
+}
+
+/** Whether an error is what the abort of `signal` made of a pass. */
+export function isInterrupt(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true && (error as { code?: string }).code === "INTERRUPTED";
 }
 
 /**
