@@ -13,8 +13,8 @@ import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/
 import { FiringCounter } from "./research/firing.js";
 import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
 import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
-import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import { allLogits } from "./runtime/all_logits.js";
+import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import { KvCache, type KvDType, type KvSequence } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";

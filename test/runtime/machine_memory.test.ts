@@ -59,7 +59,8 @@ it("a group that is over its limit has nothing left, and the machine may be scar
 });
 
 it("ulimit -v: what is left of the address space", () => {
-  const limits = (value: string) => `Limit    Soft Limit   Hard Limit  Units\nMax address space         ${value}      bytes\n`;
+  const limits = (value: string) =>
+    `Limit    Soft Limit   Hard Limit  Units\nMax address space         ${value}      bytes\n`;
   const status = "Name:\tnode\nVmSize:\t 1000000 kB\n";
   const space = (value: string) =>
     onLinux({ "/proc/self/limits": limits(value), "/proc/self/status": status }).addressSpace;

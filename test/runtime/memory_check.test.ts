@@ -54,11 +54,17 @@ it("knows what MODEL.md says of the 8B: weights, and keys and values of 16,384 t
 
 it("refuses with the figures, and every proposal fits by itself", () => {
   const refusal = plan(24, { dtype: "float32" }).refusal!;
-  expect(refusal).toMatch(/^the model needs 57\.\d GB \(weights as float32 37\.6 GB, keys and values of 16,384/);
+  expect(refusal).toMatch(
+    /^the model needs 57\.\d GB \(weights as float32 37\.6 GB, keys and values of 16,384/,
+  );
   expect(refusal).toContain("24.0 GB are free (the test)");
   expect(refusal).toContain("`memoryCheck: false` (--no-memory-check)");
-  expect(plan(10, { dtype: "int4", maxLength: 16384 }).refusal).toMatchInlineSnapshot(`"the model needs 25.3 GB (weights as int4 5.3 GB, keys and values of 16,384 tokens as float32 19.3 GB, buffers 0.66 GB); 10.0 GB are free (the test). What fits: \`maxLength: 2048\` (8.4 GB), or \`memoryCheck: false\` (--no-memory-check) to load it all the same"`);
-  expect(plan(10, { dtype: "int4", kvDtype: "int8", maxLength: 16384 }).refusal).toMatchInlineSnapshot(`"the model needs 11.1 GB (weights as int4 5.3 GB, keys and values of 16,384 tokens as int8 5.1 GB, buffers 0.66 GB); 10.0 GB are free (the test). What fits: \`maxLength: 8192\` (8.5 GB), or \`memoryCheck: false\` (--no-memory-check) to load it all the same"`);
+  expect(plan(10, { dtype: "int4", maxLength: 16384 }).refusal).toMatchInlineSnapshot(
+    `"the model needs 25.3 GB (weights as int4 5.3 GB, keys and values of 16,384 tokens as float32 19.3 GB, buffers 0.66 GB); 10.0 GB are free (the test). What fits: \`maxLength: 2048\` (8.4 GB), or \`memoryCheck: false\` (--no-memory-check) to load it all the same"`,
+  );
+  expect(plan(10, { dtype: "int4", kvDtype: "int8", maxLength: 16384 }).refusal).toMatchInlineSnapshot(
+    `"the model needs 11.1 GB (weights as int4 5.3 GB, keys and values of 16,384 tokens as int8 5.1 GB, buffers 0.66 GB); 10.0 GB are free (the test). What fits: \`maxLength: 8192\` (8.5 GB), or \`memoryCheck: false\` (--no-memory-check) to load it all the same"`,
+  );
   expect(plan(10, { dtype: "int4", maxLength: 2048 }).refusal).toBeUndefined();
 });
 
@@ -73,7 +79,9 @@ it("weights that stay in their file may be dropped: a model that does not fit wi
   const paged = plan(15, { maxLength: 1024 });
   expect(paged.refusal).toBeUndefined();
   expect(paged.inPlace).toBe(0.75 * stored);
-  expect(paged.warning).toMatch(/^14\.1 GB of weights stay in their file.*Every token will read from the disk/);
+  expect(paged.warning).toMatch(
+    /^14\.1 GB of weights stay in their file.*Every token will read from the disk/,
+  );
   expect(plan(15, { maxLength: 1024, dtype: "float32" }).refusal).toBeDefined();
 });
 
@@ -92,7 +100,9 @@ it("a context that nobody asked for need not fit as a whole, but 2,048 tokens mu
 it("a limit of the address space counts mapped files and all contexts that the cache reserves", () => {
   const asked = { dtype: "bfloat16", maxLength: 1024 } as const;
   expect(plan(100, { ...asked, space: 30 }).refusal).toBeUndefined();
-  expect(plan(100, { ...asked, space: 20 }).refusal).toMatch(/20\.0 GB are free \(ulimit\)\. What fits: .*int8/);
+  expect(plan(100, { ...asked, space: 20 }).refusal).toMatch(
+    /20\.0 GB are free \(ulimit\)\. What fits: .*int8/,
+  );
 });
 
 it("throws OUT_OF_MEMORY unless it was told not to", () => {
