@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-// What rounding the weights does to a model's predictions: held-out text through the model with its weights in float32 and in
-// another type, token by token.
+// What rounding the weights, or the keys and values of past tokens, does to a model's predictions: held-out text through the
+// model with these in float32 and in another type, token by token.
 //   node bench/quantization.mjs [--model models/demo] [--text models/demo/held-out.txt] [--dtypes bfloat16,int8]
+//     [--kv-dtypes bfloat16,int8]
+// With --kv-dtypes weights stay as they are stored.
 // The text is cut at lines |ENDOFTEXT|; every document is predicted from the token |ENDOFTEXT| on.
 import { parseArgs } from "node:util";
 import { loadModel } from "../dist/src/index.js";
@@ -12,6 +14,7 @@ const { values: options } = parseArgs({
     model: { type: "string", default: "models/demo" },
     text: { type: "string", default: "models/demo/held-out.txt" },
     dtypes: { type: "string", default: "bfloat16,int8" },
+    "kv-dtypes": { type: "string" },
   },
 });
 
@@ -30,14 +33,18 @@ function logProbabilities({ data, shape: [rows, width] }) {
 const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 
 const texts = heldOutTexts(options.text);
-const exact = await loadModel(options.model, { dtype: "float32" });
+const kvDtypes = options["kv-dtypes"]?.split(",");
+const changes = kvDtypes
+  ? ["float32", ...kvDtypes].map((kvDtype) => ({ kvDtype }))
+  : ["float32", ...options.dtypes.split(",")].map((dtype) => ({ dtype }));
+const exact = await loadModel(options.model, changes[0]);
 console.log(`${options.model}, ${texts.length} texts`);
 console.log(
-  "| weights | MB | nats/token | perplexity | same first choice | mean KL, nats | largest logit error |",
+  `| ${kvDtypes ? "keys and values" : "weights"} | ${kvDtypes ? "bytes a token" : "MB"} | nats/token | perplexity | same first choice | mean KL, nats | largest logit error |`,
 );
 console.log("| --- | --- | --- | --- | --- | --- | --- |");
-for (const dtype of ["float32", ...options.dtypes.split(",")]) {
-  const model = await loadModel(options.model, { dtype });
+for (const change of changes) {
+  const model = await loadModel(options.model, change);
   let [tokens, nats, agreed, divergence, largest] = [0, 0, 0, 0, 0];
   for (const text of texts) {
     const ids = exact.encodePrompt(text);
@@ -54,8 +61,8 @@ for (const dtype of ["float32", ...options.dtypes.split(",")]) {
     }
   }
   const row = [
-    dtype,
-    (model.weightBytes / 1e6).toFixed(1),
+    ...Object.values(change),
+    kvDtypes ? model.kv.bytesPerToken : (model.weightBytes / 1e6).toFixed(1),
     (nats / tokens).toFixed(4),
     Math.exp(nats / tokens).toFixed(4),
     `${((100 * agreed) / tokens).toFixed(2)} %`,

@@ -45,8 +45,6 @@ export type { PromptLookupOptions } from "./generation/prompt_lookup.js";
 export type { Finish, Generation, Token, TokenStream } from "./generation/token_stream.js";
 export { LanguageModel, type Logits, type Prompt } from "./language_model.js";
 export { type LoadOptions, loadModel } from "./load_model.js";
-export { type MemoryPlan, planText } from "./runtime/memory_check.js";
-export type { MemoryEstimate } from "./runtime/memory_estimate.js";
 export type { PersimmonConfig } from "./model/config.js";
 export * as nn from "./nn/index.js";
 export { type RandomModelOptions, type RandomShape, randomModel } from "./random_model.js";
@@ -90,6 +88,8 @@ export { type SteeringOptions, type SteeringVector, steeringVector } from "./res
 export { type WeightBytes, type WeightShape, weightBytesPerToken } from "./research/weight_bytes.js";
 export { ZeroPredictor } from "./research/zero_predictor.js";
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
+export { type MemoryPlan, planText } from "./runtime/memory_check.js";
+export type { MemoryEstimate } from "./runtime/memory_estimate.js";
 export { PrefixCache } from "./runtime/prefix_cache.js";
 export type { Site } from "./runtime/sites.js";
 export { BandwidthProbe } from "./tensor/bandwidth_probe.js";

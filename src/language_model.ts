@@ -1,4 +1,3 @@
-import { constants } from "node:buffer";
 import { modelBundle } from "./display/model.js";
 import { PersimmonError } from "./errors.js";
 import {
@@ -24,10 +23,11 @@ import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/
 import { FiringCounter } from "./research/firing.js";
 import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
 import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
+import { allLogits } from "./runtime/all_logits.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import { KvCache, type KvDType, type KvSequence } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
-import { prefill, prefillChunk } from "./runtime/prefill.js";
+import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
 import { Runtime } from "./runtime/runtime.js";
 import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
@@ -62,9 +62,6 @@ export interface LoadedParts {
   weightBytes: number;
   source: string;
 }
-
-/** Elements that a Float32Array may have. */
-const largestArray = constants.MAX_LENGTH / 4;
 
 /** KV capacity as a multiple of the longest context: forks and batches share the pages. Address space, not memory. */
 export const kvContexts = 4;
@@ -134,33 +131,24 @@ export class LanguageModel extends Persimmon {
     return this.#tokenizer?.pieceOf(id) ?? String(id);
   }
 
-  /** The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`. */
-  async logits(prompt: Prompt, options: { bos?: boolean } = {}): Promise<Logits> {
+  /**
+   * The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`, `INTERRUPTED`.
+   * @param options `signal` ends it early, `onProgress` is told how far it is, after each 512 tokens
+   */
+  async logits(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<Logits> {
     const ids = this.encodePrompt(prompt, options.bos);
-    const { vocabSize } = this.config;
-    if (ids.length * vocabSize > largestArray) {
-      throw new PersimmonError(
-        "LOGITS_TOO_LARGE",
-        `${ids.length} tokens × ${vocabSize} logits do not fit into one array of ${largestArray} numbers: give a shorter text, or ask for logprobs`,
-      );
-    }
-    const data = new Float32Array(ids.length * vocabSize);
-    let at = 0;
-    await this.forEachChunk(ids, async (logits) => {
-      data.set(await logits.data(), at);
-      at += logits.size;
-    });
-    return { data, shape: [ids.length, vocabSize] };
+    const { onProgress } = options;
+    return allLogits(this.runtime, ids, { signal: interruptSignal(options.signal), onProgress });
   }
 
-  /** The log-probability of each token given those before it: n − 1 numbers for n tokens. */
-  async logprobs(prompt: Prompt, options: { bos?: boolean } = {}): Promise<TokenLogprobs> {
+  /** The log-probability of each token given those before it: n − 1 numbers for n tokens. Options as for `logits`. */
+  async logprobs(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<TokenLogprobs> {
     const ids = this.encodePrompt(prompt, options.bos);
     const result = new TokenLogprobs(ids.length - 1);
     result.ids = ids;
     result.pieces = ids.map((id) => this.pieceOf(id));
     let at = 0;
-    await this.forEachChunk(ids, async (logits) => {
+    await this.#forEachChunk(ids, options, async (logits) => {
       const [rows] = logits.shape;
       // The last position of the text predicts a token that is not there.
       const targets = ids.slice(at + 1, at + 1 + rows);
@@ -200,13 +188,13 @@ export class LanguageModel extends Persimmon {
    */
   async prefill(
     prompt: Prompt,
-    options: { bos?: boolean; kv?: KvSequence; signal?: AbortSignal } = {},
+    options: { bos?: boolean; kv?: KvSequence } & PromptOptions = {},
   ): Promise<KvSequence> {
     const sequence = options.kv ?? this.kv.createSequence();
     const ids = this.encodePrompt(prompt, options.bos, sequence.length);
     const signal = interruptSignal(options.signal);
     try {
-      const rest = await prefill(this.runtime, sequence, ids, 0, signal);
+      const rest = await prefill(this.runtime, sequence, ids, 0, signal, options.onProgress);
       if (rest.length > 0) throwIfInterrupted(signal);
       return sequence;
     } catch (error) {
@@ -215,10 +203,10 @@ export class LanguageModel extends Persimmon {
     }
   }
 
-  /** One forward pass that keeps the values at the named sites. */
+  /** Runs a prompt and keeps the values at the named sites. Throws what `logits` does, and `CACHE_OPTIONS_INVALID`, `CACHE_OVER_BUDGET`. */
   async runWithCache(
     prompt: Prompt,
-    options: CacheOptions & { bos?: boolean },
+    options: CacheOptions & { bos?: boolean } & PromptOptions,
   ): Promise<{ logits: Logits; cache: ActivationCache }> {
     const ids = this.encodePrompt(prompt, options?.bos);
     return runWithCache(this.runtime, ids, options);
@@ -338,15 +326,13 @@ export class LanguageModel extends Persimmon {
   }
 
   /** Runs a text in chunks and hands the logits of each to `use`, which must be done with them when it resolves. */
-  private async forEachChunk(ids: readonly number[], use: (logits: Tensor) => Promise<void>): Promise<void> {
-    const signal = interruptSignal();
+  async #forEachChunk(
+    ids: readonly number[],
+    { signal, onProgress }: PromptOptions,
+    use: (logits: Tensor) => Promise<void>,
+  ): Promise<void> {
     using sequence = this.kv.createSequence();
-    for (let start = 0; start < ids.length; start += prefillChunk) {
-      throwIfInterrupted(signal);
-      const chunk = ids.slice(start, start + prefillChunk);
-      using logits = await this.runtime.forward([{ sequence, ids: chunk, logits: "all" }]);
-      await use(logits);
-    }
+    await forEachChunk(this.runtime, sequence, ids, { signal: interruptSignal(signal), onProgress }, use);
   }
 
   /** How a notebook shows it: the tree of modules. */

@@ -47,6 +47,13 @@ export interface NativeStream {
   read(buffer: NativeBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
   /** As `read`, but blocks JavaScript. */
   readSync(buffer: NativeBuffer, byteOffset: number, byteLength: number): ArrayBuffer;
+  /**
+   * Ops from now on until `endGroup` belong to a group: its number. `cancel` leaves out those of it that have not begun; what
+   * they would have written is undefined. A group that is done, or unknown, can be cancelled without effect.
+   */
+  startGroup(): number;
+  endGroup(): void;
+  cancel(group: number): void;
   /** Blocks JavaScript until everything enqueued has run. */
   synchronize(): void;
   statistics(): MemoryStatistics;

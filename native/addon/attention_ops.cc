@@ -170,8 +170,8 @@ void cacheAppend(const Napi::CallbackInfo& info) {
   });
 }
 
-// attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable, keyScales,
-// valueScales)
+// attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable,
+// keyScales, valueScales)
 void attentionPattern(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const AttentionCall at = attention(call, 4);
@@ -185,8 +185,8 @@ void attentionPattern(const Napi::CallbackInfo& info) {
   });
 }
 
-// attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable, keyScales,
-// valueScales)
+// attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable,
+// keyScales, valueScales)
 void attentionValues(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const AttentionCall at = attention(call, 4);

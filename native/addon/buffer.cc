@@ -36,10 +36,10 @@ constexpr napi_type_tag kBufferTag = {0x7a3b91f04c2d4e68, 0x9d51c0e82f6a4b17};
 }  // namespace
 
 Napi::Function Buffer::define(Napi::Env env) {
-  return DefineClass(env, "Buffer",
-                     {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::release>("release"),
-                      InstanceMethod<&Buffer::fetch>("fetch"),
-                      InstanceAccessor<&Buffer::byteLength>("byteLength")});
+  return DefineClass(
+      env, "Buffer",
+      {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::release>("release"),
+       InstanceMethod<&Buffer::fetch>("fetch"), InstanceAccessor<&Buffer::byteLength>("byteLength")});
 }
 
 Buffer::Buffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Buffer>(info) {

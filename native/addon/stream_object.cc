@@ -51,6 +51,8 @@ Napi::Function StreamObject::define(Napi::Env env) {
        InstanceMethod<&StreamObject::mapFile>("mapFile"), InstanceMethod<&StreamObject::write>("write"),
        InstanceMethod<&StreamObject::read>("read"), InstanceMethod<&StreamObject::readSync>("readSync"),
        InstanceMethod<&StreamObject::synchronize>("synchronize"),
+       InstanceMethod<&StreamObject::startGroup>("startGroup"),
+       InstanceMethod<&StreamObject::endGroup>("endGroup"), InstanceMethod<&StreamObject::cancel>("cancel"),
        InstanceMethod<&StreamObject::statistics>("statistics")});
 }
 
@@ -217,6 +219,18 @@ Napi::Value StreamObject::readSync(const Napi::CallbackInfo& info) {
 }
 
 void StreamObject::synchronize(const Napi::CallbackInfo&) { stream_->synchronize(); }
+
+// startGroup(): number; ops until endGroup() can be cancelled by it
+Napi::Value StreamObject::startGroup(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(stream_->startGroup()));
+}
+
+void StreamObject::endGroup(const Napi::CallbackInfo&) { stream_->endGroup(); }
+
+void StreamObject::cancel(const Napi::CallbackInfo& info) {
+  const double group = info[0].ToNumber().DoubleValue();
+  if (group >= 0 && group < 9e15) stream_->cancel(static_cast<int64_t>(group));
+}
 
 Napi::Value StreamObject::statistics(const Napi::CallbackInfo& info) {
   const ArenaStatistics statistics = stream_->arena().statistics();

@@ -30,6 +30,9 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value readSync(const Napi::CallbackInfo& info);
   void synchronize(const Napi::CallbackInfo& info);
+  Napi::Value startGroup(const Napi::CallbackInfo& info);
+  void endGroup(const Napi::CallbackInfo& info);
+  void cancel(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
 
   static void stop(void* object);

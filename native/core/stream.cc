@@ -62,7 +62,25 @@ void Stream::launch(Command command, std::string description) {
     segment_->commands.push_back(command);
     segment_->descriptions.push_back(std::move(description));
   }
+  if (group_ != nullptr) {
+    command = [isVoid = group_, inner = std::move(command)](ThreadPool& pool) {
+      if (!isVoid->load(std::memory_order_relaxed)) inner(pool);
+    };
+  }
   enqueue(std::move(command));
+}
+
+int64_t Stream::startGroup() {
+  std::erase_if(groups_, [](const auto& entry) { return entry.second.expired(); });
+  group_ = std::make_shared<std::atomic<bool>>(false);
+  groups_[++lastGroup_] = group_;
+  return lastGroup_;
+}
+
+void Stream::cancel(int64_t group) {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return;
+  if (const auto isVoid = found->second.lock()) isVoid->store(true, std::memory_order_relaxed);
 }
 
 void Stream::startRecording(std::shared_ptr<Segment> segment, std::shared_ptr<Arena> arena) {

@@ -2,9 +2,11 @@
 // helpers. JavaScript enqueues and goes on at once.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,6 +38,11 @@ class Stream {
   void launch(Command command, std::string description);
   void startRecording(std::shared_ptr<Segment> segment, std::shared_ptr<Arena> arena);
   void stopRecording();
+  // From now on until endGroup, launched commands belong to a group, which `cancel` makes void at any time:
+  // those that have not begun are left out. What they would have written is undefined.
+  int64_t startGroup();
+  void endGroup() { group_ = nullptr; }
+  void cancel(int64_t group);
   bool isRecording() const { return segment_ != nullptr; }
   // The segment that is being recorded, or nullptr.
   Segment* segment() const { return segment_.get(); }
@@ -56,6 +63,10 @@ class Stream {
   const int threads_;
   const std::shared_ptr<Arena> arena_;
   std::shared_ptr<Segment> segment_;
+  // Whether a group is void. The stream forgets those whose commands have all run.
+  std::shared_ptr<std::atomic<bool>> group_;
+  std::map<int64_t, std::weak_ptr<std::atomic<bool>>> groups_;
+  int64_t lastGroup_ = 0;
   std::shared_ptr<Arena> planArena_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -149,8 +149,8 @@ void convertToBFloat16(ThreadPool& pool, uint16_t* out, const float* x, int64_t 
 /**
  * One layer's keys and values, each [pageCount, heads, pageTokens, headDim], float32 or rounded to bfloat16
  * or int8 when they are stored; int8 has a scale for each head of a position, [pageCount, heads, pageTokens].
- * A row that is not finite has the scale NaN. Position p of a sequence lies in page pageTable[sequence * pagesPerSequence + p /
- * pageTokens], slot p % pageTokens. Sequences may share pages.
+ * A row that is not finite has the scale NaN. Position p of a sequence lies in page pageTable[sequence *
+ * pagesPerSequence + p / pageTokens], slot p % pageTokens. Sequences may share pages.
  */
 struct CacheView {
   void* keys;

@@ -1,5 +1,5 @@
 import type { KvSequence } from "../runtime/kv_cache.js";
-import { prefill, prefillChunk } from "../runtime/prefill.js";
+import { isInterrupt, prefill } from "../runtime/prefill.js";
 import type { Runtime } from "../runtime/runtime.js";
 import * as ops from "../tensor/ops/index.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -106,7 +106,7 @@ export async function generateBatch(
   listener: BatchListener,
 ): Promise<Generation[]> {
   // The first step takes the ends of all prompts together, as many tokens as one chunk has.
-  const rest = Math.max(1, Math.floor(prefillChunk / rows.length));
+  const rest = Math.max(1, Math.floor(at.runtime.chunkTokens / rows.length));
   const running: Running[] = [];
   for (const [index, { prompt, sequence, known }] of rows.entries()) {
     const unknown = prompt.slice(known);
@@ -120,7 +120,9 @@ export async function generateBatch(
     // Draws of one row do not depend on the others: each has a generator of its own.
     const random = new SeededRandom((sampling.seed + index) % Number.MAX_SAFE_INTEGER);
     const next =
-      writer.finish === undefined ? await prefill(at.runtime, sequence, unknown, rest, signal) : [];
+      writer.finish === undefined
+        ? await prefill(at.runtime, sequence, unknown, rest, signal, sampling.onProgress)
+        : [];
     const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
     running.push({ index, sequence, next, guess: [], writer, random, lookup });
   }
@@ -134,7 +136,8 @@ export async function generateBatch(
     if (active.length === 0) break;
     // The token after the guess is of use too, so a guess needs room for one more.
     for (const row of active) row.guess = (number > 0 && row.lookup?.guess(row.writer.room - 1)) || [];
-    const chosen = await step(at.runtime, active, sampling, number);
+    const chosen = await step(at.runtime, active, sampling, number, signal);
+    if (chosen === undefined) continue;
     for (const [index, row] of active.entries()) take(row, chosen[index]);
   }
   return running.map(generationOf);
@@ -162,18 +165,28 @@ function take(row: Running, { ids, logprobs }: Chosen): void {
   row.next = [ids[taken - 1]];
 }
 
-/** One forward pass, number 0 with the prompts, and the chosen tokens of each row. */
+/**
+ * One forward pass, number 0 with the prompts, and the chosen tokens of each row; undefined where that of the prompts was
+ * interrupted.
+ */
 async function step(
   runtime: Runtime,
   rows: readonly Running[],
   sampling: Sampling,
   number: number,
-): Promise<Chosen[]> {
+  signal: AbortSignal,
+): Promise<Chosen[] | undefined> {
   const logitRows = rows.some(({ guess }) => guess.length > 0) ? "all" : "last";
-  using logits = await runtime.forward(
-    rows.map(({ sequence, next, guess }) => ({ sequence, ids: [...next, ...guess], logits: logitRows })),
-    { step: number, capture: sampling.capture, breakEverywhere: sampling.breakEverywhere },
+  const { capture, breakEverywhere } = sampling;
+  const entries = rows.map(
+    ({ sequence, next, guess }) => ({ sequence, ids: [...next, ...guess], logits: logitRows }) as const,
   );
+  const options = { step: number, capture, breakEverywhere, ...(number === 0 && { signal }) };
+  using logits = await runtime.forward(entries, options).catch((error) => {
+    if (isInterrupt(error, signal)) return undefined;
+    throw error;
+  });
+  if (logits === undefined) return undefined;
   using chosen = choose(logits, rows, sampling);
   using logprob = sampling.logprobs ? ops.gatherLogProbability(logits, chosen) : undefined;
   const [ids, logprobs] = await Promise.all([chosen.integers(), logprob?.data()]);

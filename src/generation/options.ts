@@ -2,6 +2,7 @@ import { isRegExp } from "node:util/types";
 import { checkOptionNames, PersimmonError } from "../errors.js";
 import { optionChecks } from "../option_checks.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
+import type { PromptProgress } from "../runtime/prefill.js";
 import type { PromptLookupOptions } from "./prompt_lookup.js";
 import type { Stop } from "./stopping.js";
 import type { Generation } from "./token_stream.js";
@@ -28,6 +29,8 @@ export interface GenerateOptions {
   logprobs?: boolean;
   /** Ends the generation early, with `finish: "interrupted"`. In a notebook the stop button does so as well. */
   signal?: AbortSignal;
+  /** Told after each chunk of a long prompt, before the first token, how far it is. */
+  onProgress?: (progress: PromptProgress) => void;
   /** Whether text prompts begin with the BOS token; default: as tokenizer_config.json says. */
   bos?: boolean;
   /**
@@ -73,6 +76,7 @@ export interface Sampling {
   capture: boolean;
   breakEverywhere: boolean;
   promptLookup: Required<PromptLookupOptions> | undefined;
+  onProgress: ((progress: PromptProgress) => void) | undefined;
 }
 
 /** Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. */
@@ -88,6 +92,9 @@ export function checkOptions(options: GenerateOptions): Sampling {
   if (options.signal !== undefined && typeof options.signal?.aborted !== "boolean") {
     throw new PersimmonError("SAMPLING_INVALID", "signal must be the signal of an AbortController");
   }
+  if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
+    throw new PersimmonError("SAMPLING_INVALID", "onProgress must be a function");
+  }
   const sampling: Sampling = {
     maxNewTokens: options.maxNewTokens ?? 256,
     temperature: options.temperature ?? 0,
@@ -100,6 +107,7 @@ export function checkOptions(options: GenerateOptions): Sampling {
     capture: options.capture ?? true,
     breakEverywhere: options.breakEverywhere ?? false,
     promptLookup: checkLookup(options.promptLookup ?? false),
+    onProgress: options.onProgress,
   };
   whole("maxNewTokens", sampling.maxNewTokens, 0, 2 ** 31);
   whole("topK", sampling.topK, 0, 2 ** 31 - 1);
@@ -136,6 +144,7 @@ const known = new Set<string>([
   "stop",
   "logprobs",
   "signal",
+  "onProgress",
   "bos",
   "kv",
   "stopAtEos",

@@ -1,11 +1,12 @@
 import { PersimmonError } from "../errors.js";
+import { interruptSignal } from "../host.js";
 import type { Persimmon } from "../model/persimmon.js";
-import type { PassObserver } from "../runtime/pass.js";
+import { allLogits } from "../runtime/all_logits.js";
+import type { PromptOptions } from "../runtime/prefill.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { matchSites, type Site, siteWidth } from "../runtime/sites.js";
-import * as ops from "../tensor/ops/index.js";
-import { Tensor } from "../tensor/tensor.js";
-import { type Activation, ActivationCache } from "./activation_cache.js";
+import { ActivationCache } from "./activation_cache.js";
+import { KeptRows } from "./kept_rows.js";
 
 export interface CacheOptions {
   /** Sites to keep, such as `layers.*.mlp.act`. */
@@ -42,11 +43,11 @@ export function keptPositions(keep: CacheOptions["keep"], tokens: number): numbe
   return all.filter((position) => position % every === 0);
 }
 
-/** One forward pass over `ids` that keeps the values at the named sites. */
+/** Runs `ids`, a chunk at a time, and keeps the values at the named sites. */
 export async function runWithCache(
   at: Runtime,
   ids: readonly number[],
-  options: CacheOptions,
+  options: CacheOptions & PromptOptions,
 ): Promise<{ logits: { data: Float32Array; shape: number[] }; cache: ActivationCache }> {
   if (!Array.isArray(options?.names) || options.names.length === 0) {
     throw new PersimmonError(
@@ -59,36 +60,18 @@ export async function runWithCache(
   const positions = keptPositions(options.keep, ids.length);
   checkBudget(at.model, sites, positions.length, ids.length, options.maxBytes ?? 2e9);
 
-  const rows = Tensor.from(at.device, Int32Array.from(positions));
-  const wanted = new Set<string>(sites);
-  const all = positions.length === ids.length && positions.every((position, row) => position === row);
-  const seen = new Map<string, Tensor>();
-  const observer: PassObserver = {
-    wants: (site) => wanted.has(site),
-    see: (site, value) => seen.set(site, selectRows(value, rows, all).keep()),
-  };
-  const sequence = at.kv.createSequence();
+  const kept = new KeptRows(at.device, sites, positions, ids.length);
   try {
-    using logits = await at.forward([{ sequence, ids, logits: "all" }], { observer });
-    const activations = new Map<string, Activation>();
-    for (const [site, value] of seen) {
-      activations.set(site, { data: await value.data(), shape: [...value.shape], positions: [...positions] });
-    }
-    const result = { data: await logits.data(), shape: [...logits.shape] };
-    return { logits: result, cache: new ActivationCache(activations) };
+    const logits = await allLogits(at, ids, {
+      signal: interruptSignal(options.signal),
+      onProgress: options.onProgress,
+      observer: kept,
+      afterChunk: (count) => kept.take(count),
+    });
+    return { logits, cache: new ActivationCache(kept.activations) };
   } finally {
-    for (const value of seen.values()) value.release();
-    rows.release();
-    sequence.release();
+    kept.release();
   }
-}
-
-/** The kept rows as a tensor of their own. */
-function selectRows(value: Tensor, rows: Tensor, all: boolean): Tensor {
-  const [tokens, ...rest] = value.shape;
-  if (all) return value.reshape(value.shape);
-  const flat = value.reshape([tokens, value.size / tokens]);
-  return ops.embedding(flat, rows).reshape([rows.size, ...rest]);
 }
 
 function checkBudget(

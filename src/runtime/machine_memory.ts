@@ -50,8 +50,7 @@ function controlGroupLimits(read: ReadText): MemoryLimit[] {
     for (let depth = names.length; depth >= 0; depth--) {
       const group = `/${names.slice(0, depth).join("/")}`;
       const free = freeIn(read, join(version.root, group), version);
-      if (free !== undefined)
-        limits.push({ free, from: `${version.limit} of the control group ${group}` });
+      if (free !== undefined) limits.push({ free, from: `${version.limit} of the control group ${group}` });
     }
   }
   return limits;

@@ -9,11 +9,13 @@ import { onHostRead, type Tensor } from "../tensor/tensor.js";
 import { type BatchEntry, checkSequences, extendSequences } from "./batch.js";
 import { DecodePlan } from "./decode_plan.js";
 import { fingerprint } from "./fingerprint.js";
+import { interruptible } from "./interruptible.js";
 import { Interventions } from "./interventions.js";
 import type { KvCache } from "./kv_cache.js";
 import { Lock } from "./lock.js";
 import { Pass, type PassObserver, type PassSettings } from "./pass.js";
 import { PlanCache } from "./plan_cache.js";
+import { prefillChunk } from "./prefill.js";
 import { reportChecks, reportWatched } from "./reports.js";
 import { type PassRows, rowsOf } from "./rows.js";
 import { eagerStep } from "./step.js";
@@ -27,6 +29,8 @@ export interface ForwardOptions {
   breakEverywhere?: boolean;
   /** Takes values out of the pass. A pass with an observer is never replayed. */
   observer?: PassObserver;
+  /** Ends a pass that is not replayed between two of its ops; what it had begun is forgotten. */
+  signal?: AbortSignal;
 }
 
 /** Runs the forward passes of one model: eagerly for prompts, from recorded plans for single tokens. */
@@ -35,6 +39,11 @@ export class Runtime {
   readonly plans = new PlanCache<DecodePlan>();
   /** Whether values that edits and hooks make are searched for NaN and infinite numbers. */
   checkFinite = false;
+  /**
+   * Tokens of a prompt that one pass takes; 512. Fewer take less memory and more time; no bit depends on it. A pattern of
+   * all layers, say, takes chunk · heads · keys numbers.
+   */
+  chunkTokens = prefillChunk;
   readonly #hostReaders = new WeakSet<object>();
   readonly #lock = new Lock();
   #generation: { signal: AbortSignal; ended: Promise<void> } | undefined;
@@ -50,7 +59,7 @@ export class Runtime {
   /**
    * One forward pass over a flat batch: the tokens of all entries behind one another. Sequences grow by their tokens; if
    * anything throws they keep their former length. Throws `SEQUENCE_FOREIGN`, `SEQUENCE_REPEATED`, `SEQUENCE_RELEASED`,
-   * `KV_CACHE_FULL`, `MODULE_INVALID`, `HOOK_FAILED`, `HOOK_RESULT_INVALID`, `ACTIVATION_NOT_FINITE`.
+   * `KV_CACHE_FULL`, `MODULE_INVALID`, `HOOK_FAILED`, `HOOK_RESULT_INVALID`, `ACTIVATION_NOT_FINITE`, `INTERRUPTED`.
    * @returns logits [rows, vocabulary], the rows of the first entry first; the caller releases it
    */
   async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
@@ -123,12 +132,17 @@ export class Runtime {
     const settings = this.#settings(rows, options);
     let pass: Pass | undefined;
     let logits: Tensor | undefined;
-    try {
-      logits = scope(() => {
+    const run = () =>
+      scope(() => {
         const { step, device } = eagerStep(this.device, this.kv, batch, rows);
         pass = new Pass(settings, rows, device);
         return this.#call(pass, step);
       });
+    try {
+      const { signal } = options;
+      // Counters must count all of a pass, or nothing.
+      const isCounted = [...settings.interventions.values()].flat().some(({ kind }) => kind === "count");
+      logits = signal === undefined || isCounted ? run() : await interruptible(this.device, signal, run);
       await this.#report(rows, pass?.watched ?? [], pass?.checks ?? []);
       return logits;
     } catch (error) {

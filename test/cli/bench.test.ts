@@ -45,7 +45,10 @@ describe("persimmon bench", () => {
 
   it("refuses weights that do not fit before it allocates any", () => {
     expect(() => randomModel({ layers: 9000 })).toThrow(
-      expect.objectContaining({ code: "OUT_OF_MEMORY", message: expect.stringMatching(/weights as bfloat16 3629.1 GB/) }),
+      expect.objectContaining({
+        code: "OUT_OF_MEMORY",
+        message: expect.stringMatching(/weights as bfloat16 3629.1 GB/),
+      }),
     );
   });
 });

@@ -108,7 +108,8 @@ describe('kvDtype: "int8"', () => {
     using _k = exact.hook("layers.*.attn.kRot", (x) => roundToInt8(x.data, headDim));
     using _v = exact.hook("layers.*.attn.v", (x) => roundToInt8(x.data, headDim));
     const wanted = (await exact.logits(ids)).data;
-    const off = (a: Float32Array, b: Float32Array) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+    const off = (a: Float32Array, b: Float32Array) =>
+      Math.max(...a.map((value, i) => Math.abs(value - b[i])));
     expect(off(found, wanted)).toBeLessThan(1e-4);
     expect(text).toEqual((await exact.generate(ids, greedy).done).ids);
     expect(off(found, plain)).toBeGreaterThan(1e-3);

@@ -145,8 +145,7 @@ PERSIMMON_INLINE void addValues(float* sums, const float* const* weights, int64_
 
 template <int V, class T>
 PERSIMMON_INLINE void addValues(int queries, float* sums, const float* const* weights, int64_t begin,
-                                const T* values, const float* scales, int64_t n, int32_t headDim,
-                                int lanes) {
+                                const T* values, const float* scales, int64_t n, int32_t headDim, int lanes) {
   int query = 0;
   for (; query + 4 <= queries; query += 4) {
     addValues<4, V>(sums + query * 4 * kLanes, weights + query, begin, values, scales, n, headDim, lanes);
@@ -170,26 +169,28 @@ inline void weighValues(const QueryBlock& block, const AttentionShape& shape, co
     float sums[kQueryBlock * 4 * kLanes];
     // Keys [from, to) within a chunk, for queries [first, first + queries).
     const auto addRange = [&](int first, int queries, int64_t from, int64_t to) {
-      forEachRun(
-          cache, shape, block.sequence, block.head, from, to, [&](int64_t offset, int64_t begin, int64_t n) {
-            float* target = sums + first * 4 * kLanes;
-            const T* values = cachedValues + offset + d;
-            const float* scales = kHasScales<T> ? cache.valueScales + offset / dim : nullptr;
-            const T* after = runAfter(block, shape, cache, cachedValues + d, begin + n);
-            // A lone query waits for its values; of several the first fetches them for the others.
-            const int64_t step = queries == 1 ? 16 : n;
-            for (int64_t i = 0; i < n; i += step) {
-              const int64_t count = step < n - i ? step : n - i;
-              const T* rows = values + i * dim;
-              const float* ofRows = kHasScales<T> ? scales + i : nullptr;
-              fetchRows(i + step < n ? rows + step * dim : after, 16, dim);
-              if (wide) {
-                addValues<4>(queries, target, block.scores + first, begin + i, rows, ofRows, count, dim, kLanes);
-              } else {
-                addValues<1>(queries, target, block.scores + first, begin + i, rows, ofRows, count, dim, width);
-              }
-            }
-          });
+      forEachRun(cache, shape, block.sequence, block.head, from, to,
+                 [&](int64_t offset, int64_t begin, int64_t n) {
+                   float* target = sums + first * 4 * kLanes;
+                   const T* values = cachedValues + offset + d;
+                   const float* scales = kHasScales<T> ? cache.valueScales + offset / dim : nullptr;
+                   const T* after = runAfter(block, shape, cache, cachedValues + d, begin + n);
+                   // A lone query waits for its values; of several the first fetches them for the others.
+                   const int64_t step = queries == 1 ? 16 : n;
+                   for (int64_t i = 0; i < n; i += step) {
+                     const int64_t count = step < n - i ? step : n - i;
+                     const T* rows = values + i * dim;
+                     const float* ofRows = kHasScales<T> ? scales + i : nullptr;
+                     fetchRows(i + step < n ? rows + step * dim : after, 16, dim);
+                     if (wide) {
+                       addValues<4>(queries, target, block.scores + first, begin + i, rows, ofRows, count,
+                                    dim, kLanes);
+                     } else {
+                       addValues<1>(queries, target, block.scores + first, begin + i, rows, ofRows, count,
+                                    dim, width);
+                     }
+                   }
+                 });
     };
     const int64_t longest = block.longest();
     for (int64_t chunk = 0; chunk < longest; chunk += kValueChunk) {

@@ -12,7 +12,8 @@ PERSIMMON_INLINE void copyRow(float* out, const float* x, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes) storeUpTo(out + i, loadUpTo(x + i, n - i), n - i);
 }
 
-/** A row of keys, or of values, to its place `offset` elements from their beginning, rounded to their type. */
+/** A row of keys, or of values, to its place `offset` elements from their beginning, rounded to their type.
+ */
 PERSIMMON_INLINE void storeInCache(DType dtype, void* rows, float* scales, int64_t offset, const float* x,
                                    int64_t n) {
   if (dtype == DType::kInt8) {

@@ -164,8 +164,8 @@ TEST(int8RowsThatCannotBeRounded) {
     std::vector<int8_t> keys(8 * static_cast<size_t>(dim), 99), values(keys);
     std::vector<float> keyScales(8), valueScales(8), pattern(static_cast<size_t>(tokens * 8));
     const std::vector<int32_t> positions = {0, 1, 2, 3, 4}, sequences(5, 0), table = {0};
-    const cpu::CacheView cache = {keys.data(), values.data(),    table.data(),       1, 8,
-                                  DType::kInt8, keyScales.data(), valueScales.data()};
+    const cpu::CacheView cache = {keys.data(), values.data(), table.data(),     1,
+                                  8,           DType::kInt8,  keyScales.data(), valueScales.data()};
     const cpu::AttentionShape shape = {tokens, 1, static_cast<int32_t>(dim), 0};
     cpu::cacheAppend(pool, rows.data(), rows.data(), shape, positions.data(), sequences.data(), cache);
     CHECK(keyScales[0] == 0 && keyScales[1] == 0 && std::isnan(keyScales[3]) && std::isnan(keyScales[4]));

@@ -140,12 +140,12 @@ void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
     bandwidth = std::max(bandwidth, cpu::readBandwidth(pool, weights().data(), size_t{128} << 20));
     best = std::min(best, seconds([&] {
                       const cpu::Weight weight = {norm.data(), cpu::DType::kFloat32};
-                      cpu::fusedAttention(
-                          pool, z.data(), qkv.data(), {tokens, heads, dim, 32}, weight, weight, weight,
-                          weight, 1e-5f, cos.data(), sin.data(), positions.data(), sequences.data(),
-                          {keys.data(), values.data(), table.data(), pages, pageTokens, cacheType,
-                           keyScales.data(), valueScales.data()},
-                          {});
+                      cpu::fusedAttention(pool, z.data(), qkv.data(), {tokens, heads, dim, 32}, weight,
+                                          weight, weight, weight, 1e-5f, cos.data(), sin.data(),
+                                          positions.data(), sequences.data(),
+                                          {keys.data(), values.data(), table.data(), pages, pageTokens,
+                                           cacheType, keyScales.data(), valueScales.data()},
+                                          {});
                     }));
   }
   const double pairs = static_cast<double>(tokens) * (past + 0.5 * static_cast<double>(tokens + 1)) * heads;

@@ -34,6 +34,35 @@ TEST(streamRunsCommandsInOrder) {
   for (int i = 0; i < static_cast<int>(seen.size()); ++i) CHECK(seen[i] == i);
 }
 
+TEST(streamLeavesOutWhatIsLeftOfACancelledGroup) {
+  Stream stream(2);
+  std::atomic<int> ran{0};
+  std::atomic<bool> started{false}, go{false};
+  const auto count = [&ran](ThreadPool&) { ++ran; };
+  const int64_t group = stream.startGroup();
+  stream.launch(
+      [&](ThreadPool&) {
+        started = true;
+        while (!go) std::this_thread::yield();
+        ++ran;
+      },
+      "");
+  for (int i = 0; i < 50; ++i) stream.launch(count, "");
+  stream.endGroup();
+  stream.launch(count, "");
+  const int64_t other = stream.startGroup();
+  stream.launch(count, "");
+  stream.endGroup();
+  stream.enqueue(count);
+  while (!started) std::this_thread::yield();
+  stream.cancel(group);
+  stream.cancel(other + 1);
+  go = true;
+  stream.synchronize();
+  CHECK(ran == 4);  // the one that ran, and three that are not of the group
+  stream.cancel(group);
+}
+
 TEST(streamReportsAFailedCommandOnceAndGoesOn) {
   Stream stream(1);
   bool later = false;
