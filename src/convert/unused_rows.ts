@@ -68,10 +68,10 @@ function checkPieces(
     throw inUse(`${directory}: no tokenizer says which ids are unused.`);
   }
   for (let id = first; id < end; id++) {
-    if (id < tokenizer.vocabSize && (tokenizer.canProduce(id) || endOfText.includes(id))) {
-      throw inUse(
-        `${directory}: the tokenizer makes id ${id}, ${JSON.stringify(tokenizer.pieceOf(id))}, of text.`,
-      );
+    const piece = id < tokenizer.vocabSize ? JSON.stringify(tokenizer.pieceOf(id)) : "without a piece";
+    if (special.includes(id)) throw inUse(`${directory}: texts begin or end with id ${id}, ${piece}.`);
+    if (id < tokenizer.vocabSize && tokenizer.canProduce(id)) {
+      throw inUse(`${directory}: the tokenizer makes id ${id}, ${piece}, of text.`);
     }
   }
   return `ids ${first} to ${end - 1}: none is made of text (unused and control pieces)`;
