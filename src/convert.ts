@@ -80,7 +80,8 @@ export async function convertCheckpoint(
     });
     if (options.verify) {
       const report = (loaded: number, total: number) => onProgress?.({ stage: "checksum", loaded, total });
-      options.onNote?.(`${from} is Adept's ${await verifyRelease(from, signal, report)}`);
+      const name = await verifyRelease(from, signal, report);
+      options.onNote?.(`${from} is Adept's ${name}`);
     }
     const checkpoint = await openCheckpoint(from);
     return await convert(checkpoint, target, work, device, options);
@@ -115,7 +116,8 @@ async function convert(
   const ids = specialTokenIds(checkpoint, tokenizer);
   const dropped = droppedRange(options.dropUnusedRows);
   if (dropped !== undefined) {
-    const special = [ids.bosTokenId, ...ids.eosTokenIds].filter((id) => id !== undefined);
+    const named = [ids.bosTokenId, ...ids.eosTokenIds, tokenizer?.bosId, tokenizer?.endOfTextId];
+    const special = named.filter((id) => id !== undefined);
     const found = await checkUnusedRows(checkpoint, tokenizer, special, dropped, device, signal);
     for (const line of found) options.onNote?.(line);
   }

@@ -20,13 +20,14 @@ const BLOCK_ELEMENTS = 2 ** 22;
  * Whether rows of the embedding and the head can be left out without changing what the model says: the tokenizer never makes
  * their ids, and the rows are near-constant, which is measured on all of them.
  *
+ * @param special ids with which texts begin and end
  * @returns what was found, a line each
  * @throws PersimmonError ROWS_IN_USE with the piece or the measured spread; OPTION_INVALID for a range that is none
  */
 export async function checkUnusedRows(
   checkpoint: Checkpoint,
   tokenizer: Tokenizer | undefined,
-  endOfText: readonly number[],
+  special: readonly number[],
   range: IdRange,
   device: Device,
   signal: AbortSignal | undefined,
@@ -45,7 +46,7 @@ export async function checkUnusedRows(
     const wanted = `two ids in order between 0 and the ${config.vocabSize} of the vocabulary`;
     throw new PersimmonError("OPTION_INVALID", `unused rows must be ${wanted}, got ${first} to ${end}`);
   }
-  const report = [checkPieces(tokenizer, endOfText, range, directory)];
+  const report = [checkPieces(tokenizer, special, range, directory)];
   for (const name of ["model.embed_tokens.weight", "lm_head.weight"]) {
     const tensor = tensors.get(name);
     if (tensor !== undefined) report.push(await checkSpread(tensor, range, device, signal));
@@ -59,7 +60,7 @@ function inUse(message: string): PersimmonError {
 
 function checkPieces(
   tokenizer: Tokenizer | undefined,
-  endOfText: readonly number[],
+  special: readonly number[],
   [first, end]: IdRange,
   directory: string,
 ): string {
@@ -67,10 +68,10 @@ function checkPieces(
     throw inUse(`${directory}: no tokenizer says which ids are unused.`);
   }
   for (let id = first; id < end; id++) {
-    if (id < tokenizer.vocabSize && (tokenizer.canProduce(id) || endOfText.includes(id))) {
-      throw inUse(
-        `${directory}: the tokenizer makes id ${id}, ${JSON.stringify(tokenizer.pieceOf(id))}, of text.`,
-      );
+    const piece = id < tokenizer.vocabSize ? JSON.stringify(tokenizer.pieceOf(id)) : "without a piece";
+    if (special.includes(id)) throw inUse(`${directory}: texts begin or end with id ${id}, ${piece}.`);
+    if (id < tokenizer.vocabSize && tokenizer.canProduce(id)) {
+      throw inUse(`${directory}: the tokenizer makes id ${id}, ${piece}, of text.`);
     }
   }
   return `ids ${first} to ${end - 1}: none is made of text (unused and control pieces)`;

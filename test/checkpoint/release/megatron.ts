@@ -15,14 +15,17 @@ export interface MegatronTensor {
 export async function megatronTensors(checkpoint: Checkpoint): Promise<MegatronTensor[]> {
   const tensors: MegatronTensor[] = [];
   for (const tensor of checkpoint.tensors.values()) {
-    const name = tensor.name
-      .replace(/^model\.embed_tokens/, "language_model.embedding.word_embeddings")
-      .replace(/^lm_head/, "word_embeddings_for_head")
-      .replace(/^model\./, "language_model.encoder.")
-      .replace(".self_attn.", ".self_attention.");
-    tensors.push({ name, shape: tensor.shape, data: await readTensor(tensor) });
+    tensors.push({ name: megatronName(tensor.name), shape: tensor.shape, data: await readTensor(tensor) });
   }
   return tensors;
+}
+
+export function megatronName(name: string): string {
+  return name
+    .replace(/^model\.embed_tokens/, "language_model.embedding.word_embeddings")
+    .replace(/^lm_head/, "word_embeddings_for_head")
+    .replace(/^model\./, "language_model.encoder.")
+    .replace(".self_attn.", ".self_attention.");
 }
 
 /** The part of a tensor that rank `rank` of `ranks` has. */
@@ -101,6 +104,15 @@ export interface MegatronFile {
 
 /** A `model_optim_rng.pt`. */
 export function megatronFile(tensors: MegatronTensor[], options: MegatronFile = {}): Buffer {
+  return megatronArchive(megatronPickle(tensors, options), tensors);
+}
+
+export function megatronArchive(pickle: Uint8Array, tensors: MegatronTensor[]): Buffer {
+  const storages = Object.fromEntries(tensors.map(({ data }, index) => [String(index), data]));
+  return make.makeZip(make.torchEntries(pickle, storages));
+}
+
+export function megatronPickle(tensors: MegatronTensor[], options: MegatronFile = {}): Buffer {
   const strides = (shape: number[]) => shape.map((_, at) => shape.slice(at + 1).reduce((a, b) => a * b, 1));
   const value = ({ shape }: MegatronTensor, index: number) => {
     const count = shape.reduce((a, b) => a * b, 1);
@@ -126,7 +138,7 @@ export function megatronFile(tensors: MegatronTensor[], options: MegatronFile = 
     ],
     ["word_embeddings_for_head", dictionary(starting("word_embeddings_for_head."))],
   ]);
-  const pickle = make.bytes(
+  return make.bytes(
     "\x80\x02",
     dictionary([
       ["args", options.args ?? namespace(tinyArgs)],
@@ -137,8 +149,6 @@ export function megatronFile(tensors: MegatronTensor[], options: MegatronFile = 
     ]),
     ".",
   );
-  const storages = Object.fromEntries(tensors.map(({ data }, index) => [String(index), data]));
-  return make.makeZip(make.torchEntries(pickle, storages));
 }
 
 /** Writes a release folder with the given files of ranks, by the name of their folders. */
