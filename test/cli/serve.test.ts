@@ -44,7 +44,8 @@ describe("the process", () => {
       model,
       prompt: "Once upon a time",
       max_tokens: 600,
-      temperature: 0,
+      n: 8,
+      seed: 1,
       stream: true,
     });
     const response = await fetch(`${url}/v1/completions`, { method: "POST", headers, body });

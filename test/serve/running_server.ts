@@ -33,6 +33,9 @@ export async function runningServer(
   return { server, model, reference, errors };
 }
 
+/** How long a test waits for what must come; a busy machine takes its time. */
+export const patience = { timeout: 20_000, interval: 20 };
+
 /** Sends JSON and reads JSON. */
 export async function send(
   url: string,

@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { expect, it } from "vitest";
 import { ModelServer } from "../../src/serve/server.js";
 import { failureOf } from "../support/codes.js";
-import { pagesInUse, runningServer, send, slowDown } from "./running_server.js";
+import { pagesInUse, patience, runningServer, send, slowDown } from "./running_server.js";
 
 const completion = (url: string, body: Record<string, unknown>) =>
   send(`${url}/v1/completions`, "POST", { model: "tiny", prompt: "a", temperature: 0, ...body });
@@ -25,8 +25,8 @@ it("a full queue is 429, with a time to come again, on both interfaces", async (
   const { server } = await runningServer({ limits: { batch: 1, queue: 2 } }, {}, (model) =>
     slowDown(model, 2),
   );
-  const accepted = [1, 2, 3].map(() => completion(server.url, { max_tokens: 150 }));
-  await expect.poll(() => server.load).toEqual({ running: 1, waiting: 2, requests: 3 });
+  const accepted = [400, 5, 5].map((tokens) => completion(server.url, { max_tokens: tokens }));
+  await expect.poll(() => server.load, patience).toEqual({ running: 1, waiting: 2, requests: 3 });
   const refused = await completion(server.url, {});
   expect(refused).toMatchObject({
     status: 429,
@@ -59,7 +59,7 @@ it("a request that takes too long is 504, and a stream says so", async () => {
   expect(await asked).toMatchObject({ status: 504, body: { error } });
   const events = (await (await stream).text()).trim().split("\n\n");
   expect(JSON.parse(events[events.length - 1].replace("data: ", ""))).toEqual({ error });
-  await expect.poll(() => server.load).toEqual({ running: 0, waiting: 0, requests: 0 });
+  await expect.poll(() => server.load, patience).toEqual({ running: 0, waiting: 0, requests: 0 });
   await server.stop();
   expect(pagesInUse(model)).toBe(0);
 });
@@ -75,10 +75,10 @@ it("who leaves before the answer is dropped, whether it runs or waits", async ()
       signal: controller.signal,
     }),
   );
-  await expect.poll(() => server.load).toEqual({ running: 1, waiting: 1, requests: 2 });
+  await expect.poll(() => server.load, patience).toEqual({ running: 1, waiting: 1, requests: 2 });
   controller.abort();
   await Promise.allSettled(asked);
-  await expect.poll(() => server.load).toEqual({ running: 0, waiting: 0, requests: 0 });
+  await expect.poll(() => server.load, patience).toEqual({ running: 0, waiting: 0, requests: 0 });
   expect((await completion(server.url, { max_tokens: 1 })).status).toBe(200);
   expect(errors).toEqual([]);
 });
@@ -90,9 +90,9 @@ it("half a request, closed, leaves nothing behind", async () => {
   const head =
     "PUT /api HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
   socket.write(head);
-  await expect.poll(() => server.load.requests).toBe(1);
+  await expect.poll(() => server.load.requests, patience).toBe(1);
   socket.destroy();
-  await expect.poll(() => server.load.requests).toBe(0);
+  await expect.poll(() => server.load.requests, patience).toBe(0);
   expect(errors).toEqual([]);
 });
 
@@ -107,7 +107,7 @@ it("a body that is announced as too long is not waited for", async () => {
   const closed = new Promise((resolve) => socket.once("close", resolve));
   const head = "PUT /api HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
   socket.write(`${head}Content-Length: 1000000000\r\n\r\n{`);
-  await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 413 /);
+  await expect.poll(() => answer, patience).toMatch(/^HTTP\/1\.1 413 /);
   socket.destroy();
   await closed;
 });
@@ -141,7 +141,7 @@ it("the model belongs to the server until that is stopped", async () => {
 it("stops: accepts no more, finishes what has come, and closes", async () => {
   const { server } = await runningServer({}, {}, (model) => slowDown(model, 2));
   const running = completion(server.url, { max_tokens: 100 });
-  await expect.poll(() => server.load.running).toBe(1);
+  await expect.poll(() => server.load.running, patience).toBe(1);
   const stopped = server.stop();
   await expect(fetch(`${server.url}/healthz`)).rejects.toThrow("fetch failed");
   expect((await running).body.usage.completion_tokens).toBe(100);
@@ -150,13 +150,13 @@ it("stops: accepts no more, finishes what has come, and closes", async () => {
 
 it("a connection that was open before is told that the server stops", async () => {
   const { server } = await runningServer({}, {}, (model) => slowDown(model, 2));
-  const running = completion(server.url, { max_tokens: 100 });
-  await expect.poll(() => server.load.running).toBe(1);
+  const running = completion(server.url, { max_tokens: 300 });
+  await expect.poll(() => server.load.running, patience).toBe(1);
   const { port } = new URL(server.url);
   const socket = connect(Number(port), "127.0.0.1");
   // The head of a request has begun, so the connection is not idle.
   socket.write("GET /v1/models HTTP/1.1\r\n");
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await new Promise((resolve) => setTimeout(resolve, 200));
   const stopped = server.stop();
   let answer = "";
   socket.on("data", (part) => {
@@ -176,7 +176,7 @@ it("what is not finished in the time of grace is given up with 503", async () =>
     slowDown(one, 4),
   );
   const running = completion(server.url, { max_tokens: 500 });
-  await expect.poll(() => server.load.running).toBe(1);
+  await expect.poll(() => server.load.running, patience).toBe(1);
   await server.stop();
   expect(await running).toMatchObject({ status: 503, body: { error: { code: "server_stopping" } } });
   expect(pagesInUse(model)).toBe(0);

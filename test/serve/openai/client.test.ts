@@ -1,6 +1,6 @@
 import OpenAI from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type RunningServer, runningServer } from "../running_server.js";
+import { patience, type RunningServer, runningServer } from "../running_server.js";
 
 let running: RunningServer;
 let client: OpenAI;
@@ -191,6 +191,6 @@ it("a client that leaves in the middle gives its place back", async () => {
   const stream = await client.completions.create({ model, prompt: "the", max_tokens: 400, stream: true });
   for await (const _ of stream) break;
   stream.controller.abort();
-  await expect.poll(() => running.server.load).toEqual({ running: 0, waiting: 0, requests: 0 });
+  await expect.poll(() => running.server.load, patience).toEqual({ running: 0, waiting: 0, requests: 0 });
   expect(running.errors).toEqual([]);
 });
