@@ -13,7 +13,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseShape } from "../dist/src/cli/bench.js";
-import { BandwidthProbe, mlpSparsity, randomModel } from "../dist/src/index.js";
+import { BandwidthProbe, randomModel } from "../dist/src/index.js";
 import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 import { writeRandomGguf } from "./peers/gguf.mjs";
 import { startLlamaFromC } from "./peers/llama_from_c.mjs";
@@ -67,11 +67,14 @@ async function startLlama(path) {
 async function measureOurs(model, ids) {
   const filled = await timed(() => model.prefill(ids));
   await model.generate([300], { kv: filled.result, maxNewTokens: 1, stopAtEos: false }).done;
+  const { skipped } = await model.device.weightTraffic();
   const decoded = await timed(
     () => model.generate([301], { kv: filled.result, maxNewTokens: tokens, stopAtEos: false }).done,
   );
+  const traffic = await model.device.weightTraffic();
   filled.result.release();
-  return { prefill: filled.seconds, decode: decoded.seconds };
+  const leftOut = (traffic.skipped - skipped) / tokens;
+  return { prefill: filled.seconds, decode: decoded.seconds, leftOut };
 }
 
 async function compare(dtype, folder) {
@@ -86,24 +89,20 @@ async function compare(dtype, folder) {
     maxLength: 4096,
   });
   const probe = new BandwidthProbe(model.device);
-  const { zeroFraction } = await mlpSparsity(model, promptIds(model, prompt, 0), { progress: false });
   const llama = await startLlama(path);
   const fromC = options["from-c"] ? await startLlamaFromC(path, threads) : undefined;
   const matrices = shape.hidden * (shape.vocab + shape.layers * (4 * shape.hidden + 2 * shape.ffn));
   const perWeight = { bfloat16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
-  const bytes = {
-    ours: bytesRead(model, prompt + tokens / 2, zeroFraction),
-    // Keys and values in float16, for prompt and tokens.
-    llama: matrices * perWeight + 4 * shape.hidden * shape.layers * (prompt + tokens / 2),
-  };
-  bytes.fromC = bytes.llama;
+  // Keys and values in float16, for prompt and tokens.
+  const llamaBytes = matrices * perWeight + 4 * shape.hidden * shape.layers * (prompt + tokens / 2);
+  const bytes = { llama: llamaBytes, fromC: llamaBytes };
   const runs = {
     ours: (ids) => measureOurs(model, ids),
     llama: (ids) => llama.measure({ prompt: ids, tokens }),
     ...(fromC && { fromC: (ids) => fromC.measure({ prompt: ids, tokens }) }),
   };
   const figures = Object.fromEntries(
-    Object.keys(runs).map((name) => [name, { decode: [], prefill: [], share: [] }]),
+    Object.keys(runs).map((name) => [name, { decode: [], prefill: [], bandwidth: [] }]),
   );
   await inTurns(Object.keys(runs), rounds, async (name, round) => {
     const ids = promptIds(model, prompt, round).map((id) => 259 + (id % (shape.vocab - 259)));
@@ -111,10 +110,11 @@ async function compare(dtype, folder) {
     const seconds = await runs[name](ids);
     const after = await probe.measure();
     if (round === 0) return;
-    const { decode, prefill, share } = figures[name];
+    const { decode, prefill, bandwidth } = figures[name];
     decode.push(tokens / seconds.decode);
     prefill.push(prompt / seconds.prefill);
-    share.push((bytes[name] * decode.at(-1)) / 1e9 / ((before + after) / 2));
+    bandwidth.push((before + after) / 2);
+    if (name === "ours") bytes.ours = bytesRead(model, prompt + tokens / 2, seconds.leftOut);
   });
   probe.release();
   llama.stop();
@@ -127,7 +127,7 @@ async function compare(dtype, folder) {
     GBPerToken: bytes[name] / 1e9,
     GBPerSecond: (bytes[name] * median(figures[name].decode)) / 1e9,
     percentOfBandwidth: spread(
-      figures[name].share.map((value) => 100 * value),
+      figures[name].decode.map((rate, at) => (100 * rate * bytes[name]) / 1e9 / figures[name].bandwidth[at]),
       0,
     ),
     prefillTokensPerSecond: spread(figures[name].prefill, 0),

@@ -55,15 +55,9 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
   const probe = new BandwidthProbe(models[names[0]].device);
   const figures = {};
   for (const name of names) {
-    const { zeroFraction, meanZeroFraction } = await mlpSparsity(
-      models[name],
-      promptIds(models[name], prompt, 0),
-      {
-        progress: false,
-      },
-    );
-    const bytes = bytesRead(models[name], prompt + tokens / 2, zeroFraction);
-    figures[name] = { zeros: meanZeroFraction, bytes, decode: [], prefill: [], share: [] };
+    const ids = promptIds(models[name], prompt, 0);
+    const { meanZeroFraction } = await mlpSparsity(models[name], ids, { progress: false });
+    figures[name] = { zeros: meanZeroFraction, decode: [], prefill: [], bandwidth: [] };
   }
   await inTurns(names, rounds, async (name, round) => {
     const model = models[name];
@@ -78,17 +72,18 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
     const { skipped } = await model.device.weightTraffic();
     filled.result.release();
     if (round === 0) return;
-    const { bytes, decode, prefill, share } = figures[name];
+    const { decode, prefill, bandwidth } = figures[name];
     figures[name].leftOut = (skipped - traffic.skipped) / tokens;
     decode.push(tokens / decoded.seconds);
     prefill.push(prompt / filled.seconds);
-    share.push((bytes * decode.at(-1)) / 1e9 / ((before + after) / 2));
+    bandwidth.push((before + after) / 2);
   });
   probe.release();
   const gains = (name, key) => figures[name][key].map((rate, round) => rate / figures[names[0]][key][round]);
   return Object.fromEntries(
     names.map((name) => {
-      const { zeros, bytes, leftOut, decode, prefill, share } = figures[name];
+      const { zeros, leftOut, decode, prefill, bandwidth } = figures[name];
+      const bytes = bytesRead(models[name], prompt + tokens / 2, leftOut);
       const row = {
         zeros,
         tokensPerSecond: spread(decode, 1),
@@ -99,7 +94,7 @@ export async function sideBySide(models, { rounds, tokens, prompt }) {
           1,
         ),
         percentOfBandwidth: spread(
-          share.map((value) => 100 * value),
+          decode.map((rate, at) => (100 * rate * bytes) / 1e9 / bandwidth[at]),
           0,
         ),
         gain: spread(gains(name, "decode")),

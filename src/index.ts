@@ -80,11 +80,13 @@ export {
 } from "./research/neuron_examples.js";
 export type { PatchingOptions, PatchingTokens } from "./research/patching_pair.js";
 export type { PatchingAxis, PatchingResult } from "./research/patching_result.js";
+export { type PredictZerosOptions, predictZeros } from "./research/predict_zeros.js";
 export type { CacheOptions } from "./research/run_with_cache.js";
 export { weightBytesFigure } from "./research/sparsity_figures.js";
 export type { MlpSparsity } from "./research/sparsity_result.js";
 export { type SteeringOptions, type SteeringVector, steeringVector } from "./research/steering_vector.js";
 export { type WeightBytes, type WeightShape, weightBytesPerToken } from "./research/weight_bytes.js";
+export { ZeroPredictor } from "./research/zero_predictor.js";
 export type { KvCache, KvSequence } from "./runtime/kv_cache.js";
 export { type MemoryPlan, planText } from "./runtime/memory_check.js";
 export type { MemoryEstimate } from "./runtime/memory_estimate.js";
@@ -96,3 +98,4 @@ export * as ops from "./tensor/ops/index.js";
 export { Tensor } from "./tensor/tensor.js";
 export type { TokenLogprobs } from "./token_logprobs.js";
 export { loadTokenizer, type Tokenizer } from "./tokenizer/index.js";
+export { loadZeroPredictor, saveZeroPredictor } from "./zero_predictor_file.js";

@@ -12,6 +12,7 @@ import { machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
 import { Device } from "./tensor/device.js";
 import { loadTokenizer, TOKENIZER_FILES, type Tokenizer } from "./tokenizer/index.js";
+import { loadZeroPredictor } from "./zero_predictor_file.js";
 
 export interface LoadOptions {
   /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
@@ -39,6 +40,11 @@ export interface LoadOptions {
    * weights concerned are reordered while loading and take memory of their own instead of the mapped file.
    */
   skipZeros?: boolean;
+  /**
+   * A file of `saveZeroPredictor`: zeros of the squared ReLUs are predicted from an int4 copy of the up projections, whose
+   * other rows are not read. Not exact, and off unless it is given; for bfloat16 and float32 weights.
+   */
+  predictZeros?: string;
   /**
    * How the rotary angles are computed; "hf", in float32, as the Hugging Face implementation does. "adept" rounds them to
    * bfloat16 at every step, as Adept's own inference code does, with which Persimmon-8B probably was trained; there
@@ -77,6 +83,8 @@ export async function loadModel(
   const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
   const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
+  const predictor =
+    options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
   const device = Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     onProgress: ({ bytes, totalBytes }) =>
@@ -116,7 +124,7 @@ export async function loadModel(
     return tensor;
   };
   const modules = buildModules(config, device, weight, maxLength, rope);
-  return new LanguageModel({
+  const model = new LanguageModel({
     config,
     modules,
     tokenizer: await tokenizerIn(directory),
@@ -129,6 +137,8 @@ export async function loadModel(
     weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
   });
+  predictor?.apply(model);
+  return model;
 }
 
 function checkNames(options: LoadOptions): void {
@@ -139,6 +149,7 @@ function checkNames(options: LoadOptions): void {
     "maxLength",
     "kvDtype",
     "skipZeros",
+    "predictZeros",
     "rope",
     "memoryCheck",
     "onMemory",

@@ -236,6 +236,18 @@ export interface NativeAddon {
   linear: LinearOp;
   /** As `linear`, for a finite weight [inFeatures, outFeatures]; zeros of x in up to 16 rows are skipped. */
   linearByInput: LinearOp;
+  /** As `linear` where the gate [rows, outFeatures] is above zero or NaN; 0 elsewhere, not read in up to 8 rows. */
+  linearWhere(
+    stream: NativeStream,
+    out: Buffer,
+    x: Buffer,
+    weight: Buffer,
+    bias: Optional,
+    gate: Buffer,
+    rows: number,
+    inFeatures: number,
+    outFeatures: number,
+  ): void;
   layerNorm(
     stream: NativeStream,
     out: Buffer,

@@ -44,6 +44,22 @@ void linear(const Napi::CallbackInfo& info) {
   call.enqueue([=](ThreadPool& pool) { kernel(pool, out, x, weight, bias, rows, inFeatures, outFeatures); });
 }
 
+// linearWhere(stream, out, x, weight, bias | null, gate, rows, inFeatures, outFeatures)
+void linearWhere(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(6), inFeatures = call.integer(7), outFeatures = call.integer(8);
+  float* out = call.floats(1, OpCall::product({rows, outFeatures}));
+  const float* x = call.floats(2, OpCall::product({rows, inFeatures}));
+  const cpu::Weight weight = call.weight(3, OpCall::product({outFeatures, inFeatures}));
+  const cpu::Weight bias = call.optionalWeight(4, outFeatures);
+  const float* gate = call.floats(5, OpCall::product({rows, outFeatures}));
+  call.require(outFeatures < (int64_t{1} << 31), 8, "at most 2^31 - 1 outputs");
+  if (call.failed()) return;
+  call.enqueue([=](ThreadPool& pool) {
+    cpu::linearWhere(pool, out, x, weight, bias, gate, rows, inFeatures, outFeatures);
+  });
+}
+
 // layerNorm(stream, out, x, weight, bias, rows, width, epsilon)
 void layerNorm(const Napi::CallbackInfo& info) {
   OpCall call(info);
@@ -91,6 +107,7 @@ void exportMatrixOps(Napi::Object exports) {
   exportOp<embedding>(exports, "embedding");
   exportOp<linear<cpu::linear, cpu::WeightOrder::kTiles>>(exports, "linear");
   exportOp<linear<cpu::linearByInput, cpu::WeightOrder::kInputs>>(exports, "linearByInput");
+  exportOp<linearWhere>(exports, "linearWhere");
   exportOp<layerNorm>(exports, "layerNorm");
   exportOp<rmsNorm>(exports, "rmsNorm");
   exportOp<matmul>(exports, "matmul");

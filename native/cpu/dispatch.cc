@@ -114,6 +114,11 @@ void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, 
   ops().linearByInput(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
 }
 
+void linearWhere(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, const float* gate,
+                 int64_t rows, int64_t inFeatures, int64_t outFeatures) {
+  ops().linearWhere(pool, out, x, weight, bias, gate, rows, inFeatures, outFeatures);
+}
+
 void layerNorm(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                int64_t width, float epsilon) {
   ops().layerNorm(pool, out, x, weight, bias, rows, width, epsilon);

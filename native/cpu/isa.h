@@ -10,6 +10,7 @@
   X(embedding)               \
   X(linear)                  \
   X(linearByInput)           \
+  X(linearWhere)             \
   X(layerNorm)               \
   X(reluSquared)             \
   X(add)                     \

@@ -54,6 +54,14 @@ void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight 
 void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures);
 
+/**
+ * linear for the outputs whose gate [rows, outFeatures] is above zero or not a number, and 0 for the others,
+ * whose rows of weights are not read, for up to 8 rows. Weights of float32 or bfloat16. On "avx512-amx" the
+ * bits are those of "avx512-bf16".
+ */
+void linearWhere(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, const float* gate,
+                 int64_t rows, int64_t inFeatures, int64_t outFeatures);
+
 /** Per row: (x - mean) / sqrt(variance + epsilon) * weight + bias, with the biased variance. `out` may be
  * `x`. */
 void layerNorm(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,

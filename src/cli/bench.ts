@@ -9,7 +9,7 @@ import { type RandomShape, randomModel } from "../random_model.js";
 import { modelSpeed } from "../research/model_speed.js";
 import type { KvDType } from "../runtime/kv_cache.js";
 import type { WeightDType } from "../runtime/load_weights.js";
-import { kvDtypeOption } from "./options.js";
+import { kvDtypeOption, predictZerosOption } from "./options.js";
 
 interface BenchFlags {
   shape?: string;
@@ -21,6 +21,7 @@ interface BenchFlags {
   zeros?: string;
   skipZeros: boolean;
   kvDtype?: KvDType;
+  predictZeros?: string;
   compare?: string;
   json?: boolean;
 }
@@ -42,6 +43,7 @@ export function benchCommand(): Command {
     .option("--zeros <share>", "with --shape: the share of squared ReLUs that is zero (default: 0.5)")
     .option("--no-skip-zeros", "read all weights of the down projections, also what belongs to zeros")
     .addOption(kvDtypeOption())
+    .addOption(predictZerosOption())
     .addOption(
       new Option(
         "--compare <peer>",
@@ -54,11 +56,23 @@ export function benchCommand(): Command {
         process.exitCode = await compare(source, flags);
         return;
       }
+      if (flags.predictZeros !== undefined && flags.shape !== undefined) {
+        throw new PersimmonError(
+          "OPTION_INVALID",
+          "--predict-zeros takes a model that its predictor was made with; bench/predict_zeros.mjs measures random weights",
+        );
+      }
       const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
       const dtype = flags.dtype as "auto" | WeightDType; // the library checks it
       const model =
         flags.shape === undefined
-          ? await loadModel(source, { dtype, threads, skipZeros: flags.skipZeros, kvDtype: flags.kvDtype })
+          ? await loadModel(source, {
+              dtype,
+              threads,
+              skipZeros: flags.skipZeros,
+              kvDtype: flags.kvDtype,
+              predictZeros: flags.predictZeros,
+            })
           : randomModel(parseShape(flags.shape), {
               ...(dtype !== "auto" && { dtype }),
               threads,

@@ -11,6 +11,7 @@ export interface ModelOptions {
   kvDtype?: LoadOptions["kvDtype"];
   rope?: LoadOptions["rope"];
   memoryCheck?: boolean;
+  predictZeros?: string;
 }
 
 /** What the commands that generate text take. */
@@ -60,7 +61,8 @@ export function addModelOptions(command: Command): Command {
         "rotary angles as Hugging Face computes them, or in bfloat16 as Adept does (default: hf)",
       ).choices(["hf", "adept"]),
     )
-    .option("--no-memory-check", "load a model also where it will not fit into memory");
+    .option("--no-memory-check", "load a model also where it will not fit into memory")
+    .addOption(predictZerosOption());
 }
 
 export function kvDtypeOption(): Option {
@@ -68,6 +70,13 @@ export function kvDtypeOption(): Option {
     "--kv-dtype <type>",
     "how keys and values of past tokens are kept (default: float32)",
   ).choices(["float32", "bfloat16", "int8"]);
+}
+
+export function predictZerosOption(): Option {
+  return new Option(
+    "--predict-zeros <file>",
+    "leave out rows of the up projections that a predictor takes for zeros (see `persimmon predict-zeros`); not exact",
+  );
 }
 
 export function addSamplingOptions(command: Command): Command {
@@ -82,16 +91,9 @@ export function addSamplingOptions(command: Command): Command {
 }
 
 /** The part of the options that `loadModel` takes. */
-export function loadOptions({
-  device,
-  dtype,
-  threads,
-  maxLength,
-  kvDtype,
-  rope,
-  memoryCheck,
-}: ModelOptions): LoadOptions {
-  return { device, dtype, threads, maxLength, kvDtype, rope, memoryCheck };
+export function loadOptions(options: ModelOptions): LoadOptions {
+  const { device, dtype, threads, maxLength, kvDtype, rope, memoryCheck, predictZeros } = options;
+  return { device, dtype, threads, maxLength, kvDtype, rope, memoryCheck, predictZeros };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

@@ -10,6 +10,7 @@ import { generateCommand } from "./generate.js";
 import { infoCommand } from "./info.js";
 import { kernelCommand } from "./kernel.js";
 import { labCommand } from "./lab.js";
+import { predictZerosCommand } from "./predict_zeros.js";
 import { unavailableCommand } from "./unavailable.js";
 
 /** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   program.addCommand(benchCommand());
   program.addCommand(unavailableCommand("pull", "download a model from the hub"));
   program.addCommand(convertCommand());
+  program.addCommand(predictZerosCommand());
   program.addCommand(infoCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.option("--debug", "print the stack of an error");

@@ -1,12 +1,11 @@
 import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { LanguageModel } from "../language_model.js";
-import { MLP } from "../model/mlp.js";
 import type { Embedding } from "../nn/embedding.js";
-import { Linear } from "../nn/linear.js";
+import type { Module } from "../nn/module.js";
 import { BandwidthProbe } from "../tensor/bandwidth_probe.js";
-import { bytesPerElement } from "../tensor/dtype.js";
 import { mlpSparsity } from "./mlp_sparsity.js";
 import { ModelSpeed, type Spread } from "./model_speed_result.js";
+import { PredictedMlp } from "./predicted_mlp.js";
 
 export interface ModelSpeedOptions {
   /** Tokens of the prompt; 16. */
@@ -52,9 +51,8 @@ async function measured(
   const decode: number[] = [];
   const prefill: number[] = [];
   const bandwidth: number[] = [];
-  const shares: number[] = [];
+  const probes: number[] = [];
   const zeros = await mlpSparsity(model, promptIds(model, prompt, 0), { progress: false });
-  const bytesPerToken = bytesRead(model, prompt + generate / 2, zeros.zeroFraction);
   // One token more than counted, so that the first touch of all weights is not part of a measurement.
   await model.generate(promptIds(model, prompt, 0), { maxNewTokens: 2, stopAtEos: false }).done;
   let leftOut = 0;
@@ -77,7 +75,7 @@ async function measured(
         const after = await probe.measure();
         decode.push(rate);
         bandwidth.push(after);
-        shares.push((rate * bytesPerToken) / 1e9 / ((before + after) / 2));
+        probes.push((before + after) / 2);
         before = after;
       }
       leftOut += (await model.device.weightTraffic()).skipped - counted.skipped;
@@ -85,6 +83,8 @@ async function measured(
       kv.release();
     }
   }
+  const leftOutPerToken = leftOut / (rounds * generate);
+  const bytesPerToken = bytesRead(model, prompt + generate / 2, leftOutPerToken);
   return new ModelSpeed({
     model: model.source,
     dtype: model.dtype,
@@ -97,31 +97,28 @@ async function measured(
     prefillTokensPerSecond: spread(prefill),
     zeros: zeros.meanZeroFraction,
     bytesPerToken,
-    leftOutPerToken: leftOut / (rounds * generate),
+    leftOutPerToken,
     decodeGBPerSecond: spread(decode.map((rate) => (rate * bytesPerToken) / 1e9)),
     readBandwidthGBPerSecond: spread(bandwidth),
-    shareOfBandwidth: spread(shares),
+    shareOfBandwidth: spread(decode.map((rate, at) => (rate * bytesPerToken) / 1e9 / probes[at])),
   });
 }
 
 /**
- * Weights but for the embedding, of which one row is read, and the keys and values of all positions so far.
- * @param zeroFraction zeros of each layer's squared ReLU, which down projections in column-major order do not read
+ * Bytes that a token reads: the weights but for the embedding, of which one row is read, what predicts zeros, and the keys
+ * and values of all positions so far.
+ * @param leftOut bytes of weights that zeros left out, as `device.weightTraffic()` counts them
  */
-export function bytesRead(model: LanguageModel, positions: number, zeroFraction?: ArrayLike<number>): number {
+export function bytesRead(model: LanguageModel, positions: number, leftOut = 0): number {
   const { vocabSize, tieWordEmbeddings } = model.config;
   const { weight: table } = model.embedTokens as Embedding;
   const embedding = tieWordEmbeddings ? 0 : table.byteLength;
-  let leftOut = 0;
-  if (zeroFraction !== undefined) {
-    for (const [layer, { mlp }] of model.layers.entries()) {
-      const down = mlp instanceof MLP ? mlp.dense4hToH : undefined;
-      const skips = down instanceof Linear && down.weight.isColumnMajor;
-      if (skips) leftOut += zeroFraction[layer] * down.weight.size * bytesPerElement[down.weight.dtype];
-    }
+  let copies = 0;
+  for (const { mlp } of model.layers) {
+    if ((mlp as Module) instanceof PredictedMlp) copies += (mlp as unknown as PredictedMlp).copy.byteLength;
   }
   const keysAndValues = positions * model.kv.bytesPerToken;
-  return model.weightBytes - embedding + table.byteLength / vocabSize + keysAndValues - leftOut;
+  return model.weightBytes - embedding + table.byteLength / vocabSize + copies + keysAndValues - leftOut;
 }
 
 /** Varied ids that any vocabulary has. */

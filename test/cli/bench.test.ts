@@ -30,6 +30,7 @@ describe("persimmon bench", () => {
       "a type that llama.cpp has not",
       ["--compare", "node-llama-cpp", "--shape", "layers=1", "--dtype", "float32"],
     ],
+    ["predicted zeros of random weights", ["--shape", "layers=1", "--predict-zeros", "zeros.json"]],
     ["groups that are none", ["--compare", "node-llama-cpp", "--shape", "hidden=80"]],
     ["too few tokens for bytes", ["--compare", "node-llama-cpp", "--shape", "vocab=256"]],
     [

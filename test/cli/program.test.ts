@@ -10,7 +10,18 @@ describe("persimmon --help", () => {
   it("lists every command, and says which are not there yet", () => {
     const program = createProgram();
     const help = program.helpInformation();
-    for (const name of ["lab", "kernel", "generate", "chat", "eval", "bench", "pull", "convert", "info"]) {
+    for (const name of [
+      "lab",
+      "kernel",
+      "generate",
+      "chat",
+      "eval",
+      "bench",
+      "pull",
+      "convert",
+      "info",
+      "predict-zeros",
+    ]) {
       expect(help).toMatch(new RegExp(`^  ${name}\\b`, "m"));
     }
     const absent = program.commands.filter((command) =>

@@ -71,6 +71,15 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["a negative count", () => addon.add(stream, one, one, one, -1)],
     ["a count that is no number", () => addon.add(stream, one, one, one, "x" as never)],
     ["a count that is a symbol", () => addon.add(stream, one, one, one, Symbol("x") as never)],
+    [
+      "a gate past its buffer",
+      () => addon.linearWhere(stream, floats(1, 1), one, floats(1, 1), null, one, 1, 1, 2),
+    ],
+    [
+      "rows behind a gate past their buffer",
+      () => addon.linearWhere(stream, floats(1, 1), one, one, null, floats(1, 1), 1, 1, 2),
+    ],
+    ["an int8 weight behind a gate", () => addon.linearWhere(stream, one, one, bytes(4), null, one, 1, 1, 1)],
     ["int8 without scales", () => addon.linear(stream, one, one, bytes(4), null, null, 1, 1, 1)],
     ["scales of a weight that is not int8", () => addon.linear(stream, one, one, one, one, null, 1, 1, 1)],
     [

@@ -146,6 +146,7 @@ const loadOptionNames: Record<keyof RemoteLoadOptions, true> = {
   threads: true,
   maxLength: true,
   skipZeros: true,
+  predictZeros: true,
   rope: true,
   memoryCheck: true,
 };

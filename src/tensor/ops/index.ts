@@ -17,7 +17,7 @@ export {
   splitHeads,
 } from "./attention.js";
 export { countNonFinite, countPositive, type EditArguments, type EditKind, edit, editKinds } from "./edit.js";
-export { embedding, layerNorm, linear, matmul, rmsNorm } from "./matrix.js";
+export { embedding, layerNorm, linear, linearWhere, matmul, rmsNorm } from "./matrix.js";
 export { attention } from "./plain_attention.js";
 export { max, mean, min, sum } from "./reductions.js";
 export { argmax, gatherLogProbability, sample } from "./sampling.js";

@@ -58,6 +58,38 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 }
 
 /**
+ * x · weightᵀ + bias for the outputs that a gate leaves open, and 0 for the others, whose rows of the weight are not read in up
+ * to 8 rows of x. An open output has the bits of `linear` (on AMX: those of `linear` without AMX). In front of a squared ReLU,
+ * with a gate from a smaller copy of the weight, this reads a tenth of the matrix (Deja Vu, 2310.17157; `predictZeros`).
+ * @param x [rows, inFeatures]
+ * @param weight [outFeatures, inFeatures], float32 or bfloat16, row-major
+ * @param bias [outFeatures] or undefined
+ * @param gate [rows, outFeatures]; open where it is above zero or not a number
+ * @returns [rows, outFeatures]
+ */
+export function linearWhere(x: Tensor, weight: Tensor, bias: Tensor | undefined, gate: Tensor): Tensor {
+  expectTensor("linearWhere", "weight", weight, [undefined, undefined], weightDTypes);
+  const [outFeatures, inFeatures] = weight.shape;
+  expectTensor("linearWhere", "x", x, [undefined, inFeatures]);
+  if (bias !== undefined) expectTensor("linearWhere", "bias", bias, [outFeatures], weightDTypes);
+  const [rows] = x.shape;
+  expectTensor("linearWhere", "gate", gate, [rows, outFeatures]);
+  const out = Tensor.empty(x.device, [rows, outFeatures]);
+  native().linearWhere(
+    x.device.stream,
+    out.buffer,
+    x.buffer,
+    weight.buffer,
+    bias?.buffer ?? null,
+    gate.buffer,
+    rows,
+    inFeatures,
+    outFeatures,
+  );
+  return out;
+}
+
+/**
  * LayerNorm over the last axis: (x − mean) / sqrt(variance + epsilon) · weight + bias, with the biased variance.
  * @param weight as long as the last axis of x
  * @param bias likewise

@@ -89,6 +89,33 @@ void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, i
               2e-9 * static_cast<double>(rows * in * out) / best);
 }
 
+/** A tenth of the outputs open, at random. */
+void benchWhere(ThreadPool& pool, int64_t rows, int64_t in, int64_t out) {
+  const std::string name = "linearWhere bfloat16 " + std::to_string(rows) + " x " + std::to_string(in) +
+                           " x " + std::to_string(out) + ", 10 % open";
+  if (!wanted(name)) return;
+  const Floats x(static_cast<size_t>(rows * in)), y(static_cast<size_t>(rows * out));
+  std::vector<float> gate(y.count);
+  Random random(5);
+  int64_t open = 0;
+  for (float& value : gate) open += (value = random.below(10) == 0 ? 1.0f : -1.0f) > 0;
+  const size_t bytes = static_cast<size_t>(in * out) * 2;
+  auto* base = static_cast<unsigned char*>(weights().data());
+  const size_t places = weights().size() / bytes;
+  double best = 1e9, bandwidth = 0;
+  for (size_t run = 0; run < 15; ++run) {
+    bandwidth = std::max(bandwidth, cpu::readBandwidth(pool, base + (run + 1) % places * bytes, bytes));
+    best = std::min(best, seconds([&] {
+                      cpu::linearWhere(pool, y.data(), x.data(),
+                                       {base + run % places * bytes, cpu::DType::kBFloat16},
+                                       {nullptr, cpu::DType::kFloat32}, gate.data(), rows, in, out);
+                    }));
+  }
+  const double gigabytes = static_cast<double>(open * in * 2) * 1e-9 / best;
+  std::printf("%-44s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)\n", name.c_str(), best * 1e3, gigabytes,
+              100 * gigabytes / bandwidth, bandwidth);
+}
+
 void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
                     cpu::DType cacheType = cpu::DType::kFloat32) {
   const bool halves = cacheType == cpu::DType::kBFloat16, bytesOnly = cacheType == cpu::DType::kInt8;
@@ -190,6 +217,7 @@ int main(int argc, char** argv) {
   for (int64_t rows : {1, 2, 4, 8, 9, 16, 32, 128, 512}) {
     benchMatrix(pool, kBFloat16, rows, 16384, 4096, rows > 100 ? 3 : 7, cpu::linearByInput);
   }
+  for (int64_t rows : {1, 4}) benchWhere(pool, rows, 4096, 16384);
   for (int32_t past : {127, 2047, 16383}) {
     benchAttention(pool, 1, past);
     benchAttention(pool, 1, past, cpu::DType::kBFloat16);

@@ -29,6 +29,7 @@ const calls: Record<string, [op: (...args: never[]) => unknown, args: () => unkn
   logSoftmax: [ops.logSoftmax, () => [zeros(2, 3)]],
   embedding: [ops.embedding, () => [zeros(5, 3), int32([0, 1])]],
   linear: [ops.linear, () => [zeros(2, 3), zeros(4, 3), zeros(4)]],
+  linearWhere: [ops.linearWhere, () => [zeros(2, 3), zeros(4, 3), zeros(4), zeros(2, 4)]],
   layerNorm: [ops.layerNorm, () => [zeros(2, 3), zeros(3), zeros(3), 1e-5]],
   splitHeads: [ops.splitHeads, () => [zeros(3, 24), 2]],
   rotary: [ops.rotary, () => [zeros(3, 2, 4), tables, int32([0, 1, 2])]],
@@ -146,6 +147,8 @@ describe("sizes that do not fit", () => {
   it.each<[string, () => unknown]>([
     ["add", () => ops.add(zeros(2, 3), zeros(3, 2))],
     ["linear: features", () => ops.linear(zeros(2, 3), zeros(4, 2))],
+    ["linearWhere: features", () => ops.linearWhere(zeros(2, 3), zeros(4, 2), undefined, zeros(2, 4))],
+    ["linearWhere: gate", () => ops.linearWhere(zeros(2, 3), zeros(4, 3), undefined, zeros(1, 4))],
     ["linear: bias", () => ops.linear(zeros(2, 3), zeros(4, 3), zeros(3))],
     ["layerNorm: weight", () => ops.layerNorm(zeros(2, 3), zeros(2), zeros(3), 1e-5)],
     ["layerNorm: bias", () => ops.layerNorm(zeros(2, 3), zeros(3), zeros(4), 1e-5)],

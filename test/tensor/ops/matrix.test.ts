@@ -106,6 +106,37 @@ describe.each(instructionSets)("matrix ops on %s", (name) => {
     );
   });
 
+  it("linearWhere", () => {
+    fc.assert(
+      fc.property(
+        seeds,
+        rowCounts,
+        features,
+        features,
+        dtypes,
+        (seed, rows, inFeatures, outFeatures, dtype) => {
+          const random = new RandomValues(seed);
+          const x = random.normal(rows * inFeatures);
+          const w = weights(dtype, random.normal(outFeatures * inFeatures), [outFeatures, inFeatures]);
+          const b = weights(dtype, random.normal(outFeatures), [outFeatures]);
+          const gate = random.normal(rows * outFeatures).map((value) => (value > 2 ? Number.NaN : value));
+          const whole = reference.linear(x, w.values, b.values, inFeatures, outFeatures, rows);
+          const found = valuesOf(() =>
+            ops.linearWhere(
+              float32(x, [rows, inFeatures]),
+              w.tensor,
+              b.tensor,
+              float32(gate, [rows, outFeatures]),
+            ),
+          );
+          const wanted = whole.map((value, i) => (gate[i] <= 0 ? 0 : value));
+          expectClose(found, wanted, 1e-6, () => inFeatures);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
   it("layerNorm", () => {
     fc.assert(
       fc.property(
