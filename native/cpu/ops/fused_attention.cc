@@ -7,6 +7,8 @@
 // process:
 //   1 token after 127: 43 GB/s (80 %), after 2,047: 47 (95 %), after 16,383: 42 (87 %)
 //   prompts of 512 tokens: 11 ms (190 GFLOP/s); of 2,048: 149 ms (231 GFLOP/s, 47 % of peak)
+// CPU time of one thread of the same machine under a load of 9, int8 beside bfloat16 and float32: 1 token
+// after 2,047: 1.6 ms, 2.1, 3.5; after 16,383: 14, 17, 28.
 // With fewer (token, head) pairs than threads, threads idle: no model with under 16 heads is meant for a
 // large machine.
 #include "cpu/ops/attention_tasks.h"
