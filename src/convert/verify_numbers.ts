@@ -4,7 +4,7 @@ import { loadRows } from "../runtime/load_weights.js";
 import type { Device } from "../tensor/device.js";
 import type { Conversion } from "./outputs.js";
 
-/** Rows of each weight that are compared: the first, the last, and some between. */
+/** Rows of each matrix that are compared: the first, the last, and some between. Norms and biases are compared whole. */
 const SAMPLED_ROWS = 5;
 // Float32 rounding on the way, relative to a step.
 const SLACK = 1.01;
@@ -31,7 +31,8 @@ export async function verifyNumbers(
   }
 }
 
-function sampledRows({ rows }: Conversion): number[] {
+function sampledRows({ rows, tensor }: Conversion): number[] {
+  if (tensor.shape.length < 2) return [0];
   const last = rows - 1;
   return [
     ...new Set(Array.from({ length: SAMPLED_ROWS }, (_, i) => Math.round((last * i) / (SAMPLED_ROWS - 1)))),
@@ -76,6 +77,7 @@ function allowedError(
 }
 
 async function numbersOf(tensor: CheckpointTensor, row: number, device: Device): Promise<Float32Array> {
-  using numbers = await loadRows(tensor, device, "float32", row, 1);
+  const count = tensor.shape.length < 2 ? (tensor.shape[0] ?? 1) : 1;
+  using numbers = await loadRows(tensor, device, "float32", row, count);
   return numbers.data();
 }

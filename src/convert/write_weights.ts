@@ -6,6 +6,7 @@ import { PersimmonError } from "../errors.js";
 import { loadRows, nameIn, type WeightDType } from "../runtime/load_weights.js";
 import type { Device } from "../tensor/device.js";
 import { isScaled } from "../tensor/dtype.js";
+import { roundedRows } from "../tensor/rounded_rows.js";
 import type { Journal } from "./journal.js";
 import { type Block, blocksOf, type Conversion } from "./outputs.js";
 
@@ -117,7 +118,7 @@ async function convertBlock(
   const exact = tensor.dtype === "bfloat16" ? "bfloat16" : "float32";
   using weight = await loadRows(tensor, device, exact, first, count);
   try {
-    const { elements, scales } = await weight.storedAs(dtype);
+    const { elements, scales } = await roundedRows(weight, dtype);
     return [elements, scales];
   } catch (error) {
     throw nameIn(error, tensor.name);

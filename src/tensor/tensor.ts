@@ -4,7 +4,6 @@ import type { Device } from "./device.js";
 import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled, type ScaledDType } from "./dtype.js";
 import { preview } from "./preview.js";
 import {
-  allocateScaled,
   arranged,
   INT4_GROUP,
   quantizedTiles,
@@ -276,29 +275,6 @@ export class Tensor {
       );
     }
     return this.quantized("int4");
-  }
-
-  /**
-   * For converting files: the bytes that `toInt8().stored()` or `toInt4().stored()` would give, without the order that
-   * products want in between.
-   * @throws PersimmonError as `toInt8` and `toInt4`
-   */
-  async storedAs(dtype: ScaledDType): Promise<{ elements: Uint8Array; scales: Uint8Array }> {
-    this.expectFinite("storedAs", dtype);
-    hostRead?.();
-    const [rows, columns] = this.shape;
-    const byRow = allocateScaled(this.device, dtype, "rows", this.shape);
-    try {
-      const quantize = dtype === "int8" ? native().quantizeRows : native().quantizeGroups;
-      this.withBuffer((buffer) =>
-        quantize(this.device.stream, byRow.elements, byRow.scales, buffer, rows, columns),
-      );
-      const read = async (buffer: NativeBuffer) =>
-        new Uint8Array(await this.device.stream.read(buffer, 0, buffer.byteLength));
-      return { elements: await read(byRow.elements), scales: await read(byRow.scales) };
-    } finally {
-      releaseScaled(byRow);
-    }
   }
 
   private quantized(dtype: ScaledDType): Tensor {

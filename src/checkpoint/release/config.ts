@@ -68,6 +68,8 @@ export function configOfArgs(
     },
     qk_layernorm: qkLayernorm(args.get("qk_layernorm"), unsupported),
     tie_word_embeddings: args.get("untie_embeddings") !== true,
+    bos_token_id: null,
+    eos_token_id: null,
     attention_dropout: 0,
     hidden_dropout: 0,
     dtype: dtypeOf(args),

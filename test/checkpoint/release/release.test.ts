@@ -63,6 +63,7 @@ sharedOrSkip("reference", "Adept's release", (reference) => {
     const { config } = await openCheckpoint(release);
     const { bosTokenId: _, eosTokenIds: __, ...same } = (await openCheckpoint(converted)).config;
     expect(config).toMatchObject(same);
+    expect([config.bosTokenId, config.eosTokenIds]).toEqual([undefined, []]);
   });
 
   const split = async (ranks: number, change?: (tensor: MegatronTensor, rank: number) => MegatronTensor) => {
