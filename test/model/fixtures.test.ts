@@ -92,6 +92,8 @@ for (const { name, from } of fixtures) {
           attention.queryKeyValue = qkv;
           return { layer, attention, norm, qkv };
         });
+        // In one pass, so that each recorder sees all positions at once.
+        model.runtime.chunkTokens = reference.prompt_ids.length;
         const { cache, logits } = await model.runWithCache(reference.prompt_ids, {
           names: allSites(model.config),
           keep: reference.activation_positions,
