@@ -17,6 +17,7 @@ import {
   writeWeights,
 } from "./convert/write_weights.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
+import { describeHolder, ProcessLock } from "./process_lock.js";
 import { isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { Device } from "./tensor/device.js";
 
@@ -57,7 +58,7 @@ export interface ConvertOptions {
  * @param directory a folder that does not exist yet, in one that does
  * @returns bytes of the weights
  * @throws PersimmonError CHECKPOINT_EXISTS, CHECKPOINT_UNWRITABLE, DISK_FULL, CONVERSION_OTHER (what is in `<directory>.converting`
- *   is of another conversion), CONVERSION_CORRUPT, CONVERSION_INEXACT, WEIGHT_NOT_FINITE, ROWS_IN_USE, RELEASE_UNKNOWN, INTERRUPTED,
+ *   is of another conversion), CONVERSION_RUNNING, CONVERSION_CORRUPT, CONVERSION_INEXACT, WEIGHT_NOT_FINITE, ROWS_IN_USE, RELEASE_UNKNOWN, INTERRUPTED,
  *   OPTION_UNKNOWN, OPTION_INVALID, DTYPE_UNSUPPORTED, THREADS_INVALID, and what opening a checkpoint throws
  */
 export async function convertCheckpoint(
@@ -133,7 +134,8 @@ async function convert(
     source: await sourceFiles(checkpoint),
   });
   try {
-    const journal = await begin(work, made, identity);
+    const { journal, lock } = await begin(work, made, identity);
+    using _ = lock;
     try {
       await checkSpace(plan.path, plan.layout.size);
       await writeFile(
@@ -176,26 +178,47 @@ async function afterFailure(
 ): Promise<unknown> {
   if (signal?.aborted) return error;
   if (error instanceof PersimmonError) {
-    const keep = ["DISK_FULL", "CONVERSION_OTHER", "CONVERSION_CORRUPT"].includes(error.code);
+    const keep = ["DISK_FULL", "CONVERSION_OTHER", "CONVERSION_RUNNING", "CONVERSION_CORRUPT"].includes(
+      error.code,
+    );
     if (!keep) await rm(work, { recursive: true, force: true });
     return error;
   }
   return writeFailure(error, target, `Of the conversion, ${await keptIn(work)}.`);
 }
 
-/** The folder where the new checkpoint is made, new or that of a run that ended before its time. */
-async function begin(work: string, made: string, identity: string): Promise<Journal> {
-  const names = await readdir(work).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error;
-  });
-  if (names !== undefined && names.length > 0 && !names.includes("journal")) throw otherConversion(work);
+/** The folder where the new checkpoint is made, new or that of a run that ended before its time. One process at a time has it. */
+async function begin(
+  work: string,
+  made: string,
+  identity: string,
+): Promise<{ journal: Journal; lock: ProcessLock }> {
   await mkdir(work).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
-  const journal = await Journal.open(join(work, "journal"), identity);
-  if (journal === undefined) throw otherConversion(work);
-  await mkdir(made, { recursive: true });
-  return journal;
+  const lock = lockFolder(work);
+  try {
+    const names = (await readdir(work)).filter((name) => !name.startsWith(LOCK));
+    if (names.length > 0 && !names.includes("journal")) throw otherConversion(work);
+    const journal = await Journal.open(join(work, "journal"), identity);
+    if (journal === undefined) throw otherConversion(work);
+    await mkdir(made, { recursive: true });
+    return { journal, lock };
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+const LOCK = "lock";
+
+function lockFolder(work: string): ProcessLock {
+  const taken = ProcessLock.take(join(work, LOCK));
+  if (taken instanceof ProcessLock) return taken;
+  throw new PersimmonError(
+    "CONVERSION_RUNNING",
+    `${describeHolder(taken.holder)} is converting in ${work}: wait until it has ended. If it is no more, remove ${join(work, LOCK)} and run it again.`,
+  );
 }
 
 function otherConversion(work: string): PersimmonError {

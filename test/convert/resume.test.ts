@@ -12,6 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -91,6 +92,31 @@ describe("a conversion that is ended before its time", () => {
     const error = await errorOf(convertCheckpoint(source, target, { to: "int4" }));
     utimesSync(file, 1000, 1000);
     expect([error.code, journal(target).length]).toEqual(["CONVERSION_OTHER", 6]);
+    await convertCheckpoint(source, target, { to: "int4" });
+    expect(weights(target).equals(wanted)).toBe(true);
+  });
+
+  it("is not disturbed by another one to the same folder, which is refused", async () => {
+    const target = join(directory(), "new");
+    let second: Promise<{ code?: string; message: string }> | undefined;
+    const onProgress = ({ stage, loaded }: { stage: string; loaded: number }) => {
+      if (stage === "weights" && loaded === 3) {
+        second = errorOf(convertCheckpoint(source, target, { to: "int4" }));
+      }
+    };
+    await convertCheckpoint(source, target, { to: "int4", onProgress });
+    const refused = await second!;
+    expect(refused.code).toBe("CONVERSION_RUNNING");
+    expect(refused.message).toContain(`process ${process.pid} on `);
+    expect(weights(target).equals(wanted)).toBe(true);
+    expect(existsSync(`${target}.converting`)).toBe(false);
+  });
+
+  it("takes over from a process that is no more", async () => {
+    const target = join(directory(), "new");
+    await interrupted(target, 20);
+    const gone = JSON.stringify({ pid: 2 ** 22 + 1, started: null, host: hostname() });
+    writeFileSync(join(`${target}.converting`, "lock"), gone);
     await convertCheckpoint(source, target, { to: "int4" });
     expect(weights(target).equals(wanted)).toBe(true);
   });
