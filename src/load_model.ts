@@ -107,6 +107,7 @@ export async function loadModel(
       kvDtype,
       maxLength,
       stored,
+      predictsZeros: predictor !== undefined,
       lengthAsked: options.maxLength !== undefined,
       inPlace: bytesInPlace,
       contexts: kvContexts,

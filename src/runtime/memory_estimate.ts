@@ -16,6 +16,8 @@ export interface MemoryQuestion {
   maxLength: number;
   /** The tensors of the checkpoint, whose types "auto", and norms and biases in any case, depend on. */
   stored?: ReadonlyMap<string, Pick<CheckpointTensor, "dtype">>;
+  /** Whether zeros are predicted: by int4 copies of the up projections, which count as weights; false. */
+  predictsZeros?: boolean;
 }
 
 /** Bytes of memory, each a part of `total`. */
@@ -39,6 +41,9 @@ export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion
   for (const [name, shape] of expectedTensors(config)) {
     const storedType = stored?.get(name)?.dtype ?? defaultType(config, dtype);
     weights += heldBytes(heldType(shape, storedType, dtype), shape);
+  }
+  if (question.predictsZeros) {
+    weights += config.numHiddenLayers * heldBytes("int4", [config.intermediateSize, config.hiddenSize]);
   }
   const kvCache = kvBytes(config, kvDtype, maxLength);
   const buffers = activationBytes(config, maxLength) + rotaryBytes(config, maxLength) + logitBytes(config);

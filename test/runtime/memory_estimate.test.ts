@@ -24,6 +24,14 @@ describe("Persimmon-8B", () => {
     expect(estimateMemory(config, { dtype, ...full }).weights).toBe(bytes);
   });
 
+  it("the copies that predict zeros are 4.5 bits for each weight of the up projections", () => {
+    const plain = estimateMemory(config, { dtype: "bfloat16", ...full });
+    const predicted = estimateMemory(config, { dtype: "bfloat16", ...full, predictsZeros: true });
+    const copies = (36 * 16_384 * 4096 * 4.5) / 8;
+    expect(predicted.weights - plain.weights).toBe(copies);
+    expect(predicted.total - plain.total).toBe(copies);
+  });
+
   it("keys and values: 576 KiB a token in bfloat16, twice that in float32", () => {
     const kv = (kvDtype: "float32" | "bfloat16", maxLength: number) =>
       estimateMemory(config, { dtype: "int4", kvDtype, maxLength }).kvCache;
