@@ -7,7 +7,7 @@ import { kvContexts, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
 import { buildModules } from "./runtime/build_modules.js";
-import type { KvDType } from "./runtime/kv_cache.js";
+import { type KvDType, kvDTypes } from "./runtime/kv_cache.js";
 import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
@@ -173,7 +173,7 @@ export function checkedDType(dtype: string): WeightDType | "auto" {
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that keys and values can be kept in, or left out */
 export function checkedKvDType(dtype: KvDType = "float32"): KvDType {
-  if (dtype === "float32" || dtype === "bfloat16" || dtype === "int8") return dtype;
+  if (kvDTypes.includes(dtype)) return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
     `kvDtype must be "float32", "bfloat16" or "int8", got ${JSON.stringify(dtype)}`,

@@ -1,6 +1,6 @@
 import type { CheckpointTensor } from "../checkpoint/index.js";
 import type { PersimmonConfig } from "../model/config.js";
-import type { KvDType } from "../runtime/kv_cache.js";
+import { type KvDType, kvDTypes } from "../runtime/kv_cache.js";
 import type { WeightDType } from "../runtime/load_weights.js";
 import { estimateMemory, type MemoryEstimate } from "../runtime/memory_estimate.js";
 
@@ -12,7 +12,6 @@ export interface MemoryRow extends MemoryEstimate {
 }
 
 const DTYPES = ["float32", "bfloat16", "int8", "int4"] as const;
-const KV_DTYPES = ["float32", "bfloat16"] as const;
 
 /** For every type of weights and of keys and values, at 2,048 and 16,384 tokens and the model's own longest context. */
 export function memoryRows(
@@ -22,7 +21,7 @@ export function memoryRows(
   const most = config.maxPositionEmbeddings;
   const lengths = [...new Set([2048, 16_384, most])].filter((length) => length <= most).sort((a, b) => a - b);
   return lengths.flatMap((maxLength) =>
-    KV_DTYPES.flatMap((kvDtype) =>
+    kvDTypes.flatMap((kvDtype) =>
       DTYPES.map((dtype) => {
         const estimate = estimateMemory(config, { dtype, kvDtype, maxLength, ...(stored && { stored }) });
         return { dtype, kvDtype, maxLength, ...estimate };
@@ -48,7 +47,7 @@ export function memoryLines(rows: readonly MemoryRow[]): string[] {
     ...lengths.flatMap((length) => [
       `${length.toLocaleString("en")} tokens`,
       line("  activations and tables", numbers(of(length, "float32"), "buffers")),
-      ...KV_DTYPES.flatMap((kvDtype) => [
+      ...kvDTypes.flatMap((kvDtype) => [
         line(`  keys and values as ${kvDtype}`, numbers(of(length, kvDtype), "kvCache")),
         line("    total", numbers(of(length, kvDtype), "total")),
       ]),

@@ -8,10 +8,11 @@ import { elementCount, Tensor } from "../tensor/tensor.js";
 export const pageTokens = 32;
 
 /**
- * Types that keys and values can be kept in. bfloat16 and int8 round them when they are stored; int8 has a float32 scale for
+ * Types that keys and values can be kept in, from heavy to light. bfloat16 and int8 round them when they are stored; int8 has a float32 scale for
  * each head of a position, its largest number / 127, so that an element is off by 0.4 % of that at most.
  */
-export type KvDType = "float32" | "bfloat16" | "int8";
+export const kvDTypes = ["float32", "bfloat16", "int8"] as const;
+export type KvDType = (typeof kvDTypes)[number];
 
 /** Bytes that the scale of one head of a position takes. */
 const scaleBytes: Record<KvDType, number> = { float32: 0, bfloat16: 0, int8: bytesPerElement.float32 };

@@ -1,6 +1,6 @@
 import { PersimmonError } from "../errors.js";
 import type { PersimmonConfig } from "../model/config.js";
-import type { KvDType } from "./kv_cache.js";
+import { kvDTypes } from "./kv_cache.js";
 import type { WeightDType } from "./load_weights.js";
 import type { MachineMemory, MemoryLimit } from "./machine_memory.js";
 import { estimateMemory, type MemoryEstimate, type MemoryQuestion } from "./memory_estimate.js";
@@ -110,7 +110,7 @@ function proposals(config: PersimmonConfig, question: MemoryPlanQuestion, machin
   const lengths = shorterLengths(question.maxLength);
   const shorter = lengths.map((maxLength) => accepted({ maxLength })).find((text) => text !== undefined);
   const single = [
-    ...lighter(kvDtypes, question.kvDtype).map((kvDtype) => accepted({ kvDtype })),
+    ...lighter(kvDTypes, question.kvDtype).map((kvDtype) => accepted({ kvDtype })),
     ...lighter(dtypes, question.dtype).map((dtype) => accepted({ dtype })),
     shorter,
   ].filter((text) => text !== undefined);
@@ -123,7 +123,6 @@ function proposals(config: PersimmonConfig, question: MemoryPlanQuestion, machin
     : `What fits: ${all}`;
 }
 
-const kvDtypes: readonly KvDType[] = ["float32", "bfloat16", "int8"];
 const dtypes: readonly WeightDType[] = ["float32", "bfloat16", "int8", "int4"];
 
 /** The types after this one in a list from heavy to light; of "auto", the two that are lighter than any stored one. */

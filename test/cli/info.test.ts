@@ -59,6 +59,8 @@ it("says what is in the bundled model and what it takes", async () => {
         total                              70.13     56.45     49.73     46.66
       keys and values as bfloat16          12.58     12.58     12.58     12.58
         total                              57.55     43.87     37.14     34.07
+      keys and values as int8               6.68      6.68      6.68      6.68
+        total                              51.65     37.97     31.25     28.18
     "
   `);
 });
@@ -66,7 +68,7 @@ it("says what is in the bundled model and what it takes", async () => {
 it("prints the same as JSON", async () => {
   const info: CheckpointInfo = JSON.parse(await printed("--json"));
   expect(info.sparsity?.layers).toHaveLength(6);
-  expect(info.memory).toHaveLength(8); // its longest context is 2,048
+  expect(info.memory).toHaveLength(12); // its longest context is 2,048
   expect(info.memory[1]).toMatchObject({ dtype: "bfloat16", kvDtype: "float32", weights: 2 * 6_837_760 });
   expect(info.bytesByDType).toEqual({ bfloat16: 13_675_520 });
 });
