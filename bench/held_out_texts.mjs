@@ -6,3 +6,16 @@ export function heldOutTexts(path) {
     .split("|ENDOFTEXT|\n")
     .filter((text) => text.trim() !== "");
 }
+
+/** exp of the mean negative log-probability of a token, each text read by itself. */
+export async function perplexity(model, texts) {
+  let [sum, count] = [0, 0];
+  for (const text of texts) {
+    const scores = await model.logprobs(text);
+    sum += scores.total;
+    count += scores.length;
+  }
+  return Math.exp(-sum / count);
+}
+
+export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;

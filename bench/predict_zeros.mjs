@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { loadModel, predictZeros, randomModel } from "../dist/src/index.js";
 import { promptIds } from "../dist/src/research/model_speed.js";
-import { heldOutTexts } from "./held_out_texts.mjs";
+import { heldOutTexts, percent, perplexity } from "./held_out_texts.mjs";
 import { numbers, print, sharedOptions, sideBySide, sliceShape } from "./side_by_side.mjs";
 
 const { values: options } = parseArgs({
@@ -21,17 +21,6 @@ const { values: options } = parseArgs({
   },
 });
 const recalls = options.recalls.split(",").map(Number);
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-
-async function perplexity(model, texts) {
-  let [sum, count] = [0, 0];
-  for (const text of texts) {
-    const scores = await model.logprobs(text);
-    sum += scores.total;
-    count += scores.length;
-  }
-  return Math.exp(-sum / count);
-}
 
 const demo = await loadModel(options.model);
 const texts = heldOutTexts(options.text);

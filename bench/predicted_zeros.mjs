@@ -11,7 +11,7 @@
 //   node bench/predicted_zeros.mjs [--model models/demo] [--text models/demo/held-out.txt] [--texts N]
 import { parseArgs } from "node:util";
 import { loadModel, nn, ops, Tensor } from "../dist/src/index.js";
-import { heldOutTexts } from "./held_out_texts.mjs";
+import { heldOutTexts, percent, perplexity } from "./held_out_texts.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -122,23 +122,12 @@ class PredictedMLP extends nn.Module {
   }
 }
 
-async function perplexity(some) {
-  let [sum, count] = [0, 0];
-  for (const text of some) {
-    const scores = await model.logprobs(text);
-    sum += scores.total;
-    count += scores.length;
-  }
-  return Math.exp(-sum / count);
-}
-
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const half = Math.ceil(texts.length / 2);
 const [chosen, judged] = [texts.slice(0, half), texts.slice(half)];
 const [known, found] = [await activations(chosen), await activations(judged)];
 const originals = model.layers.map(({ mlp }) => mlp);
-const plain = await perplexity(judged);
+const plain = await perplexity(model, judged);
 console.log(
   `${options.model}: ${chosen.length} texts to choose thresholds, ${judged.length} to judge (${found[0].inputs.length / hidden} tokens); perplexity ${plain.toFixed(4)}, ${percent(mean(found.map(({ pre }) => pre.filter((value) => value <= 0).length / pre.length)))} zeros`,
 );
@@ -168,7 +157,7 @@ for (const [name, { bytes, of }] of Object.entries(copies)) {
         Tensor.from(device, shifted).keep(),
       );
     }
-    const masked = await perplexity(judged);
+    const masked = await perplexity(model, judged);
     originals.forEach((mlp, n) => {
       model.layers[n].mlp = mlp;
     });

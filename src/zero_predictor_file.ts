@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
 import { readJsonFile } from "./checkpoint/file.js";
 import { PersimmonError } from "./errors.js";
 import { type LayerPredictor, ZeroPredictor } from "./research/zero_predictor.js";
+import { writeWhole } from "./write_whole.js";
 
 const FORMAT = "persimmon-zero-predictor";
 const VERSION = 1;
@@ -11,12 +10,9 @@ const VERSION = 1;
 export async function saveZeroPredictor(predictor: ZeroPredictor, path: string): Promise<void> {
   const { weights, recall, layers, tokens } = predictor;
   const text = JSON.stringify({ format: FORMAT, version: VERSION, weights, recall, tokens, layers }, null, 2);
-  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    await writeFile(temporary, `${text}\n`, { flush: true });
-    await rename(temporary, path);
+    await writeWhole(path, `${text}\n`);
   } catch (cause) {
-    await rm(temporary, { force: true });
     throw new PersimmonError("FILE_UNWRITABLE", `${path}: cannot be written: ${(cause as Error).message}`, {
       cause,
     });

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Checkpoint, CheckpointTensor, RemoteCheckpoint } from "../checkpoint/index.js";
 import { inspectCheckpoint } from "../checkpoint/index.js";
+import { sizeText } from "../checkpoint/size_text.js";
 import { expectedTensors } from "../model/config.js";
 import { type MemoryRow, memoryLines, memoryRows } from "./memory_table.js";
 import { moduleTree } from "./module_tree.js";
@@ -98,15 +99,15 @@ function formatInfo(
   const settings = Object.entries(info.config).filter(([, value]) => value !== undefined);
   const width = Math.max(...settings.map(([name]) => name.length));
   const { hub, sparsity, files = [] } = info;
-  const types = Object.entries(info.bytesByDType).map(([dtype, bytes]) => `${size(bytes)} ${dtype}`);
-  const amount = types.length > 0 ? types.join(", ") : `${size(info.bytes)} in ${files.length} files`;
+  const types = Object.entries(info.bytesByDType).map(([dtype, bytes]) => `${sizeText(bytes)} ${dtype}`);
+  const amount = types.length > 0 ? types.join(", ") : `${sizeText(info.bytes)} in ${files.length} files`;
   return [
     hub === undefined ? info.directory : `${hub.name} at commit ${hub.commit}, on the hub`,
     "",
     ...settings.map(([name, value]) => `${name.padEnd(width)}  ${JSON.stringify(value)}`),
     "",
     ...(tensors === undefined ? [] : [...moduleTree(tensors.values()), ""]),
-    ...files.map(({ path, bytes }) => `${path}  ${size(bytes)}`),
+    ...files.map(({ path, bytes }) => `${path}  ${sizeText(bytes)}`),
     `${info.tensors} tensors, ${info.parameters.toLocaleString("en")} parameters, ${amount}`,
     ...(sparsity ? [`zeros after squared ReLU, as training.json has them: ${zeros(sparsity)}`] : []),
     "",
@@ -118,8 +119,4 @@ function formatInfo(
 function zeros({ mean, layers }: KnownSparsity): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return `${percent(mean)}, by layer ${percent(Math.min(...layers))} to ${percent(Math.max(...layers))}`;
-}
-
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { pullCheckpoint } from "../checkpoint/index.js";
+import { sizeText } from "../checkpoint/size_text.js";
 import { DownloadLine } from "./download_line.js";
 import { duration } from "./transfer_rate.js";
 
@@ -48,11 +49,11 @@ export function pullCommand(): Command {
         const bytes = sum(pulled.files);
         const newBytes = sum(pulled.files.filter(({ isNew }) => isNew));
         const news =
-          newBytes === 0 ? "all there already" : `${megabytes(newBytes)} of it new, in ${duration(seconds)}`;
+          newBytes === 0 ? "all there already" : `${sizeText(newBytes)} of it new, in ${duration(seconds)}`;
         const files =
           pulled.files.length === 0
             ? "what the cache has, since downloading is switched off"
-            : `${pulled.files.length} files, ${megabytes(bytes)}, ${news}`;
+            : `${pulled.files.length} files, ${sizeText(bytes)}, ${news}`;
         const text = json
           ? JSON.stringify({ model, ...pulled, bytes, newBytes, seconds }, null, 2)
           : `${pulled.directory}\n${model} at commit ${pulled.commit}: ${files}`;
@@ -67,8 +68,4 @@ export function pullCommand(): Command {
 
 function sum(files: readonly { bytes: number }[]): number {
   return files.reduce((total, { bytes }) => total + bytes, 0);
-}
-
-function megabytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

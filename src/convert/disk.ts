@@ -1,5 +1,6 @@
-import { stat, statfs } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { freeBytes } from "../checkpoint/free_bytes.js";
 import { PersimmonError } from "../errors.js";
 
 // For config, tokenizer (6 MB at 8B size) and journal.
@@ -13,10 +14,9 @@ export async function checkSpace(path: string, size: number): Promise<void> {
   const there = await stat(path).catch(() => undefined);
   const needed = size - (there === undefined ? 0 : there.blocks * 512);
   if (needed <= 0) return;
-  const { bavail, bsize } = await statfs(dirname(path));
-  const free = bavail * bsize;
+  const free = await freeBytes(dirname(path));
   const beside = Math.min(BESIDE_WEIGHTS, size / 10);
-  if (free >= needed + beside) return;
+  if (free === undefined || free >= needed + beside) return;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(3)} GB`;
   throw new PersimmonError(
     "DISK_FULL",

@@ -1,9 +1,9 @@
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/index.js";
 import { PersimmonError } from "../errors.js";
-import { loadRows } from "../runtime/load_weights.js";
 import type { Device } from "../tensor/device.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { IdRange } from "./outputs.js";
+import { rowNumbers } from "./row_numbers.js";
 
 /** The ids of Persimmon-8B that no text has, as those who took them out found (fine-tune-fuyu, surgery.py). */
 export const PERSIMMON_UNUSED: IdRange = [3, 70_003];
@@ -84,13 +84,13 @@ async function checkSpread(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const [rows, columns] = tensor.shape;
-  const reference = await rowsAt(tensor, first, 1, device);
+  const reference = await rowNumbers(tensor, first, 1, device);
   const blockRows = Math.max(1, Math.floor(BLOCK_ELEMENTS / columns));
   let [largest, at] = [0, first];
   for (let start = first; start < end; start += blockRows) {
     signal?.throwIfAborted();
     const count = Math.min(blockRows, end - start);
-    const numbers = await rowsAt(tensor, start, count, device);
+    const numbers = await rowNumbers(tensor, start, count, device);
     for (let row = 0; row < count; row++) {
       const distance = rootMeanSquare(numbers.subarray(row * columns, (row + 1) * columns), reference);
       if (!(distance <= largest)) [largest, at] = [distance, start + row];
@@ -119,21 +119,11 @@ async function spreadOfUsedRows(
   const distances: number[] = [];
   let before: Float32Array | undefined;
   for (let row = end; row < rows; row += step) {
-    const numbers = await rowsAt(tensor, row, 1, device);
+    const numbers = await rowNumbers(tensor, row, 1, device);
     if (before !== undefined) distances.push(rootMeanSquare(numbers, before));
     before = numbers;
   }
   return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 0;
-}
-
-async function rowsAt(
-  tensor: CheckpointTensor,
-  first: number,
-  count: number,
-  device: Device,
-): Promise<Float32Array> {
-  using numbers = await loadRows(tensor, device, "float32", first, count);
-  return numbers.data();
 }
 
 function rootMeanSquare(a: Float32Array, b: Float32Array): number {

@@ -1,8 +1,8 @@
 import type { Checkpoint, CheckpointTensor } from "../checkpoint/index.js";
 import { PersimmonError } from "../errors.js";
-import { loadRows } from "../runtime/load_weights.js";
 import type { Device } from "../tensor/device.js";
 import type { Conversion } from "./outputs.js";
+import { rowNumbers } from "./row_numbers.js";
 
 /** Rows of each matrix that are compared: the first, the last, and some between. Norms and biases are compared whole. */
 const SAMPLED_ROWS = 5;
@@ -76,8 +76,6 @@ function allowedError(
   return after.dtype === "bfloat16" ? Math.max(Math.abs(value) / 256, 2 ** -134) : 0;
 }
 
-async function numbersOf(tensor: CheckpointTensor, row: number, device: Device): Promise<Float32Array> {
-  const count = tensor.shape.length < 2 ? (tensor.shape[0] ?? 1) : 1;
-  using numbers = await loadRows(tensor, device, "float32", row, count);
-  return numbers.data();
+function numbersOf(tensor: CheckpointTensor, row: number, device: Device): Promise<Float32Array> {
+  return rowNumbers(tensor, row, tensor.shape.length < 2 ? (tensor.shape[0] ?? 1) : 1, device);
 }

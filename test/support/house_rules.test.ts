@@ -41,7 +41,7 @@ function area(path: string): string {
  */
 const LAYERS: Record<string, string[]> = {
   native: ["package_root"],
-  checkpoint: ["model/config", "process_lock"],
+  checkpoint: ["model/config", "process_lock", "write_whole"],
   tokenizer: [],
   tensor: ["native"],
   nn: ["tensor"],
@@ -65,6 +65,7 @@ const LAYERS: Record<string, string[]> = {
     "process_lock",
     "sha256",
     "token_logprobs",
+    "write_whole",
   ],
   serve: ["generation", "runtime", "tensor", "tokenizer", "language_model"],
   research: ["generation", "runtime", "model", "nn", "tensor", "display", "host", "language_model", "sha256"],

@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readlink, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readlink, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { ListFileEntry } from "@huggingface/hub";
 import { PersimmonError } from "../../errors.js";
+import { writeWhole } from "../../write_whole.js";
 import { downloadBlob, type RemoteBlob } from "./blob_download.js";
 import { type HubKind, repositoryFolder } from "./cache.js";
 import { lockRepository } from "./cache_lock.js";
@@ -110,13 +110,7 @@ async function writeReference(folder: string, revision: string, sha: string): Pr
   if (revision === sha) return;
   const path = join(folder, "refs", revision);
   await mkdir(dirname(path), { recursive: true });
-  const made = `${path}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(made, sha);
-    await rename(made, path);
-  } finally {
-    await rm(made, { force: true });
-  }
+  await writeWhole(path, sha);
 }
 
 interface Place {

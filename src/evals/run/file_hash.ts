@@ -1,11 +1,12 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { cacheHome } from "../../checkpoint/hub/cache.js";
 import { throwIfInterrupted } from "../../host.js";
 import { sha256Of } from "../../sha256.js";
+import { writeWhole } from "../../write_whole.js";
 
 /** What a file was when its hash was taken. All numbers as texts: nanoseconds do not fit into a number. */
 interface Known {
@@ -80,15 +81,12 @@ async function readKnown(place: string): Promise<Known | undefined> {
   }
 }
 
-/** In one step: a reader sees the whole or nothing. */
 async function keep(place: string, known: Known): Promise<void> {
-  const own = `${place}.${process.pid}.${randomUUID()}`;
   try {
     await mkdir(dirname(place), { recursive: true });
-    await writeFile(own, `${JSON.stringify(known, null, 2)}\n`);
-    await rename(own, place);
+    await writeWhole(place, `${JSON.stringify(known, null, 2)}\n`);
   } catch {
-    await rm(own, { force: true }).catch(() => {});
+    // The next run reads the file once more.
   }
 }
 
