@@ -1,0 +1,11 @@
+// In place of the GPU in a build without CUDA. The ops are empty functions then (cuda/ops.h), and never called.
+#include "cuda/queue.h"
+
+namespace persimmon::cuda {
+
+std::shared_ptr<Queue> Queue::create(int, std::string& why) {
+  why = "this build has no CUDA kernels: nvcc was not found when the addon was built";
+  return nullptr;
+}
+
+}  // namespace persimmon::cuda

@@ -1,0 +1,316 @@
+// The queue on the CUDA runtime (cuda/queue.h).
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+#include "cuda/runtime.cuh"
+
+namespace persimmon::cuda {
+
+namespace {
+
+// Two halves of pinned memory: while the GPU copies out of one, the next bytes are written to the other. 8 MiB
+// take 0.15 ms over PCIe 5, long against the 10 us of starting a copy.
+constexpr size_t kHalfBytes = size_t{8} << 20;
+
+// Graphs whose plan has died. A new one of as many nodes is likely to differ in addresses only, and changing
+// the old one takes about a tenth of the time of making it.
+class IdleGraphs {
+ public:
+  ~IdleGraphs() {
+    for (const Entry& entry : entries_) cudaGraphExecDestroy(entry.executable);
+  }
+
+  void put(cudaGraphExec_t executable, size_t nodes) {
+    if (entries_.size() == kMost) {
+      cudaGraphExecDestroy(entries_.front().executable);
+      entries_.erase(entries_.begin());
+    }
+    entries_.push_back({executable, nodes});
+  }
+
+  /** One that now does what `graph` says, or nullptr. */
+  cudaGraphExec_t takeUpdated(cudaGraph_t graph, size_t nodes) {
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      if (entries_[i].nodes != nodes) continue;
+      const cudaGraphExec_t executable = entries_[i].executable;
+      entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
+      cudaGraphExecUpdateResultInfo result{};
+      if (cudaGraphExecUpdate(executable, graph, &result) == cudaSuccess) return executable;
+      (void)cudaGetLastError();
+      cudaGraphExecDestroy(executable);
+      return nullptr;
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr size_t kMost = 8;
+  struct Entry {
+    cudaGraphExec_t executable;
+    size_t nodes;
+  };
+  std::vector<Entry> entries_;
+};
+
+class CapturedGraph final : public Graph {
+ public:
+  CapturedGraph(cudaGraphExec_t executable, size_t nodes, std::shared_ptr<IdleGraphs> idle)
+      : executable_(executable), nodes_(nodes), idle_(std::move(idle)) {}
+  // On the stream's thread, after everything that was launched before (Plan::~Plan).
+  ~CapturedGraph() override { idle_->put(executable_, nodes_); }
+  size_t nodes() const override { return nodes_; }
+  cudaGraphExec_t executable() const { return executable_; }
+
+ private:
+  cudaGraphExec_t executable_;
+  size_t nodes_;
+  std::shared_ptr<IdleGraphs> idle_;
+};
+
+// Pinned memory that bytes pass through on their way to the GPU.
+class Staging {
+ public:
+  void open() {
+    for (Half& half : halves_) {
+      check(cudaMallocHost(reinterpret_cast<void**>(&half.data), kHalfBytes), "pinned memory");
+      check(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming), "an event");
+    }
+  }
+  ~Staging() {
+    for (Half& half : halves_) {
+      if (half.copied != nullptr) cudaEventDestroy(half.copied);
+      if (half.data != nullptr) cudaFreeHost(half.data);
+    }
+  }
+
+  void copyIn(cudaStream_t stream, uint8_t* target, const uint8_t* source, size_t bytes) {
+    while (bytes > 0) {
+      if (used_ == kHalfBytes) turn(stream);
+      const size_t piece = bytes < kHalfBytes - used_ ? bytes : kHalfBytes - used_;
+      uint8_t* staged = halves_[current_].data + used_;
+      std::memcpy(staged, source, piece);
+      check(cudaMemcpyAsync(target, staged, piece, cudaMemcpyHostToDevice, stream), "a copy to the GPU");
+      used_ += piece;
+      target += piece;
+      source += piece;
+      bytes -= piece;
+    }
+  }
+
+ private:
+  struct Half {
+    uint8_t* data = nullptr;
+    cudaEvent_t copied = nullptr;
+  };
+
+  // Goes on in the other half, as soon as the copies out of it are done.
+  void turn(cudaStream_t stream) {
+    check(cudaEventRecord(halves_[current_].copied, stream), "an event");
+    current_ = 1 - current_;
+    check(cudaEventSynchronize(halves_[current_].copied), "a copy to the GPU");
+    used_ = 0;
+  }
+
+  Half halves_[2];
+  int current_ = 0;
+  size_t used_ = 0;
+};
+
+class CudaQueue final : public Queue {
+ public:
+  CudaQueue(int device, DeviceInfo info) : device_(device), info_(std::move(info)) {}
+
+  void open() {
+    check(cudaSetDevice(device_), "the GPU");
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
+    staging_.open();
+    check(cudaMalloc(reinterpret_cast<void**>(&traffic_), 2 * sizeof(*traffic_)), "memory of the GPU");
+    check(cudaMemsetAsync(traffic_, 0, 2 * sizeof(*traffic_), stream_), "memory of the GPU");
+  }
+
+  ~CudaQueue() override {
+    cudaSetDevice(device_);
+    if (stream_ != nullptr) cudaStreamSynchronize(stream_);
+    for (uint8_t* block : scratch_) cudaFree(block);
+    if (traffic_ != nullptr) cudaFree(traffic_);
+    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+  }
+
+  const DeviceInfo& info() const override { return info_; }
+
+  size_t freeBytes() const override {
+    size_t free = 0, total = 0;
+    cudaSetDevice(device_);
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return 0;
+    return free;
+  }
+
+  uint8_t* allocate(size_t bytes) override {
+    void* data = nullptr;
+    cudaSetDevice(device_);
+    if (cudaMalloc(&data, bytes == 0 ? 1 : bytes) == cudaSuccess) return static_cast<uint8_t*>(data);
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+
+  void release(uint8_t* data) override {
+    cudaSetDevice(device_);
+    cudaFree(data);
+  }
+
+  std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) override {
+    void* data = nullptr;
+    cudaSetDevice(device_);
+    check(cudaMallocHost(&data, bytes == 0 ? 1 : bytes), "pinned memory");
+    std::memcpy(data, source, bytes);
+    return {static_cast<uint8_t*>(data), [](uint8_t* memory) { cudaFreeHost(memory); }};
+  }
+
+  void copyIn(void* target, const void* source, size_t bytes) override {
+    bind();
+    staging_.copyIn(stream_, static_cast<uint8_t*>(target), static_cast<const uint8_t*>(source), bytes);
+  }
+
+  void copyPinned(void* target, const void* source, size_t bytes) override {
+    bind();
+    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, stream_), "a copy to the GPU");
+  }
+
+  void copyOut(void* target, const void* source, size_t bytes) override {
+    bind();
+    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
+    synchronize();
+  }
+
+  void copy(void* target, const void* source, size_t bytes) override {
+    bind();
+    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream_), "a copy on the GPU");
+  }
+
+  void fill(void* target, uint8_t value, size_t bytes) override {
+    bind();
+    check(cudaMemsetAsync(target, value, bytes, stream_), "filling memory of the GPU");
+  }
+
+  void synchronize() override {
+    bind();
+    check(cudaStreamSynchronize(stream_), "the GPU");
+  }
+
+  uint8_t* scratch(size_t bytes) override {
+    if (bytes <= scratchBytes_) return scratch_.back();
+    if (capturing_) throw Error("an op asked for more working memory when it was captured than before");
+    // Older blocks stay for the graphs that use them; doubling keeps their sum below the newest.
+    const size_t size = bytes < 2 * scratchBytes_ ? 2 * scratchBytes_ : bytes;
+    uint8_t* block = allocate(size);
+    if (block == nullptr) throw Error("the GPU has no " + std::to_string(size >> 20) + " MiB left for an op");
+    scratch_.push_back(block);
+    scratchBytes_ = size;
+    return block;
+  }
+
+  void beginCapture() override {
+    bind();
+    // Only what this thread does is captured, and restricted: JavaScript's thread may allocate meanwhile.
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "a capture");
+    capturing_ = true;
+  }
+
+  std::shared_ptr<Graph> endCapture() override {
+    cudaGraph_t graph = nullptr;
+    capturing_ = false;
+    check(cudaStreamEndCapture(stream_, &graph), "a capture");
+    const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, decltype(&cudaGraphDestroy)> held(
+        graph, &cudaGraphDestroy);
+    size_t nodes = 0;
+    check(cudaGraphGetNodes(graph, nullptr, &nodes), "a graph");
+    ++counts_.captured;
+    cudaGraphExec_t executable = idle_->takeUpdated(graph, nodes);
+    if (executable != nullptr) {
+      ++counts_.updated;
+    } else {
+      check(cudaGraphInstantiate(&executable, graph, 0), "a graph");
+    }
+    return std::make_shared<CapturedGraph>(executable, nodes, idle_);
+  }
+
+  void dropCapture() override {
+    capturing_ = false;
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
+    (void)cudaGetLastError();
+  }
+
+  void launch(Graph& graph) override {
+    bind();
+    ++counts_.launched;
+    check(cudaGraphLaunch(static_cast<CapturedGraph&>(graph).executable(), stream_), "a graph");
+  }
+
+  GraphCounts graphCounts() const override { return counts_; }
+
+  cudaStream_t stream() {
+    bind();
+    return stream_;
+  }
+  unsigned long long* traffic() const { return traffic_; }
+
+ private:
+  // The GPU is a property of each thread, and a process may use several.
+  void bind() const { cudaSetDevice(device_); }
+
+  const int device_;
+  const DeviceInfo info_;
+  cudaStream_t stream_ = nullptr;
+  unsigned long long* traffic_ = nullptr;
+  Staging staging_;
+  std::vector<uint8_t*> scratch_;
+  size_t scratchBytes_ = 0;
+  bool capturing_ = false;
+  GraphCounts counts_;
+  const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();
+};
+
+// Architectures that kernels are compiled for; newer ones take the PTX of the last.
+bool hasCode(const DeviceInfo& info) { return info.major >= 8; }
+
+}  // namespace
+
+cudaStream_t streamOf(Queue& queue) { return static_cast<CudaQueue&>(queue).stream(); }
+unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
+
+std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
+  int count = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess) {
+    (void)cudaGetLastError();
+    why = std::string("no GPU can be used: ") + cudaGetErrorString(status);
+    return nullptr;
+  }
+  if (device < 0 || device >= count) {
+    why = "there is no GPU " + std::to_string(device) + ", but " + std::to_string(count) + ", counted from 0";
+    return nullptr;
+  }
+  cudaDeviceProp properties{};
+  if (const cudaError_t status = cudaGetDeviceProperties(&properties, device); status != cudaSuccess) {
+    why = std::string("the GPU does not answer: ") + cudaGetErrorString(status);
+    return nullptr;
+  }
+  DeviceInfo info{properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+                  properties.totalGlobalMem};
+  if (!hasCode(info)) {
+    why = "the " + info.name + " has compute capability " + std::to_string(info.major) + "." +
+          std::to_string(info.minor) + ", and this build has kernels from 8.0 on";
+    return nullptr;
+  }
+  auto queue = std::make_shared<CudaQueue>(device, std::move(info));
+  try {
+    queue->open();
+  } catch (const Error& error) {
+    why = error.what();
+    return nullptr;
+  }
+  return queue;
+}
+
+}  // namespace persimmon::cuda

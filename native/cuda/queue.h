@@ -1,0 +1,88 @@
+// What the rest of the addon knows of a GPU: memory, copies, and graphs. Kernels are behind cuda/ops.h. Plain
+// C++, so that it is the same with and without nvcc; queue.cu has the implementation, no_queue.cc takes its
+// place in a build without CUDA.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+namespace persimmon::cuda {
+
+/** Something that the CUDA runtime refused. */
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct DeviceInfo {
+  std::string name;
+  /** Compute capability: 9 and 0 for an H100. */
+  int major = 0;
+  int minor = 0;
+  int multiprocessors = 0;
+  size_t totalBytes = 0;
+};
+
+/** A captured segment, ready to be launched as often as one likes. */
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  /** Kernels and copies in it. */
+  virtual size_t nodes() const = 0;
+};
+
+/** How a graph came to be; for tests and for `describe()`. */
+struct GraphCounts {
+  int64_t captured = 0;
+  int64_t updated = 0;  // of these, those that changed a graph nobody needed any more instead of making one
+  int64_t launched = 0;
+};
+
+/**
+ * One CUDA stream of one GPU. All methods but allocate, release, pinned and freeBytes are called by the thread
+ * of the persimmon::Stream that owns it. What goes wrong is thrown as an Error.
+ */
+class Queue {
+ public:
+  /** A queue on a GPU, or nullptr with the reason: no driver, no such GPU, one that this build has no code for. */
+  static std::shared_ptr<Queue> create(int device, std::string& why);
+
+  virtual ~Queue() = default;
+  virtual const DeviceInfo& info() const = 0;
+  virtual size_t freeBytes() const = 0;
+
+  /** Memory of the GPU, or nullptr if it has none left. */
+  virtual uint8_t* allocate(size_t bytes) = 0;
+  virtual void release(uint8_t* data) = 0;
+  /** Page-locked memory of the host, which a captured copy may read from. */
+  virtual std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) = 0;
+
+  /** From the host. Returns when `source` may change; the copy may still be under way. */
+  virtual void copyIn(void* target, const void* source, size_t bytes) = 0;
+  /** From memory of `pinned`, which must stay for as long as a graph may be launched that captured the copy. */
+  virtual void copyPinned(void* target, const void* source, size_t bytes) = 0;
+  /** To the host. Waits until the bytes are there. */
+  virtual void copyOut(void* target, const void* source, size_t bytes) = 0;
+  virtual void copy(void* target, const void* source, size_t bytes) = 0;
+  virtual void fill(void* target, uint8_t value, size_t bytes) = 0;
+  virtual void synchronize() = 0;
+
+  /**
+   * Memory for one op, which the next op may overwrite; stays where it is for graphs that use it. An op asks
+   * for the same amount when it is captured as when it ran before, since there is no allocating in a capture.
+   */
+  virtual uint8_t* scratch(size_t bytes) = 0;
+
+  /** From now on until endCapture, nothing runs: what is launched becomes the content of a graph. */
+  virtual void beginCapture() = 0;
+  virtual std::shared_ptr<Graph> endCapture() = 0;
+  /** Leaves a capture that failed. */
+  virtual void dropCapture() = 0;
+  virtual void launch(Graph& graph) = 0;
+  virtual GraphCounts graphCounts() const = 0;
+};
+
+}  // namespace persimmon::cuda
