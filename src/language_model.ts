@@ -25,7 +25,7 @@ import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.j
 import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
 import { allLogits } from "./runtime/all_logits.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
-import { KvCache, type KvDType, type KvSequence } from "./runtime/kv_cache.js";
+import { KvCache, type KvDType, type KvSequence, kvBytesPerToken, pageTokens } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
 import { Runtime } from "./runtime/runtime.js";
@@ -123,7 +123,16 @@ export class LanguageModel extends Persimmon {
   #makeCache(): KvCache {
     const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = this.config;
     const shape = { layers, heads, headDim, dtype: this.kvDtype };
-    return new KvCache(this.device, shape, kvContexts * this.maxLength);
+    return new KvCache(this.device, shape, this.#cachedTokens(kvBytesPerToken(shape)));
+  }
+
+  /** Positions of the KV cache. A GPU has no address space without memory: there it takes half of what is free at most. */
+  #cachedTokens(bytesPerToken: number): number {
+    const wanted = kvContexts * this.maxLength;
+    const { gpu } = this.device;
+    if (gpu === undefined) return wanted;
+    const room = Math.floor(gpu.freeBytes / 2 / bytesPerToken);
+    return Math.max(Math.min(wanted, room), Math.min(this.maxLength, pageTokens));
   }
 
   /** A token as the tokenizer has it (`▁` stands for a space); the id as text where there is no tokenizer. */

@@ -9,13 +9,16 @@ import { packageRoot } from "./package_root.js";
 import { buildModules } from "./runtime/build_modules.js";
 import { type KvDType, kvDTypes } from "./runtime/kv_cache.js";
 import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
-import { machineMemory } from "./runtime/machine_memory.js";
+import { gpuMemory, machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
 import { Device } from "./tensor/device.js";
 import { loadZeroPredictor } from "./zero_predictor_file.js";
 
 export interface LoadOptions {
-  /** Where to run; "auto" takes the best there is, which is the CPU in this version. */
+  /**
+   * Where to run; "auto" is the CPU. "cuda" is the first GPU of NVIDIA's, from compute capability 8.0 on: kernels that were
+   * tested on an emulated GPU only, of which a warning tells.
+   */
   device?: "auto" | "cpu" | "cuda";
   /**
    * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices, those of products and the embedding, to
@@ -80,13 +83,15 @@ export async function loadModel(
   checkNames(options);
   const dtype = checkedDType(options.dtype ?? "auto");
   checkDevice(options.device ?? "auto");
+  const target = options.device === "cuda" ? untriedGpu() : undefined;
   const rope = checkedRope(options.rope);
   const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
   const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
   const predictor =
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
-  const device = Device.cpu(options.threads);
+  const loader = Device.cpu(options.threads);
+  const device = target ?? loader;
   const directory = await resolveCheckpoint(source, {
     signal: interruptSignal(),
     onProgress: ({ bytes, totalBytes }) =>
@@ -112,11 +117,12 @@ export async function loadModel(
       inPlace: bytesInPlace,
       contexts: kvContexts,
     },
-    machineMemory(),
+    target === undefined ? machineMemory() : gpuMemory(target),
   );
   options.onMemory?.(plan);
   expectMemory(plan, memoryCheck);
-  const weights = await checkpointWeights(checkpoint, device, dtype, {
+  const weights = await checkpointWeights(checkpoint, loader, dtype, {
+    target: device,
     skipZeros,
     readAhead: plan.needed.total <= plan.free,
     onProgress: (loaded, total) => options.onProgress?.({ stage: "weights", loaded, total }),
@@ -193,14 +199,27 @@ export function checkedBoolean(name: string, value: boolean = true): boolean {
 }
 
 function checkDevice(device: string): void {
-  if (device === "auto" || device === "cpu") return;
+  if (device === "auto" || device === "cpu" || device === "cuda") return;
   throw new PersimmonError(
     "DEVICE_UNAVAILABLE",
-    device === "cuda"
-      ? 'this build has no CUDA kernels; use device: "cpu" or "auto"'
-      : `device must be "auto", "cpu" or "cuda", got ${JSON.stringify(device)}`,
+    `device must be "auto", "cpu" or "cuda", got ${JSON.stringify(device)}`,
   );
 }
+
+/** The first GPU. Says once in a process that nothing of it is tried; throws `DEVICE_UNAVAILABLE`. */
+function untriedGpu(): Device {
+  const gpu = Device.cuda();
+  if (!warnedOfGpu) {
+    warnedOfGpu = true;
+    process.emitWarning(
+      'the CUDA kernels of this version have run on an emulated GPU only: compare results with device: "cpu" before you rely on them',
+      "PersimmonCudaWarning",
+    );
+  }
+  return gpu;
+}
+
+let warnedOfGpu = false;
 
 function checkedLength(length: number | undefined, most: number): number {
   if (length === undefined) return most;

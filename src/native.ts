@@ -57,6 +57,29 @@ export interface NativeStream {
   /** Blocks JavaScript until everything enqueued has run. */
   synchronize(): void;
   statistics(): MemoryStatistics;
+  /** What the stream computes on, or null for the CPU. */
+  gpu(): NativeGpu | null;
+  /** Graphs that the GPU was given so far; all 0 on the CPU. Blocks JavaScript until the stream has come so far. */
+  graphs(): GraphCounts;
+}
+
+/** A GPU as CUDA describes it. */
+export interface NativeGpu {
+  name: string;
+  /** Compute capability: 9 and 0 for an H100. */
+  major: number;
+  minor: number;
+  multiprocessors: number;
+  totalBytes: number;
+  /** Of all processes together. */
+  freeBytes: number;
+}
+
+export interface GraphCounts {
+  captured: number;
+  /** Of those captured: how many only changed a graph that was no longer needed. */
+  updated: number;
+  launched: number;
 }
 
 /** Ops recorded while they ran for the first time, cut into segments, to be run again as they are. */
@@ -164,7 +187,11 @@ type DequantizeOp = (
 ) => void;
 
 export interface NativeAddon {
-  Stream: new (threads: number) => NativeStream;
+  /** With the number of a GPU, a stream of that. Throws `DEVICE_UNAVAILABLE` with the reason. */
+  Stream: new (
+    threads: number,
+    gpu?: number,
+  ) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
   /** The instruction set in use: "avx512-amx", "avx512-bf16", "avx512", "avx2" or "portable". */
   instructionSet(): string;
@@ -396,6 +423,11 @@ export interface NativeAddon {
   int8FromTiles(stream: NativeStream, out: Buffer, x: Buffer, rows: number, columns: number): void;
   /** out, 16 bytes of int32: two 64-bit integers, the bytes of weights that products have read and left out so far. */
   weightTraffic(stream: NativeStream, out: Buffer): void;
+  /**
+   * Copies all bytes of x to out, which has as many, between buffers of two streams, in the order of both. Throws
+   * `PLAN_RECORDING` inside a recorded pass.
+   */
+  transfer(to: NativeStream, out: Buffer, from: NativeStream, x: Buffer): void;
   /** Copies bytes inside native memory. */
   copyBytes(
     stream: NativeStream,
@@ -451,7 +483,8 @@ let loaded: NativeAddon | undefined;
 /** The addon, loaded at the first call. Throws `ADDON_MISSING` when it was not built or does not fit this machine. */
 export function native(): NativeAddon {
   if (loaded === undefined) {
-    const file = join(packageRoot, "build", "Release", "persimmon.node");
+    // Another build of the addon, for tests: kernels for GPUs on an emulated one.
+    const file = process.env.PERSIMMON_ADDON ?? join(packageRoot, "build", "Release", "persimmon.node");
     try {
       loaded = createRequire(import.meta.url)(file) as NativeAddon;
     } catch (cause) {

@@ -21,6 +21,9 @@ struct AttentionCall {
   int32_t sequenceCount = 0;
   int64_t pageCount = 0;
 
+  // The same for a GPU, whose kernels check it.
+  cuda::AttentionLimits limits(int64_t positions) const { return {sequenceCount, pageCount, positions}; }
+
   // Whether every token stands at a position below `limit` and all pages up to it exist. These numbers are
   // read on the stream, because they may have been computed there; the cost is one pass over tokens and page
   // tables.
@@ -110,11 +113,16 @@ void fusedAttention(const Napi::CallbackInfo& info) {
                                 call.optionalFloats(13, at.elements), call.optionalFloats(14, at.elements),
                                 call.optionalFloats(15, at.elements)};
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    if (!at.valid(maxPositions)) return fillNaN(z, at.elements);
-    cpu::fusedAttention(pool, z, qkv, shape, qWeight, qBias, kWeight, kBias, epsilon, cos, sin, at.positions,
-                        at.sequences, at.cache, taps);
-  });
+  call.run(
+      [=](ThreadPool& pool) {
+        if (!at.valid(maxPositions)) return fillNaN(z, at.elements);
+        cpu::fusedAttention(pool, z, qkv, shape, qWeight, qBias, kWeight, kBias, epsilon, cos, sin,
+                            at.positions, at.sequences, at.cache, taps);
+      },
+      [=](cuda::Queue& gpu) {
+        cuda::fusedAttention(gpu, z, qkv, shape, qWeight, qBias, kWeight, kBias, epsilon, cos, sin,
+                             at.positions, at.sequences, at.cache, taps, at.limits(maxPositions));
+      });
 }
 
 // splitHeads(stream, q, k, v, qkv, tokens, heads, headDim)
@@ -128,7 +136,7 @@ void splitHeads(const Napi::CallbackInfo& info) {
   float* v = call.floats(3, elements);
   const float* qkv = call.floats(4, OpCall::product({3, elements}));
   if (call.failed() || elements == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::splitHeads(pool, q, k, v, qkv, shape); });
+  call.run(cpu::splitHeads, cuda::splitHeads, q, k, v, qkv, shape);
 }
 
 // rotary(stream, out, x, cos, sin, positions, tokens, heads, headDim, rotaryDims, maxPositions)
@@ -147,13 +155,15 @@ void rotary(const Napi::CallbackInfo& info) {
   const float* sin = call.floats(4, tables);
   const int32_t* positions = call.integers(5, shape.tokens);
   if (call.failed() || elements == 0) return;
-  call.enqueue([=](ThreadPool& pool) {
-    const bool inside = std::all_of(positions, positions + shape.tokens, [=](int32_t position) {
-      return position >= 0 && position < maxPositions;
-    });
-    if (!inside) return fillNaN(out, elements);
-    cpu::rotary(pool, out, x, shape, cos, sin, positions);
-  });
+  call.run(
+      [=](ThreadPool& pool) {
+        const bool inside = std::all_of(positions, positions + shape.tokens, [=](int32_t position) {
+          return position >= 0 && position < maxPositions;
+        });
+        if (!inside) return fillNaN(out, elements);
+        cpu::rotary(pool, out, x, shape, cos, sin, positions);
+      },
+      [=](cuda::Queue& gpu) { cuda::rotary(gpu, out, x, shape, cos, sin, positions, maxPositions); });
 }
 
 // cacheAppend(stream, k, v, sizes, positions, sequences, keys, values, pageTable, keyScales,
@@ -164,10 +174,15 @@ void cacheAppend(const Napi::CallbackInfo& info) {
   const float* k = call.floats(1, at.elements);
   const float* v = call.floats(2, at.elements);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    if (!at.valid(std::numeric_limits<int64_t>::max())) return;
-    cpu::cacheAppend(pool, k, v, at.shape, at.positions, at.sequences, at.cache);
-  });
+  constexpr int64_t kAnywhere = std::numeric_limits<int64_t>::max();
+  call.run(
+      [=](ThreadPool& pool) {
+        if (!at.valid(kAnywhere)) return;
+        cpu::cacheAppend(pool, k, v, at.shape, at.positions, at.sequences, at.cache);
+      },
+      [=](cuda::Queue& gpu) {
+        cuda::cacheAppend(gpu, k, v, at.shape, at.positions, at.sequences, at.cache, at.limits(kAnywhere));
+      });
 }
 
 // attentionPattern(stream, pattern, q, keyCount, sizes, positions, sequences, keys, values, pageTable,
@@ -179,10 +194,15 @@ void attentionPattern(const Napi::CallbackInfo& info) {
   float* pattern = call.floats(1, OpCall::product({at.shape.tokens, at.shape.heads, keyCount}));
   const float* q = call.floats(2, at.elements);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    if (!at.valid(keyCount)) return fillNaN(pattern, at.shape.tokens * at.shape.heads * keyCount);
-    cpu::attentionPattern(pool, pattern, keyCount, q, at.shape, at.positions, at.sequences, at.cache);
-  });
+  call.run(
+      [=](ThreadPool& pool) {
+        if (!at.valid(keyCount)) return fillNaN(pattern, at.shape.tokens * at.shape.heads * keyCount);
+        cpu::attentionPattern(pool, pattern, keyCount, q, at.shape, at.positions, at.sequences, at.cache);
+      },
+      [=](cuda::Queue& gpu) {
+        cuda::attentionPattern(gpu, pattern, keyCount, q, at.shape, at.positions, at.sequences, at.cache,
+                               at.limits(keyCount));
+      });
 }
 
 // attentionValues(stream, z, pattern, keyCount, sizes, positions, sequences, keys, values, pageTable,
@@ -194,10 +214,15 @@ void attentionValues(const Napi::CallbackInfo& info) {
   float* z = call.floats(1, at.elements);
   const float* pattern = call.floats(2, OpCall::product({at.shape.tokens, at.shape.heads, keyCount}));
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    if (!at.valid(keyCount)) return fillNaN(z, at.elements);
-    cpu::attentionValues(pool, z, pattern, keyCount, at.shape, at.positions, at.sequences, at.cache);
-  });
+  call.run(
+      [=](ThreadPool& pool) {
+        if (!at.valid(keyCount)) return fillNaN(z, at.elements);
+        cpu::attentionValues(pool, z, pattern, keyCount, at.shape, at.positions, at.sequences, at.cache);
+      },
+      [=](cuda::Queue& gpu) {
+        cuda::attentionValues(gpu, z, pattern, keyCount, at.shape, at.positions, at.sequences, at.cache,
+                              at.limits(keyCount));
+      });
 }
 
 // attention(stream, z, q, k, v, tokens, keys, heads, headDim, scale, causal: 0 | 1)
@@ -217,9 +242,7 @@ void attentionWithoutCache(const Napi::CallbackInfo& info) {
   call.require(!causal || tokens == keys, 10, "causal attention has a key for each token");
   call.require(count == 0 || (z != k && z != v), 1, "the result must have memory of its own");
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) {
-    cpu::attention(pool, z, q, k, v, tokens, keys, heads, headDim, scale, causal);
-  });
+  call.run(cpu::attention, cuda::attention, z, q, k, v, tokens, keys, heads, headDim, scale, causal);
 }
 
 }  // namespace

@@ -13,6 +13,27 @@ bool isFloat(cpu::DType dtype) {
   return dtype == cpu::DType::kFloat32 || dtype == cpu::DType::kBFloat16 || dtype == cpu::DType::kFloat16;
 }
 
+void convertOnCpu(ThreadPool& pool, void* out, cpu::DType to, const void* x, cpu::DType from, int64_t count) {
+  auto* target = static_cast<uint8_t*>(out);
+  const auto* source = static_cast<const uint8_t*>(x);
+  if (to == from) {
+    std::memcpy(target, source, static_cast<size_t>(count * elementBytes(to)));
+  } else if (to == cpu::DType::kFloat32) {
+    cpu::convertToFloat32(pool, static_cast<float*>(out), source, from, count);
+  } else if (from == cpu::DType::kFloat32) {
+    cpu::convertToBFloat16(pool, static_cast<uint16_t*>(out), static_cast<const float*>(x), count);
+  } else {
+    // float16 to bfloat16 passes through float32, a block at a time.
+    constexpr int64_t kBlock = 4096;
+    float block[kBlock];
+    for (int64_t at = 0; at < count; at += kBlock) {
+      const int64_t size = std::min(kBlock, count - at);
+      cpu::convertToFloat32(pool, block, source + 2 * at, from, size);
+      cpu::convertToBFloat16(pool, static_cast<uint16_t*>(out) + at, block, size);
+    }
+  }
+}
+
 // convert(stream, out, x, count): between the dtypes of the two buffers; float32 and bfloat16 out, also
 // float16 in
 void convert(const Napi::CallbackInfo& info) {
@@ -29,25 +50,7 @@ void convert(const Napi::CallbackInfo& info) {
   }
   uint8_t* target = out->data();
   const uint8_t* source = x->data();
-  call.enqueue([=](ThreadPool& pool) {
-    if (to == from) {
-      std::memcpy(target, source, static_cast<size_t>(count * elementBytes(to)));
-    } else if (to == cpu::DType::kFloat32) {
-      cpu::convertToFloat32(pool, reinterpret_cast<float*>(target), source, from, count);
-    } else if (from == cpu::DType::kFloat32) {
-      cpu::convertToBFloat16(pool, reinterpret_cast<uint16_t*>(target),
-                             reinterpret_cast<const float*>(source), count);
-    } else {
-      // float16 to bfloat16 passes through float32, a block at a time.
-      constexpr int64_t kBlock = 4096;
-      float block[kBlock];
-      for (int64_t at = 0; at < count; at += kBlock) {
-        const int64_t size = std::min(kBlock, count - at);
-        cpu::convertToFloat32(pool, block, source + 2 * at, from, size);
-        cpu::convertToBFloat16(pool, reinterpret_cast<uint16_t*>(target) + at, block, size);
-      }
-    }
-  });
+  call.run(convertOnCpu, cuda::convert, target, to, source, from, count);
 }
 
 // quantizeRows(stream, out int8, scales, x, rows, columns)
@@ -59,7 +62,7 @@ void quantizeRows(const Napi::CallbackInfo& info) {
   float* scales = call.floats(2, rows);
   const cpu::Weight x = call.weight(3, count);
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::quantizeRows(pool, out, scales, x, rows, columns); });
+  call.run(cpu::quantizeRows, cuda::quantizeRows, out, scales, x, rows, columns);
 }
 
 // dequantizeRows(stream, out, x int8, scales, rows, columns)
@@ -71,7 +74,7 @@ void dequantizeRows(const Napi::CallbackInfo& info) {
   const int8_t* x = call.bytes(2, count);
   const float* scales = call.floats(3, rows);
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::dequantizeRows(pool, out, x, scales, rows, columns); });
+  call.run(cpu::dequantizeRows, cuda::dequantizeRows, out, x, scales, rows, columns);
 }
 
 // quantizeGroups(stream, out int4, scales bfloat16, x, rows, columns): in the order of rows
@@ -81,8 +84,7 @@ void quantizeGroups(const Napi::CallbackInfo& info) {
   const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, cpu::WeightOrder::kRows);
   const cpu::Weight x = call.weight(3, OpCall::product({rows, columns}));
   if (call.failed() || rows == 0 || columns == 0) return;
-  call.enqueue(
-      [=](ThreadPool& pool) { cpu::quantizeGroups(pool, out.elements, out.scales, x, rows, columns); });
+  call.run(cpu::quantizeGroups, cuda::quantizeGroups, out.elements, out.scales, x, rows, columns);
 }
 
 // dequantizeGroups(stream, out, x int4, scales bfloat16, rows, columns): of the order of rows
@@ -92,8 +94,7 @@ void dequantizeGroups(const Napi::CallbackInfo& info) {
   float* out = call.floats(1, OpCall::product({rows, columns}));
   const cpu::Int4Matrix x = call.int4(2, 3, rows, columns, cpu::WeightOrder::kRows);
   if (call.failed() || rows == 0 || columns == 0) return;
-  call.enqueue(
-      [=](ThreadPool& pool) { cpu::dequantizeGroups(pool, out, x.elements, x.scales, rows, columns); });
+  call.run(cpu::dequantizeGroups, cuda::dequantizeGroups, out, x.elements, x.scales, rows, columns);
 }
 
 cpu::WeightOrder orderAt(OpCall& call, int index) {
@@ -112,7 +113,7 @@ void arrangeGroups(const Napi::CallbackInfo& info) {
   const cpu::Int4Matrix out = call.int4(1, 2, rows, columns, to);
   const cpu::Int4Matrix x = call.int4(4, 5, rows, columns, from);
   if (call.failed() || rows == 0 || columns == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::arrangeGroups(pool, out, to, x, from, rows, columns); });
+  call.run(cpu::arrangeGroups, cuda::arrangeGroups, out, to, x, from, rows, columns);
 }
 
 // int8ToTiles(stream, out int8, x int8, rows, columns)
@@ -122,7 +123,7 @@ void int8ToTiles(const Napi::CallbackInfo& info) {
   auto* out = reinterpret_cast<uint8_t*>(call.int8Tiles(1, rows, columns));
   const int8_t* x = call.bytes(2, OpCall::product({rows, columns}));
   if (call.failed() || rows == 0 || columns == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::int8ToTiles(pool, out, x, rows, columns); });
+  call.run(cpu::int8ToTiles, cuda::int8ToTiles, out, x, rows, columns);
 }
 
 // int8FromTiles(stream, out int8, x int8, rows, columns)
@@ -132,7 +133,7 @@ void int8FromTiles(const Napi::CallbackInfo& info) {
   int8_t* out = call.bytes(1, OpCall::product({rows, columns}));
   const auto* x = reinterpret_cast<const uint8_t*>(call.int8Tiles(2, rows, columns));
   if (call.failed() || rows == 0 || columns == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::int8FromTiles(pool, out, x, rows, columns); });
+  call.run(cpu::int8FromTiles, cuda::int8FromTiles, out, x, rows, columns);
 }
 
 // copyBytes(stream, out, outOffset, x, offset, bytes)
@@ -149,7 +150,27 @@ void copyBytes(const Napi::CallbackInfo& info) {
   }
   uint8_t* target = out->data() + outOffset;
   const uint8_t* source = x->data() + offset;
-  call.enqueue([=](ThreadPool&) { std::memmove(target, source, static_cast<size_t>(bytes)); });
+  const auto size = static_cast<size_t>(bytes);
+  call.run([=](ThreadPool&) { std::memmove(target, source, size); },
+           [=](cuda::Queue& gpu) { gpu.copy(target, source, size); });
+}
+
+void fillOnCpu(ThreadPool& pool, void* out, cpu::DType dtype, int64_t count, float mean, float deviation,
+               uint64_t seed) {
+  auto* target = static_cast<uint8_t*>(out);
+  pool.parallel([=](int part, int parts) {
+    for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
+      const float value = mean + deviation * nearNormal(seed + static_cast<uint64_t>(i));
+      uint32_t word;
+      std::memcpy(&word, &value, sizeof(word));
+      if (dtype == cpu::DType::kFloat32) {
+        std::memcpy(target + 4 * i, &word, 4);
+      } else {
+        const auto high = static_cast<uint16_t>(word >> 16);
+        std::memcpy(target + 2 * i, &high, 2);
+      }
+    }
+  });
 }
 
 // fillNormal(stream, out, count, mean, deviation, seed, first): the numbers from `first` on of those that the
@@ -170,21 +191,7 @@ void fillNormal(const Napi::CallbackInfo& info) {
     return;
   }
   uint8_t* target = out->data();
-  call.enqueue([=](ThreadPool& pool) {
-    pool.parallel([=](int part, int parts) {
-      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
-        const float value = mean + deviation * nearNormal(seed + static_cast<uint64_t>(i));
-        uint32_t word;
-        std::memcpy(&word, &value, sizeof(word));
-        if (dtype == cpu::DType::kFloat32) {
-          std::memcpy(target + 4 * i, &word, 4);
-        } else {
-          const auto high = static_cast<uint16_t>(word >> 16);
-          std::memcpy(target + 2 * i, &high, 2);
-        }
-      }
-    });
-  });
+  call.run(fillOnCpu, cuda::fillNormal, target, dtype, count, mean, deviation, seed);
 }
 
 // readBandwidth(stream, x, out: Float64 result as float32 buffer of one element): gigabytes a second of one
@@ -196,7 +203,8 @@ void readBandwidth(const Napi::CallbackInfo& info) {
   if (out == nullptr) return;
   const uint8_t* data = x->data();
   const size_t bytes = x->bytes();
-  call.enqueue([=](ThreadPool& pool) { *out = static_cast<float>(cpu::readBandwidth(pool, data, bytes)); });
+  call.run([=](ThreadPool& pool) { *out = static_cast<float>(cpu::readBandwidth(pool, data, bytes)); },
+           [=](cuda::Queue& gpu) { cuda::readBandwidth(gpu, out, data, bytes); });
 }
 
 // weightTraffic(stream, out): two 64-bit integers, the bytes of weights that products have read and left out
@@ -205,10 +213,12 @@ void weightTraffic(const Napi::CallbackInfo& info) {
   OpCall call(info);
   int32_t* out = call.integers(1, 4);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    const int64_t counts[2] = {pool.weightTraffic().read, pool.weightTraffic().skipped};
-    std::memcpy(out, counts, sizeof counts);
-  });
+  call.run(
+      [](ThreadPool& pool, int32_t* counters) {
+        const int64_t counts[2] = {pool.weightTraffic().read, pool.weightTraffic().skipped};
+        std::memcpy(counters, counts, sizeof counts);
+      },
+      cuda::weightTraffic, out);
 }
 
 }  // namespace

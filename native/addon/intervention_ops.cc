@@ -37,7 +37,7 @@ void edit(const Napi::CallbackInfo& info) {
                "rows by position need positions");
   call.require(edit.columns != nullptr || columnCount <= width, 11, "more columns than the row has");
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::edit(pool, out, x, rows, width, edit); });
+  call.run(cpu::edit, cuda::edit, out, x, rows, width, edit);
 }
 
 // countPositive(stream, counts, x, rows, width)
@@ -47,7 +47,8 @@ void countPositive(const Napi::CallbackInfo& info) {
   int32_t* counts = call.integers(1, width);
   const float* x = call.floats(2, OpCall::product({rows, width}));
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool&) { cpu::countPositive(counts, x, rows, width); });
+  call.run([](ThreadPool&, auto... arguments) { cpu::countPositive(arguments...); }, cuda::countPositive,
+           counts, x, rows, width);
 }
 
 // countNonFinite(stream, found, x, count)
@@ -57,7 +58,8 @@ void countNonFinite(const Napi::CallbackInfo& info) {
   int32_t* found = call.integers(1, 1);
   const float* x = call.floats(2, count);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool&) { cpu::countNonFinite(found, x, count); });
+  call.run([](ThreadPool&, auto... arguments) { cpu::countNonFinite(arguments...); }, cuda::countNonFinite,
+           found, x, count);
 }
 
 }  // namespace

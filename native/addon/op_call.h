@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "../core/plan.h"
+#include "../cuda/ops.h"
 #include "buffer.h"
 #include "errors.h"
 #include "stream_object.h"
@@ -153,6 +154,16 @@ class OpCall {
                                          cpu::DType::kBFloat16))};
   }
 
+  // Puts the op on the stream, with these arguments: the version of the stream's device.
+  template <class OnCpu, class OnGpu, class... Arguments>
+  void run(OnCpu onCpu, OnGpu onGpu, const Arguments&... arguments) {
+    if (cuda::Queue* gpu = stream_->gpu()) {
+      enqueue([=](ThreadPool&) { onGpu(*gpu, arguments...); });
+    } else {
+      enqueue([=](ThreadPool& pool) { onCpu(pool, arguments...); });
+    }
+  }
+
   // Puts the op on the stream, and into the plan that is being recorded, if one is.
   void enqueue(Command command) { stream_->launch(std::move(command), std::move(description_)); }
 
@@ -181,7 +192,8 @@ class OpCall {
         info_.Env(), "DEVICE_MISMATCH",
         "argument " + std::to_string(index) +
             " is a tensor of another device: tensors that meet in an op must be on one (models loaded with "
-            "different `threads` are on different devices)");
+            "different `threads` are on different devices, and so are a GPU and the CPU: tensor.to(device) "
+            "copies)");
     return false;
   }
 

@@ -9,6 +9,19 @@ namespace persimmon {
 
 namespace {
 
+// cpu::gatherLogProbability for ids that may be outside of the row.
+void logProbabilities(ThreadPool& pool, float* out, const float* logits, const int32_t* ids, int64_t rows,
+                      int64_t width) {
+  std::vector<int32_t> inside(ids, ids + rows);
+  for (int32_t& id : inside) {
+    if (id < 0 || id >= width) id = 0;
+  }
+  cpu::gatherLogProbability(pool, out, logits, inside.data(), rows, width);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (ids[row] < 0 || ids[row] >= width) out[row] = std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
 // argmax(stream, out, x, rows, width)
 void argmax(const Napi::CallbackInfo& info) {
   OpCall call(info);
@@ -17,7 +30,7 @@ void argmax(const Napi::CallbackInfo& info) {
   const float* x = call.floats(2, OpCall::product({rows, width}));
   call.require(width > 0, 4, "a row needs a column");
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::argmax(pool, out, x, rows, width); });
+  call.run(cpu::argmax, cuda::argmax, out, x, rows, width);
 }
 
 // sample(stream, out, logits, rows, width, temperature, topK, topP, uniform: Float64Array of `rows` draws in
@@ -32,9 +45,16 @@ void sample(const Napi::CallbackInfo& info) {
   const double* draws = call.doubles(8, rows);
   call.require(width > 0, 4, "a row needs a column");
   if (call.failed()) return;
-  call.enqueue([=, uniform = std::vector<double>(draws, draws + rows)](ThreadPool& pool) {
-    cpu::sample(pool, out, logits, rows, width, temperature, topK, topP, uniform.data());
-  });
+  const std::vector<double> uniform(draws, draws + rows);
+  call.run(
+      [=](ThreadPool& pool) {
+        cpu::sample(pool, out, logits, rows, width, temperature, topK, topP, uniform.data());
+      },
+      [=](cuda::Queue& gpu) {
+        const auto* there =
+            reinterpret_cast<const double*>(gpu.arguments(uniform.data(), uniform.size() * sizeof(double)));
+        cuda::sample(gpu, out, logits, rows, width, temperature, topK, topP, there);
+      });
 }
 
 // gatherLogProbability(stream, out, logits, ids, rows, width): NaN for an id outside the row
@@ -46,16 +66,7 @@ void gatherLogProbability(const Napi::CallbackInfo& info) {
   const int32_t* ids = call.integers(3, rows);
   call.require(width > 0, 5, "a row needs a column");
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) {
-    std::vector<int32_t> inside(ids, ids + rows);
-    for (int32_t& id : inside) {
-      if (id < 0 || id >= width) id = 0;
-    }
-    cpu::gatherLogProbability(pool, out, logits, inside.data(), rows, width);
-    for (int64_t row = 0; row < rows; ++row) {
-      if (ids[row] < 0 || ids[row] >= width) out[row] = std::numeric_limits<float>::quiet_NaN();
-    }
-  });
+  call.run(logProbabilities, cuda::gatherLogProbability, out, logits, ids, rows, width);
 }
 
 }  // namespace

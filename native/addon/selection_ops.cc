@@ -21,7 +21,7 @@ void topK(const Napi::CallbackInfo& info) {
   const float* x = call.floats(3, OpCall::product({rows, width}));
   requireRank(call, width, k, 6);
   if (call.failed() || width == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::topK(pool, values, columns, x, rows, width, k); });
+  call.run(cpu::topK, cuda::topK, values, columns, x, rows, width, k);
 }
 
 // keepTopK(stream, out, x, rows, width, k)
@@ -33,7 +33,7 @@ void keepTopK(const Napi::CallbackInfo& info) {
   const float* x = call.floats(2, count);
   requireRank(call, width, k, 5);
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::keepTopK(pool, out, x, rows, width, k); });
+  call.run(cpu::keepTopK, cuda::keepTopK, out, x, rows, width, k);
 }
 
 // gather(stream, out, x, columns, rows, width, count): NaN for a column outside of the row
@@ -44,7 +44,7 @@ void gather(const Napi::CallbackInfo& info) {
   const float* x = call.floats(2, OpCall::product({rows, width}));
   const int32_t* columns = call.integers(3, count);
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::gather(pool, out, x, columns, rows, width, count); });
+  call.run(cpu::gather, cuda::gather, out, x, columns, rows, width, count);
 }
 
 }  // namespace

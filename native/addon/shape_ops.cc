@@ -33,8 +33,7 @@ void copyBlocks(const Napi::CallbackInfo& info) {
   if (call.failed() || bytes == 0 || blocks == 0) return;
   uint8_t* target = out->data() + outOffset;
   const uint8_t* source = x->data() + offset;
-  call.enqueue(
-      [=](ThreadPool& pool) { cpu::copyBlocks(pool, target, outStride, source, stride, bytes, blocks); });
+  call.run(cpu::copyBlocks, cuda::copyBlocks, target, outStride, source, stride, bytes, blocks);
 }
 
 // transpose(stream, out, x, batch, rows, columns)
@@ -46,7 +45,7 @@ void transpose(const Napi::CallbackInfo& info) {
   const float* x = call.floats(2, count);
   call.require(out != x || count <= 1, 1, "the result must have memory of its own");
   if (call.failed() || count == 0) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::transpose(pool, out, x, batch, rows, columns); });
+  call.run(cpu::transpose, cuda::transpose, out, x, batch, rows, columns);
 }
 
 // transposeWeight(stream, out, x, rows, columns)
@@ -58,8 +57,7 @@ void transposeWeight(const Napi::CallbackInfo& info) {
   call.require(out.dtype == x.dtype, 1, "the result must have the type of the weight");
   call.require(out.data != x.data || count <= 1, 1, "the result must have memory of its own");
   if (call.failed() || count == 0) return;
-  call.enqueue(
-      [=](ThreadPool& pool) { cpu::transposeWeight(pool, const_cast<void*>(out.data), x, rows, columns); });
+  call.run(cpu::transposeWeight, cuda::transposeWeight, const_cast<void*>(out.data), x, rows, columns);
 }
 
 // countNonFiniteWeights(stream, out, x, count)
@@ -69,7 +67,7 @@ void countNonFiniteWeights(const Napi::CallbackInfo& info) {
   int32_t* out = call.integers(1, 1);
   const cpu::Weight x = call.weight(2, count);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool& pool) { cpu::countNonFiniteWeights(pool, out, x, count); });
+  call.run(cpu::countNonFiniteWeights, cuda::countNonFiniteWeights, out, x, count);
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include "stream_object.h"
 
 #include <cstring>
+#include <exception>
 #include <string>
 #include <utility>
 
+#include "../cuda/queue.h"
 #include "buffer.h"
 #include "errors.h"
 
@@ -32,6 +34,14 @@ bool inside(const Buffer& buffer, double offset, double bytes) {
   return offset >= 0 && bytes >= 0 && offset + bytes <= static_cast<double>(buffer.bytes());
 }
 
+void readInto(Stream& stream, void* target, const uint8_t* source, size_t bytes) {
+  if (cuda::Queue* gpu = stream.gpu()) {
+    gpu->copyOut(target, source, bytes);
+  } else {
+    std::memcpy(target, source, bytes);
+  }
+}
+
 }  // namespace
 
 // One asynchronous read: the bytes are copied by the stream's thread into an ArrayBuffer that is kept alive
@@ -53,18 +63,28 @@ Napi::Function StreamObject::define(Napi::Env env) {
        InstanceMethod<&StreamObject::synchronize>("synchronize"),
        InstanceMethod<&StreamObject::startGroup>("startGroup"),
        InstanceMethod<&StreamObject::endGroup>("endGroup"), InstanceMethod<&StreamObject::cancel>("cancel"),
-       InstanceMethod<&StreamObject::statistics>("statistics")});
+       InstanceMethod<&StreamObject::statistics>("statistics"), InstanceMethod<&StreamObject::gpu>("gpu"),
+       InstanceMethod<&StreamObject::graphs>("graphs")});
 }
 
-// new Stream(threads)
+// new Stream(threads), or new Stream(1, gpu) for a stream of the GPU of that number
 StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
   const int threads = info[0].ToNumber().Int32Value();
   if (threads < 1 || threads > 1024) {
     throwCoded(info.Env(), "NATIVE_ARGUMENT", "a stream needs 1 to 1024 threads");
     return;
   }
+  std::shared_ptr<cuda::Queue> queue;
+  if (info[1].IsNumber()) {
+    std::string why;
+    queue = cuda::Queue::create(info[1].As<Napi::Number>().Int32Value(), why);
+    if (queue == nullptr) {
+      throwCoded(info.Env(), "DEVICE_UNAVAILABLE", why);
+      return;
+    }
+  }
   info.This().As<Napi::Object>().TypeTag(&kStreamTag);
-  stream_ = std::make_shared<Stream>(threads);
+  stream_ = std::make_shared<Stream>(threads, std::move(queue));
   settle_ = Napi::ThreadSafeFunction::New(info.Env(), Napi::Function(), "persimmon stream", 0, 1);
   settle_.Unref(info.Env());
   // Hooks run last in, first out: the stream stops before the thread-safe function that it calls is closed.
@@ -102,20 +122,22 @@ Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Arena>& arena = stream_->memory();
   MappedMemory memory = arena->take(static_cast<size_t>(bytes));
   if (!memory) {
-    throwCoded(info.Env(), "OUT_OF_MEMORY", "the system has no " + megabytes(bytes) + " left for a tensor");
+    const std::string whose = stream_->gpu() == nullptr ? "the system" : "the GPU";
+    throwCoded(info.Env(), "OUT_OF_MEMORY", whose + " has no " + megabytes(bytes) + " left for a tensor");
     return info.Env().Undefined();
   }
   auto storage = std::make_shared<Storage>(stream_, std::move(memory), arena);
   return Buffer::create(info.Env(), std::move(storage), 0, static_cast<size_t>(bytes), dtypeOf(info[1]));
 }
 
-// reserve(bytes, dtype): zeroed address space that takes memory only where it is written
+// reserve(bytes, dtype): zeroed address space that takes memory only where it is written; on a GPU, all of it
 Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
   const double bytes = sizeOf(info[0]);
   if (bytes < 0) return info.Env().Undefined();
-  MappedMemory memory = MappedMemory::anonymous(static_cast<size_t>(bytes));
+  MappedMemory memory = stream_->reserve(static_cast<size_t>(bytes));
   if (!memory) {
-    throwCoded(info.Env(), "OUT_OF_MEMORY", "the system cannot reserve " + megabytes(bytes));
+    const std::string whose = stream_->gpu() == nullptr ? "the system" : "the GPU";
+    throwCoded(info.Env(), "OUT_OF_MEMORY", whose + " cannot reserve " + megabytes(bytes));
     return info.Env().Undefined();
   }
   auto storage = std::make_shared<Storage>(stream_, std::move(memory));
@@ -124,6 +146,11 @@ Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
 
 // mapFile(path): the whole file as a buffer of bytes, which changes without the file when it is written to
 Napi::Value StreamObject::mapFile(const Napi::CallbackInfo& info) {
+  if (stream_->gpu() != nullptr) {
+    throwCoded(info.Env(), "NATIVE_ARGUMENT",
+               "a GPU cannot map files: map them on a CPU stream, and transfer");
+    return info.Env().Undefined();
+  }
   const std::string path = info[0].ToString();
   std::string error;
   MappedMemory memory = MappedMemory::file(path, error);
@@ -152,10 +179,30 @@ void StreamObject::write(const Napi::CallbackInfo& info) {
   }
   uint8_t* target = buffer->data() + static_cast<size_t>(offset);
   // Recorded like an op: a module that makes a constant in its forward pass finds it there in each replay.
+  const size_t size = source.ByteLength();
+  const std::string description = "write " + std::to_string(size);
+  cuda::Queue* gpu = stream_->gpu();
+  if (gpu != nullptr && stream_->isRecording()) {
+    std::shared_ptr<uint8_t> bytes;
+    try {
+      bytes = gpu->pinned(source.Data(), size);
+    } catch (const cuda::Error& error) {
+      throwCoded(info.Env(), "OUT_OF_MEMORY", error.what());
+      return;
+    }
+    stream_->launch([gpu, target, bytes, size](ThreadPool&) { gpu->copyPinned(target, bytes.get(), size); },
+                    description);
+    return;
+  }
   stream_->launch(
-      [target, bytes = std::string(reinterpret_cast<const char*>(source.Data()), source.ByteLength())](
-          ThreadPool&) { std::memcpy(target, bytes.data(), bytes.size()); },
-      "write " + std::to_string(source.ByteLength()));
+      [gpu, target, bytes = std::string(reinterpret_cast<const char*>(source.Data()), size)](ThreadPool&) {
+        if (gpu == nullptr) {
+          std::memcpy(target, bytes.data(), bytes.size());
+        } else {
+          gpu->copyIn(target, bytes.data(), bytes.size());
+        }
+      },
+      description);
 }
 
 // read(buffer, byteOffset, byteLength): Promise<ArrayBuffer>
@@ -179,21 +226,27 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
   if (pendingReads_++ == 0) settle_.Ref(env);
   const uint8_t* source = buffer->data() + static_cast<size_t>(offset);
   uint8_t* target = static_cast<uint8_t*>(result.Data());
-  stream_->enqueue(
-      [source, target, size = static_cast<size_t>(bytes), pending, settle = settle_](ThreadPool&) {
-        std::memcpy(target, source, size);
-        settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
-          if (callEnv != nullptr) {
-            if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);
-            if (done->error.empty()) {
-              done->deferred.Resolve(done->result.Value());
-            } else {
-              done->deferred.Reject(codedError(callEnv, "OP_FAILED", "an op failed: " + done->error).Value());
-            }
-          }
-          delete done;
-        });
-      });
+  stream_->enqueue([stream = stream_.get(), source, target, size = static_cast<size_t>(bytes), pending,
+                    settle = settle_](ThreadPool&) {
+    // Whatever happens, the promise is settled.
+    try {
+      readInto(*stream, target, source, size);
+      pending->error = stream->takeError();
+    } catch (const std::exception& failure) {
+      pending->error = failure.what();
+    }
+    settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
+      if (callEnv != nullptr) {
+        if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);
+        if (done->error.empty()) {
+          done->deferred.Resolve(done->result.Value());
+        } else {
+          done->deferred.Reject(codedError(callEnv, "OP_FAILED", "an op failed: " + done->error).Value());
+        }
+      }
+      delete done;
+    });
+  });
   return pending->deferred.Promise();
 }
 
@@ -207,14 +260,17 @@ Napi::Value StreamObject::readSync(const Napi::CallbackInfo& info) {
     throwCoded(info.Env(), "NATIVE_BOUNDS", "a read must lie inside its buffer");
     return info.Env().Undefined();
   }
+  const auto size = static_cast<size_t>(bytes);
+  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(info.Env(), size);
+  if (info.Env().IsExceptionPending()) return info.Env().Undefined();
+  stream_->enqueue([stream = stream_.get(), target = result.Data(),
+                    source = buffer->data() + static_cast<size_t>(offset),
+                    size](ThreadPool&) { readInto(*stream, target, source, size); });
   stream_->synchronize();
   if (const std::string error = stream_->takeError(); !error.empty()) {
     throwCoded(info.Env(), "OP_FAILED", "an op failed: " + error);
     return info.Env().Undefined();
   }
-  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(bytes));
-  if (info.Env().IsExceptionPending()) return info.Env().Undefined();
-  std::memcpy(result.Data(), buffer->data() + static_cast<size_t>(offset), static_cast<size_t>(bytes));
   return result;
 }
 
@@ -238,6 +294,35 @@ Napi::Value StreamObject::statistics(const Napi::CallbackInfo& info) {
   result.Set("bytesInUse", static_cast<double>(statistics.bytesInUse));
   result.Set("bytesCached", static_cast<double>(statistics.bytesCached));
   result.Set("bytesPeak", static_cast<double>(statistics.bytesPeak));
+  return result;
+}
+
+// gpu(): what the stream's GPU is, or null
+Napi::Value StreamObject::gpu(const Napi::CallbackInfo& info) {
+  const cuda::Queue* queue = stream_->gpu();
+  if (queue == nullptr) return info.Env().Null();
+  const cuda::DeviceInfo& device = queue->info();
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("name", device.name);
+  result.Set("major", device.major);
+  result.Set("minor", device.minor);
+  result.Set("multiprocessors", device.multiprocessors);
+  result.Set("totalBytes", static_cast<double>(device.totalBytes));
+  result.Set("freeBytes", static_cast<double>(queue->freeBytes()));
+  return result;
+}
+
+// graphs(): how many graphs the GPU has captured, updated and launched; waits until they are counted
+Napi::Value StreamObject::graphs(const Napi::CallbackInfo& info) {
+  cuda::GraphCounts counts;
+  if (cuda::Queue* queue = stream_->gpu()) {
+    stream_->enqueue([queue, &counts](ThreadPool&) { counts = queue->graphCounts(); });
+    stream_->synchronize();
+  }
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("captured", static_cast<double>(counts.captured));
+  result.Set("updated", static_cast<double>(counts.updated));
+  result.Set("launched", static_cast<double>(counts.launched));
   return result;
 }
 

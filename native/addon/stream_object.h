@@ -34,6 +34,8 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void endGroup(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   Napi::Value statistics(const Napi::CallbackInfo& info);
+  Napi::Value gpu(const Napi::CallbackInfo& info);
+  Napi::Value graphs(const Napi::CallbackInfo& info);
 
   static void stop(void* object);
 

@@ -20,8 +20,9 @@ size_t roundedSize(size_t bytes) {
 
 }  // namespace
 
-Arena::Arena(size_t cacheLimit, std::function<void(MappedMemory)> discard)
-    : cacheLimit_(cacheLimit), discard_(std::move(discard)) {}
+Arena::Arena(size_t cacheLimit, std::function<MappedMemory(size_t)> allocate,
+             std::function<void(MappedMemory)> discard)
+    : cacheLimit_(cacheLimit), allocate_(std::move(allocate)), discard_(std::move(discard)) {}
 
 MappedMemory Arena::take(size_t bytes) {
   const size_t size = roundedSize(bytes);
@@ -36,7 +37,7 @@ MappedMemory Arena::take(size_t bytes) {
       free_.erase(found);
     }
   }
-  if (!memory) memory = MappedMemory::anonymous(size);
+  if (!memory) memory = allocate_(size);
   if (!memory) return memory;
   std::lock_guard lock(mutex_);
   statistics_.bytesInUse += memory.bytes();

@@ -21,9 +21,10 @@ struct ArenaStatistics {
 
 class Arena {
  public:
-  // Memory given back beyond `cacheLimit` bytes goes to `discard`, which must keep it until the stream has
-  // run all that was enqueued before.
-  Arena(size_t cacheLimit, std::function<void(MappedMemory)> discard);
+  // `allocate` gives memory that the arena has not got. Memory given back beyond `cacheLimit` bytes goes to
+  // `discard`, which must keep it until the stream has run all that was enqueued before.
+  Arena(size_t cacheLimit, std::function<MappedMemory(size_t)> allocate,
+        std::function<void(MappedMemory)> discard);
 
   // Uninitialised memory of at least `bytes`, aligned to a page. Empty if the system has none left.
   MappedMemory take(size_t bytes);
@@ -34,6 +35,7 @@ class Arena {
 
  private:
   const size_t cacheLimit_;
+  const std::function<MappedMemory(size_t)> allocate_;
   const std::function<void(MappedMemory)> discard_;
   mutable std::mutex mutex_;
   std::multimap<size_t, MappedMemory> free_;

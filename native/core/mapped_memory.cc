@@ -12,16 +12,30 @@
 namespace persimmon {
 
 MappedMemory::MappedMemory(MappedMemory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      release_(std::move(other.release_)) {}
 
 MappedMemory& MappedMemory::operator=(MappedMemory&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(release_, other.release_);
   return *this;
 }
 
 MappedMemory::~MappedMemory() {
-  if (data_ != nullptr) munmap(data_, bytes_);
+  if (data_ == nullptr) return;
+  if (release_) {
+    release_(data_);
+  } else {
+    munmap(data_, bytes_);
+  }
+}
+
+MappedMemory MappedMemory::foreign(uint8_t* data, size_t bytes, std::function<void(uint8_t*)> release) {
+  MappedMemory memory(data, bytes);
+  memory.release_ = std::move(release);
+  return memory;
 }
 
 MappedMemory MappedMemory::file(const std::string& path, std::string& error) {

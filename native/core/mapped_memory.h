@@ -1,13 +1,15 @@
-// Pages straight from the operating system: files mapped for reading, and anonymous memory.
+// Pages straight from the operating system: files mapped for reading, and anonymous memory; or memory of a
+// GPU.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace persimmon {
 
-// Owns one mapping; unmaps it when destroyed.
+// Owns one mapping, or one block of somebody else's; gives it back when destroyed.
 class MappedMemory {
  public:
   MappedMemory() = default;
@@ -26,6 +28,10 @@ class MappedMemory {
   // MiB on. Empty on failure.
   static MappedMemory anonymous(size_t bytes);
 
+  // A block that `release` gives back: memory of a GPU, say, where `data` is an address that only the GPU can
+  // read. Empty where `data` is null.
+  static MappedMemory foreign(uint8_t* data, size_t bytes, std::function<void(uint8_t*)> release);
+
   // Brings bytes of a mapped file into memory, waiting until they are there; only a hint where the system has
   // nothing better, and without effect where it fails. For a thread of its own.
   static void fetch(const uint8_t* data, size_t bytes);
@@ -38,6 +44,7 @@ class MappedMemory {
   MappedMemory(uint8_t* data, size_t bytes) : data_(data), bytes_(bytes) {}
   uint8_t* data_ = nullptr;
   size_t bytes_ = 0;
+  std::function<void(uint8_t*)> release_;  // empty for mappings
 };
 
 }  // namespace persimmon

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "../cuda/queue.h"
 #include "storage.h"
 
 namespace persimmon {
@@ -13,10 +14,31 @@ namespace {
 // A plan keeps all its memory until it dies.
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
+void run(const Segment& segment, ThreadPool& pool) {
+  for (const Command& command : segment.commands) command(pool);
+}
+
+void runOnGpu(Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
+  if (segment.graph == nullptr) {
+    gpu.beginCapture();
+    try {
+      run(segment, pool);
+    } catch (...) {
+      gpu.dropCapture();
+      throw;
+    }
+    segment.graph = gpu.endCapture();
+  }
+  if (segment.graph->nodes() > 0) gpu.launch(*segment.graph);
+}
+
 }  // namespace
 
 Plan::Plan(std::shared_ptr<Stream> stream)
-    : stream_(std::move(stream)), arena_(std::make_shared<Arena>(kNoLimit, [](MappedMemory) {})) {}
+    : stream_(std::move(stream)),
+      arena_(std::make_shared<Arena>(
+          kNoLimit, [stream = stream_.get()](size_t bytes) { return stream->allocate(bytes); },
+          [](MappedMemory) {})) {}
 
 Plan::~Plan() {
   if (recording_) stream_->stopRecording();
@@ -40,15 +62,25 @@ int Plan::end() {
 
 bool Plan::replay(size_t index) {
   if (index >= segments_.size() || (recording_ && index + 1 == segments_.size())) return false;
-  stream_->enqueue([segment = segments_[index], arena = arena_](ThreadPool& pool) {
-    for (const Command& command : segment->commands) command(pool);
+  stream_->enqueue([segment = segments_[index], arena = arena_, gpu = stream_->gpu()](ThreadPool& pool) {
+    if (gpu == nullptr) {
+      run(*segment, pool);
+    } else {
+      runOnGpu(*segment, pool, *gpu);
+    }
   });
   return true;
 }
 
 void Plan::poison() {
   arena_->forEachFree([this](uint8_t* data, size_t bytes) {
-    stream_->enqueue([data, bytes, arena = arena_](ThreadPool&) { std::memset(data, 0xFF, bytes); });
+    stream_->enqueue([data, bytes, arena = arena_, gpu = stream_->gpu()](ThreadPool&) {
+      if (gpu == nullptr) {
+        std::memset(data, 0xFF, bytes);
+      } else {
+        gpu->fill(data, 0xFF, bytes);
+      }
+    });
   });
 }
 

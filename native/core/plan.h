@@ -1,5 +1,8 @@
 // A plan: ops that were recorded while they ran for the first time, to be run again as they are. It is cut
-// into segments; between two of them JavaScript has a turn. Replaying a segment is one command of the stream.
+// into segments; between two of them JavaScript has a turn. Replaying a segment is one command of the stream,
+// and on a GPU one launch of a graph. What is recorded runs at once, so that a break between two segments
+// sees real values from the first token on; the capture repeats the commands without running them, and then
+// the graph runs.
 #pragma once
 
 #include <memory>
@@ -14,12 +17,19 @@ namespace persimmon {
 
 class Storage;
 
+namespace cuda {
+class Graph;
+}
+
 struct Segment {
   std::vector<Command> commands;
   // Name and sizes of each op, such as "linear 1 64 256"; for people and snapshot tests.
   std::vector<std::string> descriptions;
   // What the commands read or write beside the plan's own memory: weights, caches, inputs.
   std::unordered_set<std::shared_ptr<Storage>> storages;
+  // On a GPU: the commands as one graph, captured when the segment is replayed for the first time. That is
+  // the stream's thread's own.
+  std::shared_ptr<cuda::Graph> graph;
 };
 
 class Plan {

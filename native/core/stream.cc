@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "../cuda/queue.h"
 #include "plan.h"
 #include "storage.h"
 
@@ -24,11 +25,15 @@ std::unique_ptr<ThreadPool> makePool(int threads) {
 
 }  // namespace
 
-Stream::Stream(int threads)
-    : threads_(threads), arena_(std::make_shared<Arena>(kArenaCacheBytes, [this](MappedMemory memory) {
-        auto held = std::make_shared<MappedMemory>(std::move(memory));
-        enqueue([held](ThreadPool&) { *held = MappedMemory(); });
-      })) {
+Stream::Stream(int threads, std::shared_ptr<cuda::Queue> gpu)
+    : threads_(threads),
+      gpu_(std::move(gpu)),
+      arena_(std::make_shared<Arena>(
+          kArenaCacheBytes, [this](size_t bytes) { return allocate(bytes); },
+          [this](MappedMemory memory) {
+            auto held = std::make_shared<MappedMemory>(std::move(memory));
+            enqueue([held](ThreadPool&) { *held = MappedMemory(); });
+          })) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -46,6 +51,20 @@ void Stream::stop() {
   wake_.notify_all();
   finished_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+MappedMemory Stream::allocate(size_t bytes) const {
+  if (gpu_ == nullptr) return MappedMemory::anonymous(bytes);
+  return MappedMemory::foreign(gpu_->allocate(bytes), bytes,
+                               [gpu = gpu_](uint8_t* data) { gpu->release(data); });
+}
+
+MappedMemory Stream::reserve(size_t bytes) {
+  MappedMemory memory = allocate(bytes);
+  if (gpu_ != nullptr && memory) {
+    enqueue([gpu = gpu_, data = memory.data(), bytes](ThreadPool&) { gpu->fill(data, 0, bytes); });
+  }
+  return memory;
 }
 
 void Stream::enqueue(Command command) {

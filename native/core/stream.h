@@ -1,5 +1,6 @@
 // A stream runs commands in the order they were enqueued, on a native thread of its own with a pool of
-// helpers. JavaScript enqueues and goes on at once.
+// helpers. JavaScript enqueues and goes on at once. A stream of a GPU has that thread, too: its commands put
+// kernels on a cuda::Queue.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,10 @@
 #include "arena.h"
 #include "thread_pool.h"
 
+namespace persimmon::cuda {
+class Queue;
+}
+
 namespace persimmon {
 
 struct Segment;
@@ -24,7 +29,8 @@ using Command = std::function<void(ThreadPool&)>;
 
 class Stream {
  public:
-  explicit Stream(int threads);
+  // `gpu`: where the commands compute, or nullptr for the threads themselves.
+  explicit Stream(int threads, std::shared_ptr<cuda::Queue> gpu = nullptr);
   ~Stream();
 
   // Drops the commands that have not started, waits for the one that runs, and ends the thread. Later
@@ -55,12 +61,18 @@ class Stream {
   // memory that the system does not have) leaves its output undefined; whoever reads afterwards asks here.
   std::string takeError();
   int threads() const { return threads_; }
+  cuda::Queue* gpu() const { return gpu_.get(); }
+  // Zeroed memory of the stream's device that no arena has; see MappedMemory::anonymous. Empty on failure.
+  MappedMemory reserve(size_t bytes);
+  // Uninitialised memory of the stream's device, for arenas. Empty on failure.
+  MappedMemory allocate(size_t bytes) const;
   Arena& arena() { return *arena_; }
 
  private:
   void run();
 
   const int threads_;
+  const std::shared_ptr<cuda::Queue> gpu_;
   const std::shared_ptr<Arena> arena_;
   std::shared_ptr<Segment> segment_;
   // Whether a group is void. The stream forgets those whose commands have all run.

@@ -14,7 +14,8 @@ constexpr unsigned kAllLanes = 0xffffffffu;
 
 // Dynamic shared memory as an array of `type`, aligned to 16 bytes.
 #ifdef PERSIMMON_CUDA_EMULATED
-#define PERSIMMON_DYNAMIC_SHARED(type, name) type* const name = reinterpret_cast<type*>(cuda_emulator::dynamicShared())
+#define PERSIMMON_DYNAMIC_SHARED(type, name) \
+  type* const name = reinterpret_cast<type*>(cuda_emulator::dynamicShared())
 #else
 #define PERSIMMON_DYNAMIC_SHARED(type, name)                                \
   extern __shared__ __align__(16) unsigned char persimmon_dynamic_shared[]; \
@@ -65,8 +66,8 @@ __device__ __forceinline__ float warpMax(float x) {
 }
 
 /**
- * The sum over a block of whole warps, the same in all threads. `partial` is shared memory for 32 floats, free
- * again after the next barrier.
+ * The sum over a block of whole warps, the same in all threads. `partial` is shared memory for 32 floats,
+ * free again after the next barrier.
  */
 __device__ __forceinline__ float blockSum(float x, float* partial) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;

@@ -1,4 +1,5 @@
-// In place of the GPU in a build without CUDA. The ops are empty functions then (cuda/ops.h), and never called.
+// In place of the GPU in a build without CUDA. The ops are empty functions then (cuda/ops.h), and never
+// called.
 #include "cuda/queue.h"
 
 namespace persimmon::cuda {

@@ -2,12 +2,15 @@
 // place of the thread pool and pointers into the GPU's memory. Each puts kernels on the queue and returns.
 //
 // What differs from the CPU:
-// - Nothing that lies on the GPU can be looked at here, so what the addon checks on the stream for the CPU (ids,
+// - Nothing that lies on the GPU can be looked at here, so what the addon checks on the stream for the CPU
+// (ids,
 //   positions, pages) the kernels check themselves: these ops take the limits, too.
-// - Sums are taken in another order, fixed for each op and shape, so that runs are repeatable. The order depends on
+// - Sums are taken in another order, fixed for each op and shape, so that runs are repeatable. The order
+// depends on
 //   the number of rows: a token decoded alone and in a prompt may differ in the last bits.
 //
-// Without nvcc every op is an empty function of the same name; no queue can be made then, so none is ever called.
+// Without nvcc every op is an empty function of the same name; no queue can be made then, so none is ever
+// called.
 #pragma once
 
 #include "cpu/ops.h"
@@ -18,7 +21,9 @@
 #define PERSIMMON_CUDA_BODY
 #else
 #define PERSIMMON_CUDA_OP inline void
-#define PERSIMMON_CUDA_BODY {}
+#define PERSIMMON_CUDA_BODY \
+  {                         \
+  }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -47,14 +52,14 @@ PERSIMMON_CUDA_OP linearByInput(Queue& queue, float* out, const float* x, Weight
 PERSIMMON_CUDA_OP linearWhere(Queue& queue, float* out, const float* x, Weight weight, Weight bias,
                               const float* gate, int64_t rows, int64_t inFeatures,
                               int64_t outFeatures) PERSIMMON_CUDA_BODY;
-PERSIMMON_CUDA_OP matmul(Queue& queue, float* out, const float* a, const float* b, int64_t batch, int64_t rows,
-                         int64_t inner, int64_t columns) PERSIMMON_CUDA_BODY;
+PERSIMMON_CUDA_OP matmul(Queue& queue, float* out, const float* a, const float* b, int64_t batch,
+                         int64_t rows, int64_t inner, int64_t columns) PERSIMMON_CUDA_BODY;
 
 // --- norms.cu, softmax.cu ---
-PERSIMMON_CUDA_OP layerNorm(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
-                            int64_t width, float epsilon) PERSIMMON_CUDA_BODY;
-PERSIMMON_CUDA_OP rmsNorm(Queue& queue, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
-                          float epsilon) PERSIMMON_CUDA_BODY;
+PERSIMMON_CUDA_OP layerNorm(Queue& queue, float* out, const float* x, Weight weight, Weight bias,
+                            int64_t rows, int64_t width, float epsilon) PERSIMMON_CUDA_BODY;
+PERSIMMON_CUDA_OP rmsNorm(Queue& queue, float* out, const float* x, Weight weight, int64_t rows,
+                          int64_t width, float epsilon) PERSIMMON_CUDA_BODY;
 PERSIMMON_CUDA_OP softmax(Queue& queue, float* out, const float* x, int64_t rows,
                           int64_t width) PERSIMMON_CUDA_BODY;
 PERSIMMON_CUDA_OP logSoftmax(Queue& queue, float* out, const float* x, int64_t rows,
@@ -163,7 +168,8 @@ PERSIMMON_CUDA_OP transpose(Queue& queue, float* out, const float* x, int64_t ba
                             int64_t columns) PERSIMMON_CUDA_BODY;
 PERSIMMON_CUDA_OP transposeWeight(Queue& queue, void* out, Weight x, int64_t rows,
                                   int64_t columns) PERSIMMON_CUDA_BODY;
-PERSIMMON_CUDA_OP countNonFiniteWeights(Queue& queue, int32_t* out, Weight x, int64_t count) PERSIMMON_CUDA_BODY;
+PERSIMMON_CUDA_OP countNonFiniteWeights(Queue& queue, int32_t* out, Weight x,
+                                        int64_t count) PERSIMMON_CUDA_BODY;
 /** Two 64-bit integers: the bytes of weights read and left out so far. */
 PERSIMMON_CUDA_OP weightTraffic(Queue& queue, int32_t* out) PERSIMMON_CUDA_BODY;
 /** Gigabytes a second of one pass over the memory, into one float. */

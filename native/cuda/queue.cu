@@ -9,8 +9,8 @@ namespace persimmon::cuda {
 
 namespace {
 
-// Two halves of pinned memory: while the GPU copies out of one, the next bytes are written to the other. 8 MiB
-// take 0.15 ms over PCIe 5, long against the 10 us of starting a copy.
+// Two halves of pinned memory: while the GPU copies out of one, the next bytes are written to the other. 8
+// MiB take 0.15 ms over PCIe 5, long against the 10 us of starting a copy.
 constexpr size_t kHalfBytes = size_t{8} << 20;
 
 // Graphs whose plan has died. A new one of as many nodes is likely to differ in addresses only, and changing
@@ -132,7 +132,8 @@ class CudaQueue final : public Queue {
   ~CudaQueue() override {
     cudaSetDevice(device_);
     if (stream_ != nullptr) cudaStreamSynchronize(stream_);
-    for (uint8_t* block : scratch_) cudaFree(block);
+    scratch_.free();
+    arguments_.free();
     if (traffic_ != nullptr) cudaFree(traffic_);
     if (stream_ != nullptr) cudaStreamDestroy(stream_);
   }
@@ -168,6 +169,7 @@ class CudaQueue final : public Queue {
   }
 
   void copyIn(void* target, const void* source, size_t bytes) override {
+    if (capturing_) throw Error("a copy from changing memory cannot be part of a graph");
     bind();
     staging_.copyIn(stream_, static_cast<uint8_t*>(target), static_cast<const uint8_t*>(source), bytes);
   }
@@ -198,16 +200,12 @@ class CudaQueue final : public Queue {
     check(cudaStreamSynchronize(stream_), "the GPU");
   }
 
-  uint8_t* scratch(size_t bytes) override {
-    if (bytes <= scratchBytes_) return scratch_.back();
-    if (capturing_) throw Error("an op asked for more working memory when it was captured than before");
-    // Older blocks stay for the graphs that use them; doubling keeps their sum below the newest.
-    const size_t size = bytes < 2 * scratchBytes_ ? 2 * scratchBytes_ : bytes;
-    uint8_t* block = allocate(size);
-    if (block == nullptr) throw Error("the GPU has no " + std::to_string(size >> 20) + " MiB left for an op");
-    scratch_.push_back(block);
-    scratchBytes_ = size;
-    return block;
+  uint8_t* scratch(size_t bytes) override { return scratch_.atLeast(*this, bytes); }
+
+  uint8_t* arguments(const void* source, size_t bytes) override {
+    uint8_t* target = arguments_.atLeast(*this, bytes);
+    copyIn(target, source, bytes);
+    return target;
   }
 
   void beginCapture() override {
@@ -257,6 +255,31 @@ class CudaQueue final : public Queue {
   unsigned long long* traffic() const { return traffic_; }
 
  private:
+  // Memory that grows. Older blocks stay for the graphs that use them; doubling keeps their sum below the
+  // newest.
+  class Working {
+   public:
+    uint8_t* atLeast(CudaQueue& queue, size_t bytes) {
+      if (bytes <= bytes_) return blocks_.back();
+      if (queue.capturing_)
+        throw Error("an op asked for more working memory when it was captured than before");
+      const size_t size = bytes < 2 * bytes_ ? 2 * bytes_ : bytes;
+      uint8_t* block = queue.allocate(size);
+      if (block == nullptr)
+        throw Error("the GPU has no " + std::to_string(size >> 20) + " MiB left for an op");
+      blocks_.push_back(block);
+      bytes_ = size;
+      return block;
+    }
+    void free() {
+      for (uint8_t* block : blocks_) cudaFree(block);
+    }
+
+   private:
+    std::vector<uint8_t*> blocks_;
+    size_t bytes_ = 0;
+  };
+
   // The GPU is a property of each thread, and a process may use several.
   void bind() const { cudaSetDevice(device_); }
 
@@ -265,8 +288,7 @@ class CudaQueue final : public Queue {
   cudaStream_t stream_ = nullptr;
   unsigned long long* traffic_ = nullptr;
   Staging staging_;
-  std::vector<uint8_t*> scratch_;
-  size_t scratchBytes_ = 0;
+  Working scratch_, arguments_;
   bool capturing_ = false;
   GraphCounts counts_;
   const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();

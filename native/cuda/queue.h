@@ -42,12 +42,13 @@ struct GraphCounts {
 };
 
 /**
- * One CUDA stream of one GPU. All methods but allocate, release, pinned and freeBytes are called by the thread
- * of the persimmon::Stream that owns it. What goes wrong is thrown as an Error.
+ * One CUDA stream of one GPU. All methods but allocate, release, pinned and freeBytes are called by the
+ * thread of the persimmon::Stream that owns it. What goes wrong is thrown as an Error.
  */
 class Queue {
  public:
-  /** A queue on a GPU, or nullptr with the reason: no driver, no such GPU, one that this build has no code for. */
+  /** A queue on a GPU, or nullptr with the reason: no driver, no such GPU, one that this build has no code
+   * for. */
   static std::shared_ptr<Queue> create(int device, std::string& why);
 
   virtual ~Queue() = default;
@@ -60,9 +61,10 @@ class Queue {
   /** Page-locked memory of the host, which a captured copy may read from. */
   virtual std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) = 0;
 
-  /** From the host. Returns when `source` may change; the copy may still be under way. */
+  /** From the host. Returns when `source` may change; the copy may still be under way. Not in a capture. */
   virtual void copyIn(void* target, const void* source, size_t bytes) = 0;
-  /** From memory of `pinned`, which must stay for as long as a graph may be launched that captured the copy. */
+  /** From memory of `pinned`, which must stay for as long as a graph may be launched that captured the copy.
+   */
   virtual void copyPinned(void* target, const void* source, size_t bytes) = 0;
   /** To the host. Waits until the bytes are there. */
   virtual void copyOut(void* target, const void* source, size_t bytes) = 0;
@@ -75,6 +77,10 @@ class Queue {
    * for the same amount when it is captured as when it ran before, since there is no allocating in a capture.
    */
   virtual uint8_t* scratch(size_t bytes) = 0;
+
+  /** A copy on the GPU of what an op takes beside its tensors, valid until the next call. Not in a capture.
+   */
+  virtual uint8_t* arguments(const void* source, size_t bytes) = 0;
 
   /** From now on until endCapture, nothing runs: what is launched becomes the content of a graph. */
   virtual void beginCapture() = 0;

@@ -56,6 +56,21 @@ void launch(Queue& queue, void (*kernel)(Parameters...), dim3 blocks, dim3 threa
   check(cudaLaunchKernelEx(&config, kernel, arguments...), "a kernel could not be launched");
 }
 
+/** Seconds that what `work` launches takes on the GPU. Waits for it. */
+template <class F>
+float timed(Queue& queue, const F& work) {
+  cudaEvent_t events[2];
+  for (cudaEvent_t& event : events) check(cudaEventCreateWithFlags(&event, 0), "an event");
+  check(cudaEventRecord(events[0], streamOf(queue)), "an event");
+  work();
+  check(cudaEventRecord(events[1], streamOf(queue)), "an event");
+  queue.synchronize();
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, events[0], events[1]), "an event");
+  for (cudaEvent_t event : events) cudaEventDestroy(event);
+  return milliseconds / 1000;
+}
+
 /** Blocks for `count` pieces of `size`, at most what a grid's first axis takes. */
 inline unsigned blocksFor(int64_t count, int64_t size) {
   const int64_t blocks = (count + size - 1) / size;

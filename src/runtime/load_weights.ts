@@ -66,7 +66,8 @@ const inFlight = 2;
  * file; int8 and int4 are put in another order, others are converted, on the device's threads. The files are read in their
  * order and ahead of that, and JavaScript never waits.
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
- * @param options `skipZeros`: see `ordered`; `readAhead`: false where the mapped weights do not fit into memory, so that
+ * @param device where they are read and put in order: a CPU
+ * @param options `target`: the device that they are for, the same unless given; `skipZeros`: see `ordered`; `readAhead`: false where the mapped weights do not fit into memory, so that
  *   those used in place would be read twice; `onProgress` is told the bytes of the file whose weights are ready
  * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8 and int4
  */
@@ -75,12 +76,13 @@ export async function checkpointWeights(
   device: Device,
   dtype: WeightDType | "auto",
   options: {
+    target?: Device;
     skipZeros: boolean;
     readAhead?: boolean;
     onProgress?: (loaded: number, total: number) => void;
   },
 ): Promise<Map<string, Tensor>> {
-  const { skipZeros, onProgress } = options;
+  const { skipZeros, onProgress, target = device } = options;
   const { config } = checkpoint;
   const weights = new Map<string, Tensor>();
   const files = new Map<string, NativeBuffer>();
@@ -101,9 +103,10 @@ export async function checkpointWeights(
       await ahead.next();
       const weight = await loadWeight(tensor, device, dtype, files, droppedRowsOf(tensor.name, config));
       const nonFinite = isReordered(tensor.name, skipZeros) ? await weight.nonFinite() : 0;
-      weights.set(tensor.name, ordered(tensor.name, weight, skipZeros, nonFinite));
+      const inOrder = ordered(tensor.name, weight, skipZeros, nonFinite);
+      weights.set(tensor.name, target === device ? inOrder : replaced(inOrder, inOrder.to(target)));
       enqueued.push(
-        reached(device).then(() => {
+        reached(target).then(() => {
           loaded += tensor.byteLength;
           onProgress?.(loaded, total);
         }),

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
+import type { Device } from "../tensor/device.js";
 
 /** One thing that bounds what this process may take. */
 export interface MemoryLimit {
@@ -34,6 +35,12 @@ export function machineMemory(read: ReadText = readText, platform = process.plat
   const limits = [machine, ...controlGroupLimits(read)];
   const memory = limits.reduce((least, limit) => (limit.free < least.free ? limit : least));
   return { memory, addressSpace: addressSpace(read) };
+}
+
+/** What memory there is on a GPU now. */
+export function gpuMemory(device: Device): MachineMemory {
+  const { name, freeBytes } = device.gpu!;
+  return { memory: { free: freeBytes, from: `free memory of the ${name}` }, addressSpace: undefined };
 }
 
 /** Limits of the control groups that this process is in, and of those around them. */

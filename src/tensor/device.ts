@@ -1,22 +1,32 @@
 import { availableParallelism } from "node:os";
 import { PersimmonError } from "../errors.js";
-import { type MemoryStatistics, type NativeStream, native, nativeDType } from "../native.js";
+import {
+  type GraphCounts,
+  type MemoryStatistics,
+  type NativeGpu,
+  type NativeStream,
+  native,
+  nativeDType,
+} from "../native.js";
 import { optionChecks } from "../option_checks.js";
 
-/** Where tensors live and ops run: one native stream with its threads. */
+/** Where tensors live and ops run: one native stream, of the CPU with its threads or of a GPU. */
 export class Device {
-  readonly kind = "cpu";
-  /** Threads that an op is spread over. */
+  readonly kind: "cpu" | "cuda";
+  /** Threads of the CPU that an op is spread over; 1 for a GPU, which one thread gives its work. */
   readonly threads: number;
   /** For src/tensor only. */
   readonly stream: NativeStream;
 
-  private constructor(threads: number) {
+  private constructor(threads: number, gpu?: number) {
+    this.kind = gpu === undefined ? "cpu" : "cuda";
     this.threads = threads;
-    this.stream = new (native().Stream)(threads);
+    const { Stream } = native();
+    this.stream = gpu === undefined ? new Stream(threads) : new Stream(threads, gpu);
   }
 
   private static readonly cpus = new Map<number, Device>();
+  private static readonly gpus = new Map<number, Device>();
 
   /**
    * The CPU with a number of threads (default: all that the process may use). The same number gives the same device.
@@ -25,12 +35,33 @@ export class Device {
   static cpu(threads: number = availableParallelism()): Device {
     const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
     optionChecks(invalid).whole("threads", threads, 1, 1024);
-    let device = Device.cpus.get(threads);
-    if (device === undefined) {
-      device = new Device(threads);
-      Device.cpus.set(threads, device);
-    }
-    return device;
+    return madeOnce(Device.cpus, threads, () => new Device(threads));
+  }
+
+  /**
+   * A GPU of NVIDIA's, counted from 0. The same number gives the same device. Throws `DEVICE_UNAVAILABLE`, with the reason:
+   * a build without CUDA, no driver, no such GPU, one older than compute capability 8.0.
+   */
+  static cuda(gpu = 0): Device {
+    const invalid = (message: string) => new PersimmonError("DEVICE_UNAVAILABLE", message);
+    optionChecks(invalid).whole("the number of a GPU", gpu, 0, 1023);
+    return madeOnce(Device.gpus, gpu, () => {
+      try {
+        return new Device(1, gpu);
+      } catch (error) {
+        throw new PersimmonError("DEVICE_UNAVAILABLE", `${(error as Error).message}; use device: "cpu"`);
+      }
+    });
+  }
+
+  /** What CUDA says of a GPU; undefined for the CPU. */
+  get gpu(): NativeGpu | undefined {
+    return this.stream.gpu() ?? undefined;
+  }
+
+  /** Graphs that were made for recorded plans on a GPU, and how often they were launched. */
+  graphs(): GraphCounts {
+    return this.stream.graphs();
   }
 
   /** Bytes of tensors in use and cached; weights that are mapped from files and KV caches are not among them. */
@@ -52,11 +83,20 @@ export class Device {
 
   /** How Node prints it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const { gpu } = this;
+    if (gpu !== undefined) return `Device ${this.kind}, ${gpu.name}`;
     return `Device ${this.kind}, ${this.threads} ${this.threads === 1 ? "thread" : "threads"}`;
   }
 
-  /** The instruction set of the kernels in use, such as "avx512-bf16". */
+  /** The instruction set of the kernels in use, such as "avx512-bf16", or "sm_90" of a GPU. */
   get instructionSet(): string {
-    return native().instructionSet();
+    const { gpu } = this;
+    return gpu === undefined ? native().instructionSet() : `sm_${gpu.major}${gpu.minor}`;
   }
+}
+
+function madeOnce(devices: Map<number, Device>, key: number, make: () => Device): Device {
+  const device = devices.get(key) ?? make();
+  devices.set(key, device);
+  return device;
 }

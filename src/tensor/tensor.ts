@@ -425,6 +425,22 @@ export class Tensor {
     });
   }
 
+  /**
+   * The same tensor on another device, of the same type and order, in memory of its own; on its own device a view. Both
+   * streams go on in order. Throws `PLAN_RECORDING` inside a recorded pass.
+   */
+  to(device: Device): Tensor {
+    if (device === this.device) return this.view();
+    const moved = (from: NativeBuffer, dtype: DType) => {
+      const out = device.stream.reserve(from.byteLength, nativeDType[dtype]);
+      native().transfer(device.stream, out, this.device.stream, from);
+      return out;
+    };
+    const elements = moved(this.memory, this.dtype);
+    const scales = this.scaleHandle && moved(this.scaleHandle, this.scaleDType);
+    return new Tensor(device, elements, this.shape, this.dtype, this.isColumnMajor, scales);
+  }
+
   /** Another handle to the same memory, which lives on when this one is released. */
   view(): Tensor {
     const handle = this.memory.view(0, this.memory.byteLength, nativeDType[this.dtype]);

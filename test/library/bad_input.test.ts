@@ -118,9 +118,6 @@ describe("loading: each is one clear error, and the next call works", () => {
       `"DTYPE_UNSUPPORTED: dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got "int2""`,
     );
     expect(await failure(good, { dtype: "float16" })).toMatch(/^DTYPE_UNSUPPORTED/);
-    expect(await failure(good, { device: "cuda" })).toMatchInlineSnapshot(
-      `"DEVICE_UNAVAILABLE: this build has no CUDA kernels; use device: "cpu" or "auto""`,
-    );
     expect(await failure(good, { device: "tpu" })).toMatchInlineSnapshot(
       `"DEVICE_UNAVAILABLE: device must be "auto", "cpu" or "cuda", got "tpu""`,
     );

@@ -60,7 +60,8 @@ template <class F>
 __global__ void binaryKernel(float* out, const float* a, const float* b, int64_t count, F f) {
   waitForPrevious();
   const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) out[i] = f(a[i], b[i]);
+  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride)
+    out[i] = f(a[i], b[i]);
 }
 
 __device__ float at(const Spread& x, int64_t i, int64_t count, int64_t width) {
@@ -78,31 +79,39 @@ __global__ void broadcastKernel(float* out, Spread a, Spread b, int64_t count, i
 template <class F>
 void unary(Queue& queue, float* out, const float* x, int64_t count, F f) {
   if (count == 0) return;
-  launch(queue, unaryKernel<F>, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, x, count, f);
+  launch(queue, unaryKernel<F>, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, x, count,
+         f);
 }
 
 template <class F>
 void binary(Queue& queue, float* out, const float* a, const float* b, int64_t count, F f) {
   if (count == 0) return;
-  launch(queue, binaryKernel<F>, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, a, b, count, f);
+  launch(queue, binaryKernel<F>, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, a, b,
+         count, f);
 }
 
 template <class F>
 void broadcast(Queue& queue, float* out, Spread a, Spread b, int64_t rows, int64_t width, F f) {
   const int64_t count = rows * width;
   if (count == 0) return;
-  launch(queue, broadcastKernel<F>, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, a, b, count,
-         width, f);
+  launch(queue, broadcastKernel<F>, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, a, b,
+         count, width, f);
 }
 
 }  // namespace
 
-void reluSquared(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, ReluSquared()); }
+void reluSquared(Queue& queue, float* out, const float* x, int64_t count) {
+  unary(queue, out, x, count, ReluSquared());
+}
 void relu(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, Relu()); }
 void gelu(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, Gelu()); }
-void geluTanh(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, GeluTanh()); }
+void geluTanh(Queue& queue, float* out, const float* x, int64_t count) {
+  unary(queue, out, x, count, GeluTanh());
+}
 void silu(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, Silu()); }
-void sigmoid(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, Sigmoid()); }
+void sigmoid(Queue& queue, float* out, const float* x, int64_t count) {
+  unary(queue, out, x, count, Sigmoid());
+}
 void tanh(Queue& queue, float* out, const float* x, int64_t count) { unary(queue, out, x, count, Tanh()); }
 void scale(Queue& queue, float* out, const float* x, float factor, int64_t count) {
   unary(queue, out, x, count, Scale{factor});

@@ -13,27 +13,55 @@ using CudaBinary = void (*)(cuda::Queue&, float*, const float*, const float*, in
 using CpuBroadcast = void (*)(ThreadPool&, float*, cpu::Spread, cpu::Spread, int64_t, int64_t);
 using CudaBroadcast = void (*)(cuda::Queue&, float*, cpu::Spread, cpu::Spread, int64_t, int64_t);
 
-const float kSpecial[] = {NAN, HUGE_VALF, -HUGE_VALF, -0.0f, 1e-40f, -80.0f, 80.0f};
+const std::pair<CpuUnary, CudaUnary> kActivations[] = {
+    {cpu::reluSquared, cuda::reluSquared},
+    {cpu::relu, cuda::relu},
+    {cpu::gelu, cuda::gelu},
+    {cpu::geluTanh, cuda::geluTanh},
+    {cpu::silu, cuda::silu},
+    {cpu::sigmoid, cuda::sigmoid},
+    {cpu::tanh, cuda::tanh},
+};
+
+const float kSpecial[] = {NAN, -0.0f, 1e-40f, -80.0f, 80.0f};
+
+/** An infinite number, or one that is none, is the same on both sides; others are near. */
+bool alike(float a, float b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+  return a == b || std::fabs(a - b) < 1e-6f;
+}
 
 }  // namespace
 
 TEST(activationsAreThoseOfTheCpu) {
   Random random(1);
-  const std::pair<CpuUnary, CudaUnary> functions[] = {
-      {cpu::reluSquared, cuda::reluSquared}, {cpu::relu, cuda::relu},       {cpu::gelu, cuda::gelu},
-      {cpu::geluTanh, cuda::geluTanh},       {cpu::silu, cuda::silu},       {cpu::sigmoid, cuda::sigmoid},
-      {cpu::tanh, cuda::tanh},
-  };
   for (const int64_t count : {0, 1, 31, 256, 257, 5000}) {
     std::vector<float> x = random.normals(static_cast<size_t>(count), 4);
     for (size_t i = 0; i < x.size() && i < std::size(kSpecial); ++i) x[i] = kSpecial[i];
     const OnGpu<float> input(x);
-    for (const auto& [onCpu, onCuda] : functions) {
+    for (const auto& [onCpu, onCuda] : kActivations) {
       std::vector<float> expected(x.size());
       onCpu(cpuPool(), expected.data(), x.data(), count);
       const OnGpu<float> out(x.size());
       onCuda(gpu(), out.data(), input.data(), count);
       CHECK(distance(out.read(), expected) < 1e-6);
+    }
+  }
+}
+
+TEST(activationsOfInfinityAreThoseOfTheCpu) {
+  const std::vector<float> x = {HUGE_VALF, -HUGE_VALF, 1e30f, -1e30f};
+  const OnGpu<float> input(x);
+  for (const auto& [onCpu, onCuda] : kActivations) {
+    std::vector<float> expected(x.size());
+    onCpu(cpuPool(), expected.data(), x.data(), static_cast<int64_t>(x.size()));
+    const OnGpu<float> out(x.size());
+    onCuda(gpu(), out.data(), input.data(), static_cast<int64_t>(x.size()));
+    const std::vector<float> got = out.read();
+    for (size_t i = 0; i < x.size(); ++i) {
+      CHECK_MESSAGE(alike(got[i], expected[i]), std::to_string(&onCpu - &kActivations[0].first) + " of " +
+                                                    std::to_string(x[i]) + ": " + std::to_string(got[i]) +
+                                                    " for " + std::to_string(expected[i]));
     }
   }
 }

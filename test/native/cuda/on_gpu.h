@@ -1,5 +1,5 @@
-// Memory of a GPU for tests of cuda/ops.h: vectors that go there and come back. The GPU is the emulated one, or a
-// real one where this is compiled by nvcc; the tests are the same.
+// Memory of a GPU for tests of cuda/ops.h: vectors that go there and come back. The GPU is the emulated one,
+// or a real one where this is compiled by nvcc; the tests are the same.
 #pragma once
 
 #include <cstring>

@@ -1,11 +1,12 @@
 // A CUDA runtime without a GPU, for tests: native/cuda/*.cu compiled by the host's compiler runs here, on one
-// thread of the CPU. Every thread of a block is a fiber; __syncthreads, shuffles and votes switch between them. Streams
-// run late: what was put on one runs when somebody waits for it, so that memory which was freed or changed too
-// early is noticed (by AddressSanitizer, or by wrong numbers). Shared memory and new memory hold NaN.
+// thread of the CPU. Every thread of a block is a fiber; __syncthreads, shuffles and votes switch between
+// them. Streams run late: what was put on one runs when somebody waits for it, so that memory which was freed
+// or changed too early is noticed (by AddressSanitizer, or by wrong numbers). Shared memory and new memory
+// hold NaN.
 //
-// What it shows: indices, bounds, barriers, the order of copies and captures. What it cannot show: speed, what
-// nvcc makes of the code, and data races between warps beyond those that the chosen order of threads brings to
-// light (PERSIMMON_CUDA_EMULATOR_SEED changes that order).
+// What it shows: indices, bounds, barriers, the order of copies and captures. What it cannot show: speed,
+// what nvcc makes of the code, and data races between warps beyond those that the chosen order of threads
+// brings to light (PERSIMMON_CUDA_EMULATOR_SEED changes that order).
 #pragma once
 
 #include <cmath>
@@ -100,7 +101,8 @@ T __shfl_sync(unsigned mask, T value, int source, int width = 32) {
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32) {
   const int lane = cuda_emulator::lane(), source = lane ^ lanes;
-  return cuda_emulator::fromLane(mask, value, (source & ~(width - 1)) == (lane & ~(width - 1)) ? source : lane);
+  return cuda_emulator::fromLane(mask, value,
+                                 (source & ~(width - 1)) == (lane & ~(width - 1)) ? source : lane);
 }
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
@@ -146,12 +148,12 @@ T __ldcg(const T* x) {
 }
 inline float __expf(float x) { return std::exp(x); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
+inline float __fmul_rn(float x, float y) { return x * y; }
 inline float __frcp_rn(float x) { return 1.0f / x; }
 inline float __fdividef(float x, float y) { return x / y; }
 inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x)); }
 inline int __dp4a(int a, int b, int c) {
-  for (int i = 0; i < 4; ++i)
-    c += static_cast<int8_t>(a >> (8 * i)) * static_cast<int8_t>(b >> (8 * i));
+  for (int i = 0; i < 4; ++i) c += static_cast<int8_t>(a >> (8 * i)) * static_cast<int8_t>(b >> (8 * i));
   return c;
 }
 inline unsigned __dp4a(unsigned a, unsigned b, unsigned c) {
@@ -226,12 +228,15 @@ constexpr unsigned cudaEventDisableTiming = 2;
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
-cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+// Always a second: nothing here has a speed.
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to);
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
@@ -240,7 +245,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 struct cudaGraphExecUpdateResultInfo {
   int result;
 };
-cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph, cudaGraphExecUpdateResultInfo* info);
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph,
+                                cudaGraphExecUpdateResultInfo* info);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
@@ -277,5 +283,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
                                Arguments&&... arguments) {
   return cuda_emulator::enqueueKernel(
       *config, reinterpret_cast<const void*>(kernel),
-      [kernel, held = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] { std::apply(kernel, held); });
+      [kernel, held = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+        std::apply(kernel, held);
+      });
 }

@@ -1,12 +1,12 @@
 #include "fibers.h"
 
-#include <ucontext.h>
-
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "switch.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -48,7 +48,7 @@ struct Warp {
 
 struct Fiber {
   std::unique_ptr<uint8_t[]> stack{new uint8_t[kStackBytes]};
-  ucontext_t context{};
+  void* context = nullptr;  // where its stack was left
   uint3 thread{};
   unsigned linear = 0;  // number of the thread in its block
   // What it waits for; null when it can go on.
@@ -68,7 +68,7 @@ struct Block {
 };
 
 std::vector<std::unique_ptr<Fiber>> fibers;
-ucontext_t schedulerContext;
+void* schedulerContext = nullptr;
 #ifdef FIBERS_TELL_SANITIZER
 const void* schedulerStack = nullptr;
 size_t schedulerStackBytes = 0;
@@ -82,7 +82,7 @@ void toScheduler() {
 #ifdef FIBERS_TELL_SANITIZER
   __sanitizer_start_switch_fiber(&current->sanitizerStack, schedulerStack, schedulerStackBytes);
 #endif
-  swapcontext(&current->context, &schedulerContext);
+  switchStack(&current->context, schedulerContext);
 #ifdef FIBERS_TELL_SANITIZER
   __sanitizer_finish_switch_fiber(current->sanitizerStack, &schedulerStack, &schedulerStackBytes);
 #endif
@@ -94,13 +94,13 @@ void resume(Fiber& fiber) {
 #ifdef FIBERS_TELL_SANITIZER
   __sanitizer_start_switch_fiber(&schedulerSanitizerStack, fiber.stack.get(), kStackBytes);
 #endif
-  swapcontext(&schedulerContext, &fiber.context);
+  switchStack(&schedulerContext, fiber.context);
 #ifdef FIBERS_TELL_SANITIZER
   __sanitizer_finish_switch_fiber(schedulerSanitizerStack, nullptr, nullptr);
 #endif
 }
 
-void fiberMain() {
+[[noreturn]] void fiberMain() {
 #ifdef FIBERS_TELL_SANITIZER
   __sanitizer_finish_switch_fiber(nullptr, &schedulerStack, &schedulerStackBytes);
 #endif
@@ -160,7 +160,8 @@ const uint8_t* exchange(unsigned mask, const void* value, size_t bytes) {
 void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 threads, size_t sharedBytes) {
   const unsigned count = threads.x * threads.y * threads.z;
   if (count == 0 || count > kMostThreads) throw std::runtime_error("a block has 1 to 1024 threads");
-  if (sharedBytes > kMostSharedBytes) throw std::runtime_error("a block has at most 227 KiB of shared memory");
+  if (sharedBytes > kMostSharedBytes)
+    throw std::runtime_error("a block has at most 227 KiB of shared memory");
   std::memset(shared, 0xFF, sharedBytes);
   blockIdx = at;
   blockDim = threads;
@@ -174,11 +175,7 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
   block.failure.clear();
   while (fibers.size() < count) {
     Fiber& fiber = *fibers.emplace_back(std::make_unique<Fiber>());
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, fiberMain, 0);
+    fiber.context = newStack(fiber.stack.get(), kStackBytes, fiberMain);
   }
   for (unsigned i = 0; i < count; ++i) {
     Fiber& fiber = *fibers[i];
@@ -190,7 +187,8 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
   const unsigned first = firstThread(count);
   bool progress = true;
   while (block.alive > 0) {
-    if (!progress) block.failure = "threads of a block wait for one another: not all reach a barrier or an exchange";
+    if (!progress)
+      block.failure = "threads of a block wait for one another: not all reach a barrier or an exchange";
     if (!block.failure.empty()) {
       fibers.clear();
       throw std::runtime_error(block.failure);

@@ -79,15 +79,17 @@ cudaError_t put(Stream* stream, Node node) {
 
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
   const dim3 blocks = config.gridDim, threads = config.blockDim;
-  const bool valid = blocks.x > 0 && blocks.y > 0 && blocks.z > 0 && blocks.x <= 0x7fffffffu && blocks.y <= 65535 &&
-                     blocks.z <= 65535 && threads.x * threads.y * threads.z >= 1 &&
+  const bool valid = blocks.x > 0 && blocks.y > 0 && blocks.z > 0 && blocks.x <= 0x7fffffffu &&
+                     blocks.y <= 65535 && blocks.z <= 65535 && threads.x * threads.y * threads.z >= 1 &&
                      threads.x * threads.y * threads.z <= 1024;
   if (!valid) return failed(cudaErrorInvalidConfiguration);
-  return put(config.stream, {kernel, [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
-               for (unsigned z = 0; z < blocks.z; ++z)
-                 for (unsigned y = 0; y < blocks.y; ++y)
-                   for (unsigned x = 0; x < blocks.x; ++x) runBlock(body, {x, y, z}, blocks, threads, shared);
-             }});
+  return put(config.stream,
+             {kernel, [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
+                for (unsigned z = 0; z < blocks.z; ++z)
+                  for (unsigned y = 0; y < blocks.y; ++y)
+                    for (unsigned x = 0; x < blocks.x; ++x)
+                      runBlock(body, {x, y, z}, blocks, threads, shared);
+              }});
 }
 
 }  // namespace cuda_emulator
@@ -197,7 +199,8 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
   return put(stream, {nullptr, [=] { std::memmove(target, source, bytes); }});
 }
 
@@ -225,6 +228,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return event->stream == nullptr ? cudaSuccess : cudaStreamSynchronize(event->stream);
 }
 
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+  *milliseconds = 1000;
+  return cudaSuccess;
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (stream->capturing) return failed(cudaErrorStreamCaptureUnsupported);
   stream->capturing = true;
@@ -249,7 +257,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph, cudaGraphExecUpdateResultInfo*) {
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph,
+                                cudaGraphExecUpdateResultInfo*) {
   const std::vector<Node>&before = executable->graph.nodes, &now = graph->nodes;
   bool alike = before.size() == now.size();
   for (size_t i = 0; alike && i < now.size(); ++i) alike = before[i].kernel == now[i].kernel;
