@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { PersimmonError } from "./errors.js";
+import type { ParallelAddon } from "./native_parallel.js";
 import { packageRoot } from "./package_root.js";
 
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
@@ -163,7 +164,7 @@ type DequantizeOp = (
   columns: number,
 ) => void;
 
-export interface NativeAddon {
+export interface NativeAddon extends ParallelAddon {
   Stream: new (threads: number) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
   /** The instruction set in use: "avx512-amx", "avx512-bf16", "avx512", "avx2" or "portable". */

@@ -38,6 +38,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportShapeOps(exports);
   exportConversionOps(exports);
   exportInterventionOps(exports);
+  exportCommunicatorOps(exports);
   return exports;
 }
 

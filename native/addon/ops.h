@@ -15,5 +15,6 @@ void exportReductionOps(Napi::Object exports);
 void exportShapeOps(Napi::Object exports);
 void exportConversionOps(Napi::Object exports);
 void exportInterventionOps(Napi::Object exports);
+void exportCommunicatorOps(Napi::Object exports);
 
 }  // namespace persimmon

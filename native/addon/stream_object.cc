@@ -180,8 +180,9 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
   const uint8_t* source = buffer->data() + static_cast<size_t>(offset);
   uint8_t* target = static_cast<uint8_t*>(result.Data());
   stream_->enqueue(
-      [source, target, size = static_cast<size_t>(bytes), pending, settle = settle_](ThreadPool&) {
+      [source, target, size = static_cast<size_t>(bytes), pending, settle = settle_, stream = stream_.get()](ThreadPool&) {
         std::memcpy(target, source, size);
+        pending->error = stream->takeError();
         settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
           if (callEnv != nullptr) {
             if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);

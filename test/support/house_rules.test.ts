@@ -47,6 +47,7 @@ const LAYERS: Record<string, string[]> = {
   nn: ["tensor"],
   model: ["nn", "tensor"],
   runtime: ["model", "nn", "tensor", "native", "checkpoint"],
+  parallel: ["runtime", "model", "nn", "tensor", "native", "checkpoint"],
   generation: ["runtime", "model", "tensor"],
   display: ["nn", "tensor"],
   evals: [
