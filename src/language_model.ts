@@ -105,7 +105,8 @@ export class LanguageModel extends Persimmon {
     this.weightBytes = parts.weightBytes;
     this.source = parts.source;
     this.#tokenizer = parts.tokenizer;
-    this.#makeRuntime = parts.runtime ?? (() => new Runtime(this, this.device, this.#makeCache(), this.maxLength));
+    this.#makeRuntime =
+      parts.runtime ?? (() => new Runtime(this, this.device, this.#makeCache(), this.maxLength));
   }
 
   /** Throws `TOKENIZER_MISSING` for a model that was loaded without one. */

@@ -96,9 +96,9 @@ export async function loadModel(
   const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
   const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
+  const group = rankGroup(options);
   const predictor =
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
-  const group = rankGroup(options);
   const device = group?.here[0].device ?? Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     signal: interruptSignal(),
@@ -202,7 +202,9 @@ function rankGroup({ tensorParallel = 1, threads, predictZeros }: LoadOptions): 
 
 /** Whether matrices are held as int4. */
 function isHeldAsInt4({ tensors }: Checkpoint, dtype: WeightDType | "auto"): boolean {
-  return dtype === "int4" || (dtype === "auto" && [...tensors.values()].some((tensor) => tensor.dtype === "int4"));
+  return (
+    dtype === "int4" || (dtype === "auto" && [...tensors.values()].some((tensor) => tensor.dtype === "int4"))
+  );
 }
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that weights can be held in, or "auto" */

@@ -22,8 +22,8 @@ struct Joined {
   std::shared_ptr<Stream> stream;
 };
 
-// Hooks run last in, first out, and groups are made after the streams: no stream waits in a meeting when it is
-// stopped.
+// Hooks run last in, first out, and groups are made after the streams: no stream waits in a meeting when it
+// is stopped.
 void closeGroup(void* group) {
   auto* shared = static_cast<std::shared_ptr<LocalGroup>*>(group);
   (*shared)->close();
@@ -71,7 +71,8 @@ Napi::Value localCommunicators(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// mpiCommunicator(stream, timeoutSeconds): { communicator, rank, ranks }; the stream is the one that will use it
+// mpiCommunicator(stream, timeoutSeconds): { communicator, rank, ranks }; the stream is the one that will use
+// it
 Napi::Value mpiCommunicator(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   std::shared_ptr<Stream> stream = StreamObject::shared(info[0]);

@@ -1,5 +1,6 @@
-// What a split model needs beside the ops of a whole one. Collectives are ops like others: recorded in plans and
-// replayed. The beginning and the end of a pass are not: they are told each time, also of a pass that is cancelled.
+// What a split model needs beside the ops of a whole one. Collectives are ops like others: recorded in plans
+// and replayed. The beginning and the end of a pass are not: they are told each time, also of a pass that is
+// cancelled.
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -25,7 +26,8 @@ void beginPass(const Napi::CallbackInfo& info) {
   });
 }
 
-// endPass(stream, communicator, isRead): where nobody reads from the stream, errors go to the other ranks alone
+// endPass(stream, communicator, isRead): where nobody reads from the stream, errors go to the other ranks
+// alone
 void endPass(const Napi::CallbackInfo& info) {
   Stream* stream = StreamObject::from(info[0]);
   if (stream == nullptr) return;
@@ -88,7 +90,8 @@ void broadcast(const Napi::CallbackInfo& info) {
   });
 }
 
-// idsOfPart(stream, out, ids, tokens, first, rows): ids counted from `first`, or -1 where they are of another part
+// idsOfPart(stream, out, ids, tokens, first, rows): ids counted from `first`, or -1 where they are of another
+// part
 void idsOfPart(const Napi::CallbackInfo& info) {
   OpCall call(info);
   const int64_t tokens = call.integer(3), first = call.integer(4), rows = call.integer(5);

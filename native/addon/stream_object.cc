@@ -179,22 +179,22 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
   if (pendingReads_++ == 0) settle_.Ref(env);
   const uint8_t* source = buffer->data() + static_cast<size_t>(offset);
   uint8_t* target = static_cast<uint8_t*>(result.Data());
-  stream_->enqueue(
-      [source, target, size = static_cast<size_t>(bytes), pending, settle = settle_, stream = stream_.get()](ThreadPool&) {
-        std::memcpy(target, source, size);
-        pending->error = stream->takeError();
-        settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
-          if (callEnv != nullptr) {
-            if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);
-            if (done->error.empty()) {
-              done->deferred.Resolve(done->result.Value());
-            } else {
-              done->deferred.Reject(codedError(callEnv, "OP_FAILED", "an op failed: " + done->error).Value());
-            }
-          }
-          delete done;
-        });
-      });
+  stream_->enqueue([source, target, size = static_cast<size_t>(bytes), pending, settle = settle_,
+                    stream = stream_.get()](ThreadPool&) {
+    std::memcpy(target, source, size);
+    pending->error = stream->takeError();
+    settle.NonBlockingCall(pending, [](Napi::Env callEnv, Napi::Function, PendingRead* done) {
+      if (callEnv != nullptr) {
+        if (--done->owner->pendingReads_ == 0) done->owner->settle_.Unref(callEnv);
+        if (done->error.empty()) {
+          done->deferred.Resolve(done->result.Value());
+        } else {
+          done->deferred.Reject(codedError(callEnv, "OP_FAILED", "an op failed: " + done->error).Value());
+        }
+      }
+      delete done;
+    });
+  });
   return pending->deferred.Promise();
 }
 

@@ -1,6 +1,7 @@
-// Collectives made of meetings: each rank brings a header and some bytes, and sees what all others have brought.
-// The headers say who does what, so that ranks that do different things get an error instead of wrong numbers,
-// and a rank that leaves a pass early takes the others with it instead of keeping them waiting.
+// Collectives made of meetings: each rank brings a header and some bytes, and sees what all others have
+// brought. The headers say who does what, so that ranks that do different things get an error instead of
+// wrong numbers, and a rank that leaves a pass early takes the others with it instead of keeping them
+// waiting.
 #pragma once
 
 #include <stdexcept>

@@ -16,8 +16,8 @@ constexpr int kThreadSerialized = 2;
 
 constexpr double kForEver = std::numeric_limits<double>::infinity();
 
-// How often a rank looks whether the others are there before it lets the processor do something else for a while:
-// a message within a machine takes a microsecond or two, a product of a large model many thousands.
+// How often a rank looks whether the others are there before it lets the processor do something else for a
+// while: a message within a machine takes a microsecond or two, a product of a large model many thousands.
 constexpr int kLooks = 2000;
 constexpr auto kPause = std::chrono::microseconds(20);
 
@@ -78,9 +78,9 @@ void MpiCommunicator::meet(const MeetingHeader& mine, const void* payload, Meeti
   if (isBroadcast) {
     const auto root = static_cast<size_t>(mine.root);
     if (rank() == mine.root) std::memcpy(received_.data(), payload, bytes);
-    expectSuccess(mpi_.broadcast(received_.data(), count, mpi_.byte, static_cast<int>(mine.root), mpi_.world,
-                                 &request),
-                  "MPI_Ibcast");
+    expectSuccess(
+        mpi_.broadcast(received_.data(), count, mpi_.byte, static_cast<int>(mine.root), mpi_.world, &request),
+        "MPI_Ibcast");
     meeting.parts[root] = received_.data();
   } else {
     expectSuccess(
@@ -114,8 +114,8 @@ void MpiCommunicator::waitFor(MpiLibrary::Handle request, double timeoutSeconds,
     std::this_thread::sleep_for(kPause);
     if (std::chrono::duration<double>(Clock::now() - start).count() < timeoutSeconds) continue;
     throw MeetingsAreOver("rank " + std::to_string(rank()) + " has waited " +
-                          std::to_string(static_cast<int64_t>(timeoutSeconds)) +
-                          " seconds in pass " + std::to_string(mine.pass) +
+                          std::to_string(static_cast<int64_t>(timeoutSeconds)) + " seconds in pass " +
+                          std::to_string(mine.pass) +
                           " for another rank that did not come: it does something else, or hangs "
                           "(PERSIMMON_MPI_TIMEOUT sets the seconds)");
   }

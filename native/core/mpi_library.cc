@@ -23,15 +23,13 @@ bool findAll(void* library, MpiLibrary& mpi, std::string& error) {
     error = "the MPI library of this system is not Open MPI, the one that is supported";
     return false;
   }
-  const bool complete = find(library, "MPI_Init_thread", mpi.initThread) &&
-                        find(library, "MPI_Initialized", mpi.initialized) &&
-                        find(library, "MPI_Finalize", mpi.finalize) &&
-                        find(library, "MPI_Comm_set_errhandler", mpi.setErrorHandler) &&
-                        find(library, "MPI_Comm_rank", mpi.rank) &&
-                        find(library, "MPI_Comm_size", mpi.size) &&
-                        find(library, "MPI_Iallgather", mpi.allGather) &&
-                        find(library, "MPI_Ibcast", mpi.broadcast) && find(library, "MPI_Test", mpi.test) &&
-                        find(library, "MPI_Abort", mpi.abort);
+  const bool complete =
+      find(library, "MPI_Init_thread", mpi.initThread) && find(library, "MPI_Initialized", mpi.initialized) &&
+      find(library, "MPI_Finalize", mpi.finalize) &&
+      find(library, "MPI_Comm_set_errhandler", mpi.setErrorHandler) &&
+      find(library, "MPI_Comm_rank", mpi.rank) && find(library, "MPI_Comm_size", mpi.size) &&
+      find(library, "MPI_Iallgather", mpi.allGather) && find(library, "MPI_Ibcast", mpi.broadcast) &&
+      find(library, "MPI_Test", mpi.test) && find(library, "MPI_Abort", mpi.abort);
   if (!complete) error = "the Open MPI library of this system lacks functions of MPI 3";
   return complete;
 }
@@ -48,7 +46,9 @@ const MpiLibrary* MpiLibrary::load(std::string& error) {
     if ((library = dlopen(name, RTLD_NOW | RTLD_GLOBAL)) != nullptr) break;
   }
   if (library == nullptr) {
-    error = "there is no MPI library (libmpi.so) on this system; Debian and Ubuntu have it in `apt-get install openmpi-bin`";
+    error =
+        "there is no MPI library (libmpi.so) on this system; Debian and Ubuntu have it in `apt-get install "
+        "openmpi-bin`";
     return nullptr;
   }
   isLoaded = findAll(library, mpi, error);

@@ -1,5 +1,5 @@
-// MPI, looked up at run time: neither its headers nor its library are needed to build. Only Open MPI, whose binary
-// interface this is: handles are addresses of objects in the library.
+// MPI, looked up at run time: neither its headers nor its library are needed to build. Only Open MPI, whose
+// binary interface this is: handles are addresses of objects in the library.
 #pragma once
 
 #include <string>

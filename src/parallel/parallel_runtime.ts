@@ -102,21 +102,25 @@ export class ParallelRuntime extends RankRuntime {
       const others = Promise.allSettled(
         this.#followers.map((follower) => follower.follow(key, batch, rows, options)),
       );
-      let logits: Tensor;
-      try {
-        this.begin(key);
-        logits = await super.run(batch, rows, options);
-      } finally {
-        this.end(true);
-        // A rank that has failed here takes the others out of the pass: they do not wait for it.
-        await others;
-      }
-      const failed = (await others).find(({ status }) => status === "rejected");
-      if (failed === undefined) return logits;
-      logits.release();
-      throw (failed as PromiseRejectedResult).reason;
+      const [own] = await Promise.allSettled([this.#lead(key, batch, rows, options)]);
+      return result(own, await others);
     } finally {
       leave();
+    }
+  }
+
+  /** This rank's own pass. Where it fails, its early end takes the others out of theirs: they do not wait for it. */
+  async #lead(
+    key: PassKey,
+    batch: readonly BatchEntry[],
+    rows: PassRows,
+    options: ForwardOptions,
+  ): Promise<Tensor> {
+    this.begin(key);
+    try {
+      return await super.run(batch, rows, options);
+    } finally {
+      this.end(true);
     }
   }
 
@@ -132,6 +136,22 @@ export class ParallelRuntime extends RankRuntime {
       'a module of a model that is split over ranks of one process cannot be swapped or given other weights: edits, hooks and watches work; or load it with tensorParallel: 1, or as "mpi", where each process swaps its own',
     );
   }
+}
+
+/** The logits, or what went wrong: on this rank, unless that was but a consequence of what went wrong on another. */
+function result(own: PromiseSettledResult<Tensor>, others: readonly PromiseSettledResult<void>[]): Tensor {
+  const failure = others.find((other) => other.status === "rejected");
+  if (own.status === "fulfilled") {
+    if (failure === undefined) return own.value;
+    own.value.release();
+    throw failure.reason;
+  }
+  const isConsequence = codeOf(own.reason) === "OP_FAILED" && codeOf(failure?.reason) !== "OP_FAILED";
+  throw isConsequence ? (failure?.reason ?? own.reason) : own.reason;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
 }
 
 /** FNV-1a over what a pass works on, by which processes notice that they have chosen different tokens. */

@@ -57,7 +57,8 @@ export class RankGroup {
     }
     if (split !== "mpi") optionChecks(invalid).whole("tensorParallel", split, 1, 64);
     const key = `${split}, ${threads}`;
-    const group = RankGroup.groups.get(key) ?? (split === "mpi" ? overMpi(threads) : inProcess(split, threads));
+    const group =
+      RankGroup.groups.get(key) ?? (split === "mpi" ? overMpi(threads) : inProcess(split, threads));
     RankGroup.groups.set(key, group);
     return group;
   }

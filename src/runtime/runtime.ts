@@ -110,7 +110,11 @@ export class Runtime {
   }
 
   /** One pass over sequences that were made long enough. All it enqueues without a break it does before it first waits. */
-  protected async run(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
+  protected async run(
+    batch: readonly BatchEntry[],
+    rows: PassRows,
+    options: ForwardOptions,
+  ): Promise<Tensor> {
     const isDecode = rows.phase === "decode" && batch.every(({ ids }) => ids.length === 1);
     const captured = isDecode && options.capture !== false && options.observer === undefined;
     // Taken for each pass: it is also what finds a part that is no module.
@@ -201,7 +205,9 @@ export class Runtime {
 
   #call(pass: Pass, step: Parameters<Persimmon["call"]>[0]): Tensor {
     const observer = this.observing(pass);
-    return withNames(this.model, () => observed(observer, () => withRunner(pass, () => this.model.call(step))));
+    return withNames(this.model, () =>
+      observed(observer, () => withRunner(pass, () => this.model.call(step))),
+    );
   }
 
   /** Who looks into a pass. */
