@@ -35,7 +35,8 @@ export interface LoadOptions {
    * they add up what they have twice a layer. 1. With a number, the ranks are threads of this process, which `threads` are divided
    * among. With "mpi", they are the processes that Open MPI has started (`mpirun -np 2 node script.mjs`), all of which run the same
    * script on the same inputs, with a `seed` where they sample; memory is not checked then. Logits differ in rounding from those
-   * of one rank, and are the same on all. Sites show whole values; a module cannot be called by itself or, within one process, swapped.
+   * of one rank, and are the same on all. Sites show whole values; a module cannot be called by itself (as `logitLens` does) or,
+   * within one process, swapped.
    */
   tensorParallel?: TensorParallel;
   /** The longest context; default: the model's own. */
@@ -123,6 +124,7 @@ export async function loadModel(
       maxLength,
       stored,
       predictsZeros: predictor !== undefined,
+      ranks: group?.here.length,
       lengthAsked: options.maxLength !== undefined,
       inPlace: bytesInPlace,
       contexts: kvContexts,

@@ -1,10 +1,15 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { PersimmonError } from "../../src/errors.js";
 import { type LoadOptions, loadModel } from "../../src/load_model.js";
 import { HostModule } from "../../src/nn/index.js";
 import { FollowerRuntime } from "../../src/parallel/parallel_runtime.js";
+import { logitLens } from "../../src/research/logit_lens.js";
 import { Tensor } from "../../src/tensor/tensor.js";
 import { failureOf } from "../support/codes.js";
+import { repositoryRoot } from "../support/shared.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 
 afterEach(() => vi.restoreAllMocks());
@@ -81,6 +86,21 @@ describe("a model that is split", () => {
         /^OUTSIDE_OF_PASS: this module is split over ranks/,
       );
     }
+    expect(await failureOf(logitLens(model, prompt))).toMatch(/^OUTSIDE_OF_PASS: /);
+  });
+
+  it("does not keep a program that ends in the middle of a text", () => {
+    const index = pathToFileURL(join(repositoryRoot, "dist", "src", "index.js"));
+    const program = `
+      import { loadModel } from ${JSON.stringify(index.href)};
+      const model = await loadModel(undefined, { tensorParallel: 4 });
+      let tokens = 0;
+      for await (const _ of model.generate([1, 2, 3], { maxNewTokens: 500, stopAtEos: false })) {
+        if (++tokens === 5) process.exit(7);
+      }`;
+    const options = { timeout: 30_000 };
+    const { status } = spawnSync(process.execPath, ["--input-type=module", "-e", program], options);
+    expect(status).toBe(7);
   });
 
   it("ends a prompt that is interrupted, and the next one is whole", async () => {

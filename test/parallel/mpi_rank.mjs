@@ -2,7 +2,7 @@
 // Prints one JSON object a line for what it has found.
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { edits, loadModel } from "../../dist/src/index.js";
+import { edits, loadModel, nn, ops } from "../../dist/src/index.js";
 
 const [directory, mode] = process.argv.slice(2);
 const prompt = [1, 270, 300, 5, 9, 11, 280];
@@ -51,6 +51,30 @@ async function results(model, ranks) {
   say(ranks, "cached", hashOf(cache.get("layers.0.mlp.act").data));
 }
 
+/** Halves what an MLP gives, and reads a value on the host, which no plan can record. */
+class HalvedMlp extends nn.Module {
+  /** @param {import("../../dist/src/index.js").nn.Module} inner */
+  constructor(inner) {
+    super();
+    this.inner = inner;
+  }
+
+  /** @override @param {import("../../dist/src/index.js").Tensor} x */
+  forward(x) {
+    const out = this.inner.call(x);
+    return ops.scale(out, out.dataSync().length > 0 ? 0.5 : 1);
+  }
+}
+
+/** @param {import("../../dist/src/index.js").LanguageModel} model @param {number} ranks */
+async function swapped(model, ranks) {
+  const { mlp } = model.layers[1];
+  model.layers[1].mlp = new HalvedMlp(mlp);
+  const { ids } = await model.generate(prompt, { maxNewTokens: 8, stopAtEos: false }).done;
+  say(ranks, "swapped", hashOf(ids));
+  model.layers[1].mlp = mlp;
+}
+
 /** @param {Promise<unknown>} promise */
 async function failureOf(promise) {
   try {
@@ -63,11 +87,18 @@ async function failureOf(promise) {
 }
 
 if (mode === "local") {
-  for (const ranks of [2, 4]) await results(await loadModel(directory, { tensorParallel: ranks }), ranks);
+  const whole = await loadModel(directory);
+  for (const ranks of [2, 4]) {
+    await results(await loadModel(directory, { tensorParallel: ranks }), ranks);
+    await swapped(whole, ranks);
+  }
 } else {
   const model = await loadModel(directory, { tensorParallel: "mpi" });
   const ranks = Number(process.env.OMPI_COMM_WORLD_SIZE);
-  if (mode === "results") await results(model, ranks);
+  if (mode === "results") {
+    await results(model, ranks);
+    await swapped(model, ranks);
+  }
   if (mode === "throw") {
     const hook = model.hook("layers.1.out", (_, { step }) => {
       if (rank === 1 && step === 2) throw new Error("on purpose");

@@ -107,7 +107,7 @@ describe("the parts of a weight", () => {
           expect(found).toEqual(expected);
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 

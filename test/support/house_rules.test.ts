@@ -40,7 +40,8 @@ function area(path: string): string {
  * here.
  */
 const LAYERS: Record<string, string[]> = {
-  native: ["package_root"],
+  native: ["package_root", "native_parallel"],
+  native_parallel: ["native"],
   checkpoint: ["model/config", "process_lock", "write_whole"],
   tokenizer: [],
   tensor: ["native"],
