@@ -25,7 +25,14 @@ import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.j
 import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
 import { allLogits } from "./runtime/all_logits.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
-import { KvCache, type KvDType, type KvSequence, kvBytesPerToken, pageTokens } from "./runtime/kv_cache.js";
+import {
+  KvCache,
+  type KvDType,
+  type KvSequence,
+  type KvShape,
+  kvBytesPerToken,
+  pageTokens,
+} from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
 import { Runtime } from "./runtime/runtime.js";
@@ -61,10 +68,18 @@ export interface LoadedParts {
   /** Bytes of all weights in memory or mapped. */
   weightBytes: number;
   source: string;
+  /** Makes what runs the passes; default: a runtime for one device with the whole model. */
+  runtime?: (model: LanguageModel) => Runtime;
 }
 
 /** KV capacity as a multiple of the longest context: forks and batches share the pages. Address space, not memory. */
 export const kvContexts = 4;
+
+/** What a position takes in the KV cache of a whole model. */
+export function kvShape(config: PersimmonConfig, dtype: KvDType): KvShape {
+  const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = config;
+  return { layers, heads, headDim, dtype };
+}
 
 /** A Persimmon with its tokenizer, ready to run. Its modules are properties that may be assigned to. */
 export class LanguageModel extends Persimmon {
@@ -83,6 +98,7 @@ export class LanguageModel extends Persimmon {
   /** Folder or name that the model was loaded from. */
   readonly source: string;
   readonly #tokenizer: Tokenizer | undefined;
+  readonly #makeRuntime: (model: LanguageModel) => Runtime;
   #runtime: Runtime | undefined;
 
   constructor(parts: LoadedParts) {
@@ -96,6 +112,8 @@ export class LanguageModel extends Persimmon {
     this.weightBytes = parts.weightBytes;
     this.source = parts.source;
     this.#tokenizer = parts.tokenizer;
+    this.#makeRuntime =
+      parts.runtime ?? (() => new Runtime(this, this.device, this.#makeCache(), this.maxLength));
   }
 
   /** Throws `TOKENIZER_MISSING` for a model that was loaded without one. */
@@ -116,13 +134,12 @@ export class LanguageModel extends Persimmon {
 
   /** For the research tools: runs the forward passes. The address space of the KV cache is reserved at the first use. */
   get runtime(): Runtime {
-    this.#runtime ??= new Runtime(this, this.device, this.#makeCache(), this.maxLength);
+    this.#runtime ??= this.#makeRuntime(this);
     return this.#runtime;
   }
 
   #makeCache(): KvCache {
-    const { numHiddenLayers: layers, numAttentionHeads: heads, headDim } = this.config;
-    const shape = { layers, heads, headDim, dtype: this.kvDtype };
+    const shape = kvShape(this.config, this.kvDtype);
     return new KvCache(this.device, shape, this.#cachedTokens(kvBytesPerToken(shape)));
   }
 

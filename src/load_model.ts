@@ -1,11 +1,15 @@
 import { join } from "node:path";
-import { openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
+import { type Checkpoint, openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { interruptSignal } from "./host.js";
-import { kvContexts, LanguageModel } from "./language_model.js";
+import { kvContexts, kvShape, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
 import { packageRoot } from "./package_root.js";
+import { RankGroup, type TensorParallel } from "./parallel/rank_group.js";
+import { shardedWeights } from "./parallel/shard_weights.js";
+import { checkSplit, splitAxis } from "./parallel/split.js";
+import { splitModel } from "./parallel/split_model.js";
 import { buildModules } from "./runtime/build_modules.js";
 import { type KvDType, kvDTypes } from "./runtime/kv_cache.js";
 import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
@@ -29,6 +33,15 @@ export interface LoadOptions {
   dtype?: "auto" | WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */
   threads?: number;
+  /**
+   * Over how many ranks the model is split (tensor parallelism): each has some of the heads, of the neurons and of the tokens, and
+   * they add up what they have twice a layer. 1. With a number, the ranks are threads of this process, which `threads` are divided
+   * among. With "mpi", they are the processes that Open MPI has started (`mpirun -np 2 node script.mjs`), all of which run the same
+   * script on the same inputs, with a `seed` where they sample; memory is not checked then. Logits differ in rounding from those
+   * of one rank, and are the same on all. Sites show whole values; a module cannot be called by itself (as `logitLens` does) or,
+   * within one process, swapped.
+   */
+  tensorParallel?: TensorParallel;
   /** The longest context; default: the model's own. */
   maxLength?: number;
   /**
@@ -88,10 +101,11 @@ export async function loadModel(
   const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
   const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
   const kvDtype = checkedKvDType(options.kvDtype);
+  const group = rankGroup(options);
   const predictor =
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
-  const loader = Device.cpu(options.threads);
-  const device = target ?? loader;
+  const device = group?.here[0].device ?? target ?? Device.cpu(options.threads);
+  const loader = device.kind === "cpu" ? device : Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     signal: interruptSignal(),
     onProgress: ({ bytes, totalBytes }) =>
@@ -101,9 +115,11 @@ export async function loadModel(
   const { config } = checkpoint;
   const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
   const stored = checkpoint.tensors;
+  if (group !== undefined) checkSplit(config, group.ranks, isHeldAsInt4(checkpoint, dtype));
   const bytesInPlace = (held: WeightDType | "auto") =>
     [...stored.values()]
       .filter((tensor) => isUsedInPlace(tensor, config, held, skipZeros))
+      .filter(({ name }) => group === undefined || splitAxis(name) !== 1)
       .reduce((sum, { byteLength }) => sum + byteLength, 0);
   const plan = planMemory(
     config,
@@ -113,6 +129,7 @@ export async function loadModel(
       maxLength,
       stored,
       predictsZeros: predictor !== undefined,
+      ranks: group?.here.length,
       lengthAsked: options.maxLength !== undefined,
       inPlace: bytesInPlace,
       contexts: kvContexts,
@@ -120,20 +137,33 @@ export async function loadModel(
     target === undefined ? machineMemory() : gpuMemory(target),
   );
   options.onMemory?.(plan);
-  expectMemory(plan, memoryCheck);
-  const weights = await checkpointWeights(checkpoint, loader, dtype, {
-    target: device,
-    skipZeros,
-    readAhead: plan.needed.total <= plan.free,
-    onProgress: (loaded, total) => options.onProgress?.({ stage: "weights", loaded, total }),
-  });
-  const weight = (name: string) => {
-    const tensor = weights.get(name);
+  if (!group?.isOverProcesses) expectMemory(plan, memoryCheck);
+  const readAhead = plan.needed.total <= plan.free;
+  const onProgress = (loaded: number, total: number) =>
+    options.onProgress?.({ stage: "weights", loaded, total });
+  const weights =
+    group === undefined
+      ? [
+          await checkpointWeights(checkpoint, loader, dtype, {
+            target: device,
+            skipZeros,
+            readAhead,
+            onProgress,
+          }),
+        ]
+      : await shardedWeights(checkpoint, group, dtype, { skipZeros, readAhead, onProgress });
+  const sources = weights.map((tensors) => (name: string) => {
+    const tensor = tensors.get(name);
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
     return tensor;
-  };
+  });
+  const [weight] = sources;
   const tokenizer = await tokenizerOf(checkpoint);
-  const modules = buildModules(config, device, weight, maxLength, rope);
+  const kv = { shape: kvShape(config, kvDtype), capacity: kvContexts * maxLength };
+  const { modules, runtime } =
+    group === undefined
+      ? { modules: buildModules(config, device, weight, maxLength, rope), runtime: undefined }
+      : splitModel(config, group, sources, kv, maxLength, rope);
   const model = new LanguageModel({
     config,
     modules,
@@ -144,9 +174,14 @@ export async function loadModel(
     maxLength,
     kvDtype,
     rope,
-    weightBytes: [...weights.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0),
+    weightBytes: weights
+      .flatMap((tensors) => [...tensors.values()])
+      .reduce((sum, tensor) => sum + tensor.byteLength, 0),
     source,
+    runtime,
   });
+  // Made now, it knows the modules as they are, so that a swap cannot be missed.
+  if (group !== undefined) void model.runtime;
   predictor?.apply(model);
   return model;
 }
@@ -156,6 +191,7 @@ function checkNames(options: LoadOptions): void {
     "device",
     "dtype",
     "threads",
+    "tensorParallel",
     "maxLength",
     "kvDtype",
     "skipZeros",
@@ -166,6 +202,30 @@ function checkNames(options: LoadOptions): void {
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
+}
+
+/** The ranks that a model is to be split over; undefined for one. */
+function rankGroup(options: LoadOptions): RankGroup | undefined {
+  const { tensorParallel = 1, threads, predictZeros, device } = options;
+  if (tensorParallel === 1) return undefined;
+  if (device === "cuda") {
+    throw new PersimmonError(
+      "OPTION_INVALID",
+      'tensorParallel splits a model over CPUs in this version: leave out device: "cuda" or tensorParallel',
+    );
+  }
+  if (predictZeros === undefined) return RankGroup.of(tensorParallel, threads);
+  throw new PersimmonError(
+    "OPTION_INVALID",
+    "predictZeros works on models that are not split: leave out predictZeros or tensorParallel",
+  );
+}
+
+/** Whether matrices are held as int4. */
+function isHeldAsInt4({ tensors }: Checkpoint, dtype: WeightDType | "auto"): boolean {
+  return (
+    dtype === "int4" || (dtype === "auto" && [...tensors.values()].some((tensor) => tensor.dtype === "int4"))
+  );
 }
 
 /** @throws PersimmonError DTYPE_UNSUPPORTED unless it is a type that weights can be held in, or "auto" */

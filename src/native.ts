@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { PersimmonError } from "./errors.js";
+import type { ParallelAddon } from "./native_parallel.js";
 import { packageRoot } from "./package_root.js";
 
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
@@ -186,7 +187,7 @@ type DequantizeOp = (
   columns: number,
 ) => void;
 
-export interface NativeAddon {
+export interface NativeAddon extends ParallelAddon {
   /** With the number of a GPU, a stream of that. Throws `DEVICE_UNAVAILABLE` with the reason. */
   Stream: new (
     threads: number,

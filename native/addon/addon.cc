@@ -39,6 +39,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exportConversionOps(exports);
   exportInterventionOps(exports);
   exportTransfer(exports);
+  exportCommunicatorOps(exports);
   return exports;
 }
 

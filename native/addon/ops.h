@@ -16,5 +16,6 @@ void exportShapeOps(Napi::Object exports);
 void exportConversionOps(Napi::Object exports);
 void exportInterventionOps(Napi::Object exports);
 void exportTransfer(Napi::Object exports);
+void exportCommunicatorOps(Napi::Object exports);
 
 }  // namespace persimmon

@@ -24,6 +24,11 @@ export function observed<T>(who: Observer | undefined, f: () => T): T {
   }
 }
 
+/** Who looks on now. */
+export function currentObserver(): Observer | undefined {
+  return observer;
+}
+
 /** Site names are shorter than property names in three places. */
 const siteOfProperty: Record<string, string> = {
   selfAttn: "attn",

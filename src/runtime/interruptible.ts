@@ -26,6 +26,8 @@ export async function interruptible(device: Device, signal: AbortSignal, run: ()
     throwIfInterrupted(signal);
   } catch (error) {
     result.release();
+    // Of a split model, a rank that was interrupted first fails what the others have begun.
+    throwIfInterrupted(signal);
     throw error;
   } finally {
     signal.removeEventListener("abort", cancel);

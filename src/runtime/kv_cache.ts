@@ -105,6 +105,12 @@ export class KvCache {
   /** For sequences: a copy of a page in all layers. */
   copyPage(page: number): number {
     const copy = this.takePage();
+    this.copyContent(page, copy);
+    return copy;
+  }
+
+  /** Puts what one page holds, in all layers, into another. */
+  copyContent(page: number, copy: number): void {
     const rows = this.shape.heads * pageTokens;
     const copyIn = (buffer: NativeBuffer, bytes: number) =>
       native().copyBytes(this.device.stream, buffer, copy * bytes, buffer, page * bytes, bytes);
@@ -114,7 +120,6 @@ export class KvCache {
         if (scales !== undefined) copyIn(scales, rows * scaleBytes[this.dtype]);
       }
     }
-    return copy;
   }
 
   isShared(page: number): boolean {

@@ -58,6 +58,16 @@ function replaced(tensor: Tensor, by: Tensor): Tensor {
   return by;
 }
 
+/** What is taken of each weight by one of the ranks of a split model; a tensor that is not returned is released. */
+export interface WeightParts {
+  /** Of a weight in the type of the file. */
+  ofStored(name: string, tensor: Tensor): Tensor;
+  /** Of a weight in the type that it is held in. */
+  ofHeld(name: string, tensor: Tensor): Tensor;
+}
+
+const wholeWeights: WeightParts = { ofStored: (_, tensor) => tensor, ofHeld: (_, tensor) => tensor };
+
 /** Weights that the device may be given before it is done with those before them: it need not wait for JavaScript. */
 const inFlight = 2;
 
@@ -79,6 +89,8 @@ export async function checkpointWeights(
     target?: Device;
     skipZeros: boolean;
     readAhead?: boolean;
+    /** Default: all of each weight. */
+    parts?: WeightParts;
     onProgress?: (loaded: number, total: number) => void;
   },
 ): Promise<Map<string, Tensor>> {
@@ -88,20 +100,21 @@ export async function checkpointWeights(
   const files = new Map<string, NativeBuffer>();
   const tensors = inFileOrder(checkpoint.tensors.values());
   const total = tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0);
-  const parts = tensors.map((tensor) => ({
+  const reads = tensors.map((tensor) => ({
     bytes: tensor.byteLength,
     fetch: () =>
       options.readAhead === false && isUsedInPlace(tensor, config, dtype, skipZeros)
         ? Promise.resolve()
         : fetchBytes(storedElements(tensor), device, files),
   }));
-  const ahead = new ReadAhead(parts);
+  const ahead = new ReadAhead(reads);
   let loaded = 0;
   const enqueued: Promise<void>[] = [];
   try {
     for (const tensor of tensors) {
       await ahead.next();
-      const weight = await loadWeight(tensor, device, dtype, files, droppedRowsOf(tensor.name, config));
+      const dropped = droppedRowsOf(tensor.name, config);
+      const weight = await loadWeight(tensor, device, dtype, files, dropped, options.parts);
       const nonFinite = isReordered(tensor.name, skipZeros) ? await weight.nonFinite() : 0;
       const inOrder = ordered(tensor.name, weight, skipZeros, nonFinite);
       weights.set(tensor.name, target === device ? inOrder : replaced(inOrder, inOrder.to(target)));
@@ -181,6 +194,7 @@ export async function loadWeight(
   dtype: WeightDType | "auto",
   files: Map<string, NativeBuffer>,
   dropped: DroppedRows | undefined,
+  parts: WeightParts = wholeWeights,
 ): Promise<Tensor> {
   const bytesOf = (stored: StoredTensor) => {
     if (!isDense(stored)) return gathered("reserve", device, stored, 0, stored.shape[0] ?? 1);
@@ -188,7 +202,9 @@ export async function loadWeight(
   };
   const elements = await bytesOf(storedElements(tensor));
   const scales = tensor.scale && (await bytesOf(tensor.scale));
-  return held(tensor.name, inMemory(tensor, device, elements, scales, dropped).keep(), dtype);
+  const { name } = tensor;
+  const stored = parts.ofStored(name, inMemory(tensor, device, elements, scales, dropped).keep());
+  return parts.ofHeld(name, await held(name, stored, dtype));
 }
 
 function inMemory(

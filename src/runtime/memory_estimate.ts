@@ -18,6 +18,8 @@ export interface MemoryQuestion {
   stored?: ReadonlyMap<string, Pick<CheckpointTensor, "dtype">>;
   /** Whether zeros are predicted: by int4 copies of the up projections, which count as weights; false. */
   predictsZeros?: boolean;
+  /** Over how many ranks of this process it is split; 1. */
+  ranks?: number;
 }
 
 /** Bytes of memory, each a part of `total`. */
@@ -36,7 +38,7 @@ export interface MemoryEstimate {
  * for: the logits of a whole chunk (`logprobs`: 512 · vocabulary · 4 B), watched values, further sequences.
  */
 export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion): MemoryEstimate {
-  const { dtype, kvDtype, maxLength, stored } = question;
+  const { dtype, kvDtype, maxLength, stored, ranks = 1 } = question;
   let weights = 0;
   for (const [name, shape] of expectedTensors(config)) {
     const storedType = stored?.get(name)?.dtype ?? defaultType(config, dtype);
@@ -46,7 +48,8 @@ export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion
     weights += config.numHiddenLayers * heldBytes("int4", [config.intermediateSize, config.hiddenSize]);
   }
   const kvCache = kvBytes(config, kvDtype, maxLength);
-  const buffers = activationBytes(config, maxLength) + rotaryBytes(config, maxLength) + logitBytes(config);
+  const perRank = activationBytes(config, maxLength, ranks) + rotaryBytes(config, maxLength);
+  const buffers = ranks * (perRank + logitBytes(config));
   return { weights, kvCache, buffers, total: weights + kvCache + buffers };
 }
 
@@ -82,12 +85,13 @@ function kvBytes(config: PersimmonConfig, kvDtype: KvDType, maxLength: number): 
 /**
  * A forward pass keeps the output of every layer until it ends, and inside of a layer five more values of the hidden size and two
  * of the MLP's; the arena keeps the blocks of queries, keys and values for the next pass. The rest of a prompt after
- * its whole chunks has blocks of its own, at most half as large: larger ones would use the same.
+ * its whole chunks has blocks of its own, at most half as large: larger ones would use the same. Each rank of a split model has all of
+ * the values of the hidden size, and its part of those of the MLP.
  */
-function activationBytes(config: PersimmonConfig, maxLength: number): number {
+function activationBytes(config: PersimmonConfig, maxLength: number, ranks: number): number {
   const { hiddenSize, intermediateSize, numHiddenLayers } = config;
   const chunk = Math.min(prefillChunk, maxLength);
-  const perToken = 4 * ((numHiddenLayers + 5 + 3) * hiddenSize + 2 * intermediateSize);
+  const perToken = 4 * ((numHiddenLayers + 5 + 3) * hiddenSize + (2 * intermediateSize) / ranks);
   return 1.5 * chunk * perToken;
 }
 

@@ -1,7 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { currentPath, resumeHere } from "../nn/path.js";
 import { type HostFunction, type Runner, withRunner } from "../nn/runner.js";
-import { type Observer, observed } from "../nn/tap.js";
+import { currentObserver, type Observer, observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
 import * as ops from "../tensor/ops/index.js";
 import { scope } from "../tensor/scope.js";
@@ -199,13 +199,14 @@ export class Pass implements Observer, Runner {
     // Handles for one run each: a module may return what it was given.
     const given = () => held.map((arg) => (arg instanceof Tensor ? arg.view() : arg));
     const resume = resumeHere();
+    const observer = currentObserver();
     const path = currentPath();
     plan.end();
     const inside = new Taken();
     this.#taken.push(inside);
     const execute = () => {
       this.#now = inside;
-      return observed(this, () =>
+      return observed(observer, () =>
         withRunner(this, () => resume(() => scope(() => forward(...given())))),
       ) as Tensor;
     };

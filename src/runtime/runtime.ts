@@ -2,7 +2,7 @@ import { PersimmonError } from "../errors.js";
 import type { Persimmon } from "../model/persimmon.js";
 import { withNames } from "../nn/path.js";
 import { withRunner } from "../nn/runner.js";
-import { observed } from "../nn/tap.js";
+import { type Observer, observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
 import { scope } from "../tensor/scope.js";
 import { onHostRead, type Tensor } from "../tensor/tensor.js";
@@ -35,7 +35,6 @@ export interface ForwardOptions {
 
 /** Runs the forward passes of one model: eagerly for prompts, from recorded plans for single tokens. */
 export class Runtime {
-  readonly interventions = new Interventions();
   readonly plans = new PlanCache<DecodePlan>();
   /** Whether values that edits and hooks make are searched for NaN and infinite numbers. */
   checkFinite = false;
@@ -54,6 +53,7 @@ export class Runtime {
     readonly device: Device,
     readonly kv: KvCache,
     readonly maxLength: number,
+    readonly interventions = new Interventions(),
   ) {}
 
   /**
@@ -72,7 +72,7 @@ export class Runtime {
       const takeBack = extendSequences(batch);
       try {
         const phase = (options.step ?? 0) > 0 ? "decode" : "prefill";
-        return await this.#run(batch, rowsOf(batch, starts, phase, options.step ?? 0), options);
+        return await this.run(batch, rowsOf(batch, starts, phase, options.step ?? 0), options);
       } catch (error) {
         takeBack();
         throw error;
@@ -109,7 +109,12 @@ export class Runtime {
     if (this.#generation !== undefined && !this.#generation.signal.aborted) throw busyError(what);
   }
 
-  async #run(batch: readonly BatchEntry[], rows: PassRows, options: ForwardOptions): Promise<Tensor> {
+  /** One pass over sequences that were made long enough. All it enqueues without a break it does before it first waits. */
+  protected async run(
+    batch: readonly BatchEntry[],
+    rows: PassRows,
+    options: ForwardOptions,
+  ): Promise<Tensor> {
     const isDecode = rows.phase === "decode" && batch.every(({ ids }) => ids.length === 1);
     const captured = isDecode && options.capture !== false && options.observer === undefined;
     // Taken for each pass: it is also what finds a part that is no module.
@@ -143,7 +148,7 @@ export class Runtime {
       // Counters must count all of a pass, or nothing.
       const isCounted = [...settings.interventions.values()].flat().some(({ kind }) => kind === "count");
       logits = signal === undefined || isCounted ? run() : await interruptible(this.device, signal, run);
-      await this.#report(rows, pass?.watched ?? [], pass?.checks ?? []);
+      await this.report(rows, pass?.watched ?? [], pass?.checks ?? []);
       return logits;
     } catch (error) {
       logits?.release();
@@ -188,7 +193,7 @@ export class Runtime {
     // A copy, because the next run writes into the plan's own.
     const logits = plan.result();
     try {
-      await this.#report(rows, plan.taken.watched, plan.taken.checks);
+      await this.report(rows, plan.taken.watched, plan.taken.checks);
       return logits;
     } catch (error) {
       logits.release();
@@ -199,7 +204,15 @@ export class Runtime {
   }
 
   #call(pass: Pass, step: Parameters<Persimmon["call"]>[0]): Tensor {
-    return withNames(this.model, () => observed(pass, () => withRunner(pass, () => this.model.call(step))));
+    const observer = this.observing(pass);
+    return withNames(this.model, () =>
+      observed(observer, () => withRunner(pass, () => this.model.call(step))),
+    );
+  }
+
+  /** Who looks into a pass. */
+  protected observing(pass: Pass): Observer {
+    return pass;
   }
 
   #settings(rows: PassRows, options: ForwardOptions): PassSettings {
@@ -223,7 +236,8 @@ export class Runtime {
     };
   }
 
-  async #report(
+  /** Calls who watches and counts, after a pass. */
+  protected async report(
     rows: PassRows,
     watched: readonly { site: string; value: Tensor }[],
     checks: readonly { site: string; count: Tensor }[],

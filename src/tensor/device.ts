@@ -64,6 +64,22 @@ export class Device {
     return this.stream.graphs();
   }
 
+  private static readonly groups = new Map<string, readonly Device[]>();
+
+  /**
+   * A device for each rank of a split model, with as many threads each. They are kept for good, and the same numbers give the
+   * same ones: a stream that were stopped while others wait for it would keep them waiting.
+   */
+  static cpuRanks(ranks: number, threads: number): readonly Device[] {
+    const key = `${ranks} × ${threads}`;
+    let devices = Device.groups.get(key);
+    if (devices === undefined) {
+      devices = Array.from({ length: ranks }, () => new Device(threads));
+      Device.groups.set(key, devices);
+    }
+    return devices;
+  }
+
   /** Bytes of tensors in use and cached; weights that are mapped from files and KV caches are not among them. */
   memory(): MemoryStatistics {
     return this.stream.statistics();

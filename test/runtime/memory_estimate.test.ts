@@ -48,6 +48,14 @@ describe("Persimmon-8B", () => {
     expect(long.buffers - short.buffers).toBe((16_384 - 512) * 32 * 4); // rotary tables
     expect(long.total).toBe(long.weights + long.kvCache + long.buffers);
   });
+
+  it("ranks share weights, keys and values, and have values of the hidden size, tables and logits each", () => {
+    const one = estimateMemory(config, { dtype: "bfloat16", ...full });
+    const four = estimateMemory(config, { dtype: "bfloat16", ...full, ranks: 4 });
+    expect([four.weights, four.kvCache]).toEqual([one.weights, one.kvCache]);
+    const ofMlp = 1.5 * 512 * 4 * 2 * 16_384;
+    expect(four.buffers - ofMlp).toBe(4 * (one.buffers - ofMlp));
+  });
 });
 
 it("weights that are stored keep their types, and are what a loaded model has", async () => {

@@ -40,13 +40,15 @@ function area(path: string): string {
  * here.
  */
 const LAYERS: Record<string, string[]> = {
-  native: ["package_root"],
+  native: ["package_root", "native_parallel"],
+  native_parallel: ["native"],
   checkpoint: ["model/config", "process_lock", "write_whole"],
   tokenizer: [],
   tensor: ["native"],
   nn: ["tensor"],
   model: ["nn", "tensor"],
   runtime: ["model", "nn", "tensor", "native", "checkpoint"],
+  parallel: ["runtime", "model", "nn", "tensor", "native", "checkpoint"],
   generation: ["runtime", "model", "tensor"],
   display: ["nn", "tensor"],
   evals: [

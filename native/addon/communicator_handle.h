@@ -1,0 +1,20 @@
+// A rank's communicator as an opaque JavaScript value.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../core/communicator.h"
+
+namespace persimmon {
+
+Napi::Value communicatorHandle(Napi::Env env, std::shared_ptr<Communicator> communicator);
+// The communicator behind a value, or nullptr with a pending exception.
+std::shared_ptr<Communicator> communicatorFrom(Napi::Value value);
+
+// localCommunicators(ranks), mpiCommunicator(stream, timeoutSeconds)
+Napi::Value localCommunicators(const Napi::CallbackInfo& info);
+Napi::Value mpiCommunicator(const Napi::CallbackInfo& info);
+
+}  // namespace persimmon

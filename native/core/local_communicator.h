@@ -1,0 +1,54 @@
+// Ranks within one process, each on the thread of a stream of its own.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "meeting_communicator.h"
+
+namespace persimmon {
+
+// Where the ranks of a process meet.
+class LocalGroup {
+ public:
+  explicit LocalGroup(int ranks);
+
+  int ranks() const { return static_cast<int>(seats_.size()); }
+  // Ends all waiting, for ever: from now on whoever comes is turned away.
+  void close();
+
+ private:
+  friend class LocalCommunicator;
+
+  // What a rank has brought to this meeting and to the one before, which others may still read: whoever comes
+  // to the next meeting has done with the one before the last.
+  struct Seat {
+    MeetingHeader headers[2];
+    std::vector<uint8_t> payloads[2];
+    int64_t meetings = 0;
+  };
+
+  // Waits for all ranks. False when the group was closed.
+  bool arrive();
+
+  std::vector<Seat> seats_;
+  std::mutex mutex_;
+  std::condition_variable met_;
+  int arrived_ = 0;
+  int64_t meetings_ = 0;
+  bool closed_ = false;
+};
+
+class LocalCommunicator : public MeetingCommunicator {
+ public:
+  LocalCommunicator(std::shared_ptr<LocalGroup> group, int rank);
+
+ protected:
+  void meet(const MeetingHeader& mine, const void* payload, Meeting& meeting) override;
+
+ private:
+  const std::shared_ptr<LocalGroup> group_;
+};
+
+}  // namespace persimmon

@@ -1,0 +1,119 @@
+import { availableParallelism, cpus } from "node:os";
+import { PersimmonError } from "../errors.js";
+import { native } from "../native.js";
+import type { NativeCommunicator } from "../native_parallel.js";
+import { optionChecks } from "../option_checks.js";
+import { Lock } from "../runtime/lock.js";
+import { Device } from "../tensor/device.js";
+
+/** One of the ranks of a split model: where it computes, and how it meets the others. */
+export interface Rank {
+  readonly number: number;
+  readonly ranks: number;
+  readonly device: Device;
+  readonly communicator: NativeCommunicator;
+}
+
+/** How a model is split: over so many ranks of this process, or over the processes that `mpirun` has started. */
+export type TensorParallel = number | "mpi";
+
+/**
+ * The ranks that this process runs: all of a group, or the one that it is among processes. Groups are kept for good, as their
+ * devices are, and shared by models.
+ */
+export class RankGroup {
+  /** One pass after the other, of whatever model: the ranks' streams must not have them in different orders. */
+  readonly lock = new Lock();
+  #passes = 0;
+
+  private constructor(
+    readonly here: readonly Rank[],
+    /** Of the whole group. */
+    readonly ranks: number,
+  ) {}
+
+  private static readonly groups = new Map<string, RankGroup>();
+
+  /** Whether some ranks are other processes, which run this same script. */
+  get isOverProcesses(): boolean {
+    return this.here.length < this.ranks;
+  }
+
+  /** The number of a pass that begins. */
+  nextPass(): number {
+    return ++this.#passes;
+  }
+
+  /**
+   * @param threads of this process, divided among its ranks; default: all that it may use
+   * @throws PersimmonError TENSOR_PARALLEL_INVALID, THREADS_INVALID, MPI_NOT_STARTED, MPI_UNAVAILABLE
+   */
+  static of(split: TensorParallel, threads?: number): RankGroup {
+    const invalid = (message: string) => new PersimmonError("TENSOR_PARALLEL_INVALID", message);
+    if (split !== "mpi" && typeof split !== "number") {
+      throw invalid(
+        `tensorParallel must be a number of ranks or "mpi", got ${JSON.stringify(split) ?? String(split)}`,
+      );
+    }
+    if (split !== "mpi") optionChecks(invalid).whole("tensorParallel", split, 1, 64);
+    const key = `${split}, ${threads}`;
+    const group =
+      RankGroup.groups.get(key) ?? (split === "mpi" ? overMpi(threads) : inProcess(split, threads));
+    RankGroup.groups.set(key, group);
+    return group;
+  }
+
+  static make(here: readonly Rank[], ranks: number): RankGroup {
+    return new RankGroup(here, ranks);
+  }
+}
+
+function inProcess(ranks: number, threads = availableParallelism()): RankGroup {
+  const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
+  optionChecks(invalid).whole("threads", threads, 1, 1024);
+  const devices = Device.cpuRanks(ranks, Math.max(1, Math.floor(threads / ranks)));
+  const communicators = native().localCommunicators(ranks);
+  return RankGroup.make(
+    devices.map((device, number) => ({ number, ranks, device, communicator: communicators[number] })),
+    ranks,
+  );
+}
+
+let processDevice: Device | undefined;
+
+function overMpi(threads: number | undefined): RankGroup {
+  if (process.env.OMPI_COMM_WORLD_SIZE === undefined) {
+    throw new PersimmonError(
+      "MPI_NOT_STARTED",
+      'tensorParallel: "mpi" needs processes that Open MPI has started: `mpirun -np 2 node script.mjs`',
+    );
+  }
+  if (processDevice !== undefined) {
+    throw new PersimmonError(
+      "THREADS_INVALID",
+      `this process is one rank, and computes with ${processDevice.threads} threads: load all its models with the same number of \`threads\``,
+    );
+  }
+  const device = Device.cpu(threads ?? threadsOfRank());
+  const { communicator, rank, ranks } = native().mpiCommunicator(device.stream, secondsToWait());
+  processDevice = device;
+  return RankGroup.make([{ number: rank, ranks, device, communicator }], ranks);
+}
+
+/** `mpirun` may have bound the process to some of the processors; where it has not, those of a machine share them. */
+function threadsOfRank(): number {
+  const available = availableParallelism();
+  const neighbours = Number(process.env.OMPI_COMM_WORLD_LOCAL_SIZE ?? 1);
+  return available < cpus().length ? available : Math.max(1, Math.floor(available / neighbours));
+}
+
+/** How long a rank waits for another. Long enough for one that loads its weights from a slow disk. */
+function secondsToWait(): number {
+  const text = process.env.PERSIMMON_MPI_TIMEOUT ?? "600";
+  const seconds = Number(text);
+  if (seconds > 0) return seconds;
+  throw new PersimmonError(
+    "OPTION_INVALID",
+    `PERSIMMON_MPI_TIMEOUT must be a number of seconds above 0, got ${JSON.stringify(text)}`,
+  );
+}

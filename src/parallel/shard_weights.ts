@@ -1,0 +1,51 @@
+import type { Checkpoint } from "../checkpoint/index.js";
+import { checkpointWeights, type WeightDType, type WeightParts } from "../runtime/load_weights.js";
+import { partOfWeight } from "../tensor/part.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { RankGroup } from "./rank_group.js";
+import { partOf, splitAxis } from "./split.js";
+
+/** The part of a weight that a rank has, in place of `tensor`, which is released where another takes its place. */
+export function shardWeight(name: string, tensor: Tensor, rank: number, ranks: number): Tensor {
+  const axis = splitAxis(name);
+  if (axis === undefined || ranks === 1) return tensor;
+  const { first, count } = partOf(tensor.shape[axis], rank, ranks);
+  const part = partOfWeight(tensor, axis, first, count).keep();
+  tensor.release();
+  return part;
+}
+
+/**
+ * For `checkpointWeights`: what a rank takes of each weight. Rows are taken before a weight is rounded to int8 or int4, since they
+ * have scales of their own; columns after it, so that a part of a row has the scale of the whole row.
+ */
+export function shardWeights(rank: number, ranks: number): WeightParts {
+  const along = (axis: 0 | 1) => (name: string, tensor: Tensor) =>
+    splitAxis(name) === axis ? shardWeight(name, tensor, rank, ranks) : tensor;
+  return { ofStored: along(0), ofHeld: along(1) };
+}
+
+/**
+ * The weights of each rank of this process, in their order; all load at once, each on its own device.
+ * @param options as for `checkpointWeights`
+ */
+export function shardedWeights(
+  checkpoint: Checkpoint,
+  { here }: RankGroup,
+  dtype: WeightDType | "auto",
+  options: Omit<Parameters<typeof checkpointWeights>[3], "parts">,
+): Promise<Map<string, Tensor>[]> {
+  const loaded = here.map(() => 0);
+  return Promise.all(
+    here.map(({ device, number, ranks }, index) =>
+      checkpointWeights(checkpoint, device, dtype, {
+        ...options,
+        parts: shardWeights(number, ranks),
+        onProgress: (bytes, total) => {
+          loaded[index] = bytes;
+          options.onProgress?.(Math.min(...loaded), total);
+        },
+      }),
+    ),
+  );
+}
