@@ -23,7 +23,7 @@ struct GemvShape {
 
 /** `x` is aligned to 16 bytes, and so is each of its rows. kRows is `rows`, or the next power of two. */
 template <class T, int kRows>
-__global__ __launch_bounds__(kGemvThreads, 4) void gemvKernel(float* out, const float* x, const T* weight,
+__global__ __launch_bounds__(kGemvThreads, kRows <= 4 ? 4 : 3) void gemvKernel(float* out, const float* x, const T* weight,
                                                            cpu::Weight bias, int rows, int64_t inFeatures,
                                                            int64_t outFeatures, unsigned long long* traffic) {
   constexpr int kOutputs = GemvShape<kRows>::kOutputs, kPieces = GemvShape<kRows>::kPieces;
