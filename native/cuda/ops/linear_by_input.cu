@@ -28,8 +28,8 @@ struct FewRows {
     int64_t sliceInputs = kMostSliceInputs;
     const auto slices = [&] { return (inFeatures + sliceInputs - 1) / sliceInputs; };
     while (sliceInputs > kLeastSliceInputs && slices() * stripes < kWantedBlocks) sliceInputs /= 2;
-    auto* partial = reinterpret_cast<float*>(
-        queue.scratch(static_cast<size_t>(slices() * rows * outFeatures) * sizeof(float)));
+    const auto sums = static_cast<size_t>(slices() * rows * outFeatures);
+    auto* partial = sums == 0 ? nullptr : reinterpret_cast<float*>(queue.scratch(sums * sizeof(float)));
     const ByInputProblem problem = {partial, x, rows, inFeatures, outFeatures, sliceInputs, stripes, trafficOf(queue)};
     if (inFeatures > 0) start(problem, blocksFor(slices() * stripes, 1));
     const auto* scales = weight.dtype == DType::kInt8 ? static_cast<const float*>(weight.scales) : nullptr;

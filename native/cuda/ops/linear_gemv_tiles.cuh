@@ -77,8 +77,8 @@ __global__ __launch_bounds__(kTileThreads, 2) void tileGemvKernel(float* out, co
                                                                cpu::Weight bias, int rows, int64_t outFeatures,
                                                                unsigned long long* traffic) {
   using Traits = TileTraits<Format>;
-  constexpr int kPieces = kRows <= 2 ? 4 : 2;
-  constexpr int kSpan = kRows <= 2 ? 8 : 4;  // inputs at a time, for registers
+  constexpr int kPieces = kRows <= 2 ? 4 : kRows <= 4 || !Traits::kScaledByGroup ? 2 : 1;  // for registers, too
+  constexpr int kSpan = kRows <= 2 ? 8 : 4;  // inputs at a time
   __shared__ float partial[kTileWarps][kRows][cpu::kWeightTile];
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int half = lane / 16, word = lane / 4 % 4, quad = lane % 4;

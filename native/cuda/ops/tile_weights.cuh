@@ -18,9 +18,9 @@ struct FetchedWeights {
   uint4 raw[2];
 };
 
-/** Where a tile begins, and how large the matrix is. */
+/** Where a tile begins, and where the outputs and the inputs end that its block has to do with. */
 struct TilePlace {
-  int64_t output, input, outFeatures, inFeatures;
+  int64_t output, input, outputsEnd, inputsEnd;
 };
 
 /** Eight numbers that are exact in bfloat16. */
@@ -39,7 +39,7 @@ struct TileByOutput {
     for (int j = 0; j < 2; ++j) {
       const int index = static_cast<int>(threadIdx.x) + j * kProductThreads;
       const int64_t o = at.output + index / 4, k = at.input + index % 4 * 8;
-      to.raw[j] = o < at.outFeatures && k < at.inFeatures ? eight(o, k, at.inFeatures) : noWeights();
+      to.raw[j] = o < at.outputsEnd && k < at.inputsEnd ? eight(o, k, at.inputsEnd) : noWeights();
     }
   }
   __device__ void store(uint16_t* tile, const FetchedWeights& from) const {
@@ -51,11 +51,11 @@ struct TileByOutput {
   }
 
  private:
-  __device__ uint4 eight(int64_t o, int64_t k, int64_t inFeatures) const {
+  __device__ uint4 eight(int64_t o, int64_t k, int64_t inputsEnd) const {
     constexpr bool kPlain = std::is_same_v<Format, PlainRows<uint16_t>>, kInt8 = std::is_same_v<Format, Int8Tiles>;
     if (aligned) {
       if constexpr (kPlain) {
-        return __ldg(reinterpret_cast<const uint4*>(format.data + o * inFeatures + k));
+        return __ldg(reinterpret_cast<const uint4*>(format.data + o * format.inFeatures + k));
       } else {
         const auto* group =
             reinterpret_cast<const uint32_t*>(format.group(o / cpu::kWeightTile, k / cpu::kGroupInputs));
@@ -70,7 +70,7 @@ struct TileByOutput {
     // One by one, put together as they would have been loaded.
     float n[8];
     PERSIMMON_UNROLL
-    for (int i = 0; i < 8; ++i) n[i] = k + i < inFeatures ? format.number(o, k + i) : 0.0f;
+    for (int i = 0; i < 8; ++i) n[i] = k + i < inputsEnd ? format.number(o, k + i) : 0.0f;
     if constexpr (kPlain) {
       return packed(n);
     } else {
@@ -109,7 +109,7 @@ struct TileByInput {
     const int64_t o = at.output + threadIdx.x / 16 * 8, k = at.input + threadIdx.x % 16 * 2;
     PERSIMMON_UNROLL
     for (int j = 0; j < 2; ++j) {
-      const bool inside = o < at.outFeatures && k + j < at.inFeatures;
+      const bool inside = o < at.outputsEnd && k + j < at.inputsEnd;
       to.raw[j] = inside ? format.eight(o, k + j, aligned) : Format::nothing();
     }
   }

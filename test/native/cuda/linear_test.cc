@@ -19,13 +19,13 @@ void checkLinear(ProductShape shape) {
 TEST(linearOfFewRowsMatchesTheCpu) {
   Random random(1);
   for (const DType dtype : kTypes) {
-    for (const int64_t rows : {1, 2, 3, 4, 5, 8}) {
-      checkLinear({rows, 256, 40, dtype});                                  // of the demo model, cut down
-      checkLinear({rows, 1 + random.below(200), 1 + random.below(50), dtype, rows % 2 == 0});
-      checkLinear({rows, 8 * (1 + random.below(200)), 1 + random.below(50), dtype, true, 0, rows % 2 == 1});
+    for (const int64_t rows : {1, 2, 3, 8}) {
+      checkLinear({rows, 256, 40, dtype});  // of the demo model, cut down
+      checkLinear({rows, 1 + random.below(200), 1 + random.below(30), dtype, rows % 2 == 0});
+      checkLinear({rows, 8 * (1 + random.below(100)), 1 + random.below(30), dtype, true, 0, rows % 2 == 1});
     }
-    checkLinear({1, 4096, 35, dtype});  // of the 8B, cut down
-    checkLinear({8, 4096 + 32, 17, dtype, false});
+    checkLinear({1, 4096, 19, dtype});  // of the 8B, cut down
+    checkLinear({8, 2048 + 32, 17, dtype, false});
   }
 }
 

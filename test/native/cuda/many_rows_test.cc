@@ -20,12 +20,17 @@ void checkBoth(ProductShape shape) {
 
 TEST(productsOfManyRowsMatchTheCpu) {
   for (const DType dtype : kTypes) {
-    checkBoth({9, 64, 40, dtype});
-    checkBoth({67, 40, 136, dtype, false});          // an unfinished tile of rows and of outputs
-    checkBoth({11, 33, 131, dtype, true, 50});       // nothing aligned
+    checkBoth({67, 40, 136, dtype, false});  // an unfinished tile of rows and of outputs
+    checkBoth({11, 33, 131, dtype, true, 50});  // nothing aligned
     checkBoth({10, 72, 24, dtype, true, 0, true});
-    checkBoth({13, 544, 16, dtype});                 // splits, the last unfinished
-    checkBoth({9, 0, 3, dtype});
+    checkBoth({13, 544, 16, dtype});  // splits, the last unfinished
+  }
+}
+
+TEST(productsOfManyRowsAndNoInputsAreTheBias) {
+  for (const DType dtype : kTypes) {
+    checkProduct(cuda::linear, cpu::linearByInput, WeightOrder::kRows, {9, 0, 3, dtype});
+    checkProduct(cuda::linearByInput, cpu::linearByInput, WeightOrder::kInputs, {9, 0, 3, dtype});
   }
 }
 
