@@ -148,7 +148,7 @@ void sample(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64
   if (!(temperature > 0)) return;
   auto* listed =
       reinterpret_cast<int32_t*>(queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(width) * sizeof(int32_t)));
-  launch(queue, sampleKernel, blocksFor(rows, 1), kSelectionThreads, {.overlapping = true},
+  launch(queue, sampleKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true},
          {out, logits, width, temperature, topK, topP, uniform, listed, unitFor(width)});
 }
 

@@ -89,16 +89,13 @@ __global__ void gatherKernel(float* out, const float* x, const int32_t* columns,
   }
 }
 
-/** Whole warps, and more of them for wider rows. */
-unsigned threadsFor(int64_t width) { return width <= 1024 ? 128 : kSelectionThreads; }
-
 }  // namespace
 
 void topK(Queue& queue, float* values, int32_t* columns, const float* x, int64_t rows, int64_t width, int64_t k) {
   if (rows * k == 0) return;
   auto* listed =
       reinterpret_cast<int32_t*>(queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(k) * sizeof(int32_t)));
-  launch(queue, listTopKKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, listed, x, width, k);
+  launch(queue, listTopKKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true}, listed, x, width, k);
   const int64_t pieces = (k + kThreads - 1) / kThreads;
   launch(queue, orderTopKKernel, blocksFor(rows * pieces, 1), kThreads, {.overlapping = true}, values, columns, listed,
          x, width, k, pieces);
@@ -106,7 +103,7 @@ void topK(Queue& queue, float* values, int32_t* columns, const float* x, int64_t
 
 void keepTopK(Queue& queue, float* out, const float* x, int64_t rows, int64_t width, int64_t k) {
   if (rows * width == 0) return;
-  launch(queue, keepTopKKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, width, k);
+  launch(queue, keepTopKKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true}, out, x, width, k);
 }
 
 void gather(Queue& queue, float* out, const float* x, const int32_t* columns, int64_t rows, int64_t width,

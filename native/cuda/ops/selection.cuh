@@ -7,8 +7,9 @@
 
 namespace persimmon::cuda {
 
-/** Threads of a block that takes a whole row of a vocabulary. */
+/** Threads of a block that takes a whole row: fewer for a narrow one, which barriers of many would only slow down. */
 constexpr int kSelectionThreads = 1024;
+inline unsigned selectionThreads(int64_t width) { return width <= 1024 ? 128 : kSelectionThreads; }
 
 /** A number as an unsigned one of the same order; -0 as 0. Not for NaN. 0 and 0xffffffff stand for no number. */
 __device__ __forceinline__ uint32_t orderOf(float x) {
