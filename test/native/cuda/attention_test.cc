@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "attention_problem.h"
 
@@ -135,15 +136,15 @@ TEST(fusedAttentionShowsWhatIsNotFinite) {
   for (const int32_t fresh : {1, 40}) {
     AttentionProblem p({.heads = 1, .norm = false, .sequences = {{150, fresh}}}, 79);
     const Norms norms(p);
-    for (const float odd : {static_cast<float>(NAN), HUGE_VALF}) {
-      p.qkv[2 * 64 + 3] = odd;  // of the first token's value, so every token sees it
-      const Outcome found = onGpu(p, norms, true), expected = onCpu(p, norms);
-      for (size_t i = 0; i < p.elements; ++i) CHECK(std::isfinite(found.z[i]) == std::isfinite(expected.z[i]));
-      p.qkv[2 * 64 + 3] = 0;
-      p.qkv[64 + 3] = odd;  // of its key
-      const Outcome byKey = onGpu(p, norms, true), expectedByKey = onCpu(p, norms);
-      for (size_t i = 0; i < p.elements; ++i) CHECK(std::isfinite(byKey.z[i]) == std::isfinite(expectedByKey.z[i]));
-      p.qkv[64 + 3] = 0;
+    const size_t last = p.qkv.size() - 3 * 64;
+    // Of the first token's key and value, which every token sees, and of the last one's, which only that sees.
+    for (const size_t at : {size_t{64 + 3}, size_t{2 * 64 + 3}, last + 64 + 3, last + 2 * 64 + 3}) {
+      for (const float odd : {static_cast<float>(NAN), HUGE_VALF}) {
+        const float before = std::exchange(p.qkv[at], odd);
+        const Outcome found = onGpu(p, norms, true), expected = onCpu(p, norms);
+        for (size_t i = 0; i < p.elements; ++i) CHECK(std::isfinite(found.z[i]) == std::isfinite(expected.z[i]));
+        p.qkv[at] = before;
+      }
     }
   }
 }

@@ -97,7 +97,7 @@ TEST(sampleKeepsTiesAndNuclei) {
   const std::vector<float> equals(6, 1.0f);
   const auto kept = [](const std::vector<float>& x, const Filter& filter) {
     int mask = 0;
-    for (int i = 0; i < 24; ++i) mask |= 1 << one(x, filter, i / 24.0);
+    for (int i = 0; i < 12; ++i) mask |= 1 << one(x, filter, i / 12.0);
     return mask;
   };
   CHECK(kept(ties, {1, 2, 0}) == 0b01110);
