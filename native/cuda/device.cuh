@@ -22,6 +22,13 @@ constexpr unsigned kAllLanes = 0xffffffffu;
   type* const name = reinterpret_cast<type*>(persimmon_dynamic_shared)
 #endif
 
+// Before a loop whose arrays are to stay in registers.
+#ifdef PERSIMMON_CUDA_EMULATED
+#define PERSIMMON_UNROLL
+#else
+#define PERSIMMON_UNROLL _Pragma("unroll")
+#endif
+
 /** Waits for the kernels before, where this one was launched overlapping them (LaunchOptions). */
 __device__ __forceinline__ void waitForPrevious() {
 #if defined(PERSIMMON_CUDA_EMULATED) || __CUDA_ARCH__ >= 900

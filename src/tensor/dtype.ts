@@ -1,3 +1,5 @@
+import { PersimmonError } from "../errors.js";
+
 /**
  * Element types of tensors. Activations are float32, ids and positions int32, weights float32 or bfloat16, matrices of
  * products also int8, where each row has a float32 scale, and int4, where each 32 numbers of a row have a bfloat16 one.
@@ -42,4 +44,20 @@ export function bfloat16ToFloat32(values: Uint16Array): Float32Array {
   const words = new Uint32Array(values.length);
   for (let i = 0; i < values.length; i++) words[i] = values[i] << 16;
   return new Float32Array(words.buffer);
+}
+
+/** The numbers of a float32, bfloat16 or int32 tensor (exact up to 2^24) from its bytes. */
+export function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(bytes);
+    case "bfloat16":
+      return bfloat16ToFloat32(new Uint16Array(bytes));
+    case "int32":
+      return Float32Array.from(new Int32Array(bytes));
+    case "float16":
+    case "int8":
+    case "int4":
+      throw new PersimmonError("DTYPE_UNSUPPORTED", `${dtype} tensors are converted before they are read`);
+  }
 }

@@ -1,7 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
-import { bfloat16ToFloat32, bytesPerElement, type DType, isScaled, type ScaledDType } from "./dtype.js";
+import { bytesPerElement, type DType, isScaled, type ScaledDType, toFloat32 } from "./dtype.js";
 import { preview } from "./preview.js";
 import {
   arranged,
@@ -496,19 +496,4 @@ export class Tensor {
 /** Another handle to the same numbers. */
 function whole(numbers: NativeBuffer, dtype: DType): NativeBuffer {
   return numbers.view(0, numbers.byteLength, nativeDType[dtype]);
-}
-
-function toFloat32(bytes: ArrayBuffer, dtype: DType): Float32Array {
-  switch (dtype) {
-    case "float32":
-      return new Float32Array(bytes);
-    case "bfloat16":
-      return bfloat16ToFloat32(new Uint16Array(bytes));
-    case "int32":
-      return Float32Array.from(new Int32Array(bytes));
-    case "float16":
-    case "int8":
-    case "int4":
-      throw new PersimmonError("DTYPE_UNSUPPORTED", `${dtype} tensors are converted before they are read`);
-  }
 }

@@ -1,0 +1,82 @@
+// Queries that attend to a cache: what the kernels of attention_decode.cuh and attention_prefill.cu are told.
+#pragma once
+
+#include "cuda/ops/attention_places.cuh"
+#include "cuda/ops/attention_rows.cuh"
+
+namespace persimmon::cuda {
+
+/** The head width that has kernels of its own. */
+constexpr int kFastHeadDim = 64;
+
+constexpr float kLog2E = 1.44269504088896341f;
+
+/** A head's q, k or v on its way from the projection: norms, angles, and where copies are wanted. */
+struct HeadWork {
+  const float* qkv;
+  cpu::Weight qWeight, qBias, kWeight, kBias;
+  float epsilon;
+  const float* cos;
+  const float* sin;
+  AttentionTaps taps;
+};
+
+struct AttendCall {
+  AttentionShape shape;
+  Places places;
+  CacheView cache;
+  /** Rotated queries [tokens, heads, headDim]; null: the only token's, which each block makes from `work`. */
+  const float* q;
+  HeadWork work;
+  /** Of scores, times log2(e), so that exponentials are powers of 2. */
+  float scale;
+  /** Whether all places are inside; null: look. */
+  const int32_t* inside;
+  int32_t splits;
+  /** Whether attention_prefill.cu takes it. */
+  bool byTiles;
+  float* z;
+  /** Where there are several splits: weighted values [rows, splits, headDim], {max, sum} [rows, splits]. */
+  float* partialValues;
+  float2* partialSums;
+};
+
+/** The 16 bytes of a lane as numbers. */
+__device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[4]) {
+  out[0] = __uint_as_float(bits.x);
+  out[1] = __uint_as_float(bits.y);
+  out[2] = __uint_as_float(bits.z);
+  out[3] = __uint_as_float(bits.w);
+}
+__device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[8]) {
+  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
+  PERSIMMON_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    out[2 * i] = lowBFloat16(words[i]);
+    out[2 * i + 1] = highBFloat16(words[i]);
+  }
+}
+__device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[16]) {
+  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
+  PERSIMMON_UNROLL
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<float>(static_cast<int8_t>(words[i / 4] >> (8 * (i % 4))));
+}
+
+/** What exponents are taken from: the largest score, but 0 in place of -inf, from which -inf would be NaN. */
+__device__ __forceinline__ float exponentBase(float max) { return max == -INFINITY ? 0.0f : max; }
+
+/**
+ * Decides how: sets `splits` and `byTiles` from shapes alone, so that a captured graph serves every length, and returns
+ * the bytes of scratch that attend needs. `capacity`: keys that there can be.
+ */
+size_t planAttend(Queue& queue, AttendCall* call, int64_t capacity);
+
+/** z = attention of the queries. `scratch`: as much as planAttend said, at a multiple of 8 bytes. */
+void attend(Queue& queue, AttendCall call, uint8_t* scratch);
+
+/** attend, for many tokens of few sequences. */
+void attendTiles(Queue& queue, const AttendCall& call);
+
+inline size_t roundedUp(size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+}  // namespace persimmon::cuda

@@ -1,0 +1,301 @@
+// Attention of single queries to a cache, split over blocks by keys. A block takes the keys of its split for one head
+// of one token and leaves the largest score, the sum of exponentials and the weighted values; attentionCombineKernel
+// brings the splits of a query together, in order.
+//
+// Bytes: the keys and values of every position once, 4 * headDim * (position + 1) for a head from a bfloat16 cache;
+// bound by memory. A warp reads several keys with one instruction of 16 bytes a lane, four such of keys and four of
+// values at a time.
+//
+// The number of splits follows from shapes only, so that a captured graph serves every position: the length is read
+// here, and cut evenly. Splits behind the end leave a neutral element.
+#pragma once
+
+#include "cuda/ops/attention_call.cuh"
+
+namespace persimmon::cuda {
+
+constexpr int kAttendThreads = 128;
+constexpr int kAttendWarps = kAttendThreads / kWarp;
+/** A split has a multiple of this many keys: what a block's four warps read at once from an int8 cache. */
+constexpr int32_t kSplitKeys = 128;
+
+/** LayerNorm, the tap before rotation, and rotation of a q or k, by a warp; the result lies in `row`. */
+__device__ __forceinline__ void prepareRow(float* row, const float* x, const cpu::Weight& weight,
+                                           const cpu::Weight& bias, float* tap, const AttendCall& call, int64_t angles) {
+  const int32_t width = call.shape.headDim;
+  if (weight.data != nullptr) {
+    normRow(row, x, weight, bias, width, call.work.epsilon);
+  } else {
+    copyRow(row, x, width);
+  }
+  __syncwarp();
+  if (tap != nullptr) copyRow(tap, row, width);
+  __syncwarp();
+  rotateRow(row, row, call.work.cos + angles, call.work.sin + angles, width, call.shape.rotaryDims);
+  __syncwarp();
+}
+
+__device__ __forceinline__ void prepareQuery(float* row, const AttendCall& call, int64_t number, int64_t angles,
+                                             bool writesTaps) {
+  const HeadWork& work = call.work;
+  const int64_t width = call.shape.headDim, at = number * width;
+  prepareRow(row, work.qkv + 3 * at, work.qWeight, work.qBias,
+             writesTaps && work.taps.q != nullptr ? work.taps.q + at : nullptr, call, angles);
+  if (writesTaps && work.taps.qRot != nullptr) copyRow(work.taps.qRot + at, row, call.shape.headDim);
+}
+
+/** `row`: memory for the warp to work in. */
+__device__ __forceinline__ void appendKey(float* row, const AttendCall& call, int64_t number, int64_t angles,
+                                          int64_t slot) {
+  const HeadWork& work = call.work;
+  const int64_t width = call.shape.headDim, at = number * width;
+  prepareRow(row, work.qkv + 3 * at + width, work.kWeight, work.kBias,
+             work.taps.k != nullptr ? work.taps.k + at : nullptr, call, angles);
+  if (work.taps.kRot != nullptr) copyRow(work.taps.kRot + at, row, call.shape.headDim);
+  storeRow(call.cache.dtype, call.cache.keys, call.cache.keyScales, slot, row, call.shape.headDim);
+}
+
+__device__ __forceinline__ void appendValue(const AttendCall& call, int64_t number, int64_t slot) {
+  const int64_t width = call.shape.headDim, at = number * width;
+  const float* x = call.work.qkv + 3 * at + 2 * width;
+  if (call.work.taps.v != nullptr) copyRow(call.work.taps.v + at, x, call.shape.headDim);
+  storeRow(call.cache.dtype, call.cache.values, call.cache.valueScales, slot, x, call.shape.headDim);
+}
+
+/** Keys [begin, end) of a head 64 wide whose rows lie at multiples of 16 bytes. Leaves the warp's share in lanes
+ * 0..64 / kEach - 1, kEach dimensions each: z, and max and sum. */
+template <class T>
+__device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequence, int32_t head, const float* q,
+                                         int32_t begin, int32_t end, float* zOfWarp, float2* sumOfWarp) {
+  constexpr int kEach = 16 / static_cast<int>(sizeof(T));
+  constexpr int kLanes = kFastHeadDim / kEach;  // of a key
+  constexpr int kKeys = kWarp / kLanes;         // that a warp reads with one instruction
+  constexpr int kSteps = 4;                     // of these at a time
+  const int lane = laneOfWarp(), warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int group = lane / kLanes, first = lane % kLanes * kEach;
+  const T* keys = static_cast<const T*>(call.cache.keys) + first;
+  const T* values = static_cast<const T*>(call.cache.values) + first;
+
+  float query[kEach], z[kEach];
+  PERSIMMON_UNROLL
+  for (int i = 0; i < kEach; ++i) {
+    query[i] = q[first + i] * call.scale;
+    z[i] = 0;
+  }
+  float max = -INFINITY, sum = 0;
+  for (int32_t from = begin + warp * kSteps * kKeys; from < end; from += kAttendWarps * kSteps * kKeys) {
+    uint4 keyBits[kSteps], valueBits[kSteps];
+    float keyScale[kSteps], valueScale[kSteps];
+    PERSIMMON_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      const int32_t key = from + step * kKeys + group;
+      keyBits[step] = valueBits[step] = make_uint4(0, 0, 0, 0);
+      keyScale[step] = valueScale[step] = 0;
+      if (key < end) {
+        const int64_t row = cacheRow(call.cache, call.shape.heads, sequence, head, key);
+        keyBits[step] = *reinterpret_cast<const uint4*>(keys + row * kFastHeadDim);
+        valueBits[step] = *reinterpret_cast<const uint4*>(values + row * kFastHeadDim);
+        if constexpr (kHasScales<T>) {
+          keyScale[step] = call.cache.keyScales[row];
+          valueScale[step] = call.cache.valueScales[row];
+        }
+      }
+    }
+    float score[kSteps];
+    float largest = max;
+    PERSIMMON_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      float key[kEach];
+      widenAll(keyBits[step], key);
+      float dot = 0;
+      PERSIMMON_UNROLL
+      for (int i = 0; i < kEach; ++i) dot += query[i] * key[i];
+      PERSIMMON_UNROLL
+      for (int lanes = kLanes / 2; lanes > 0; lanes /= 2) dot += __shfl_xor_sync(kAllLanes, dot, lanes);
+      if constexpr (kHasScales<T>) dot *= keyScale[step];
+      score[step] = from + step * kKeys + group < end ? dot : -INFINITY;
+      largest = fmaxf(largest, score[step]);
+    }
+    const float base = exponentBase(largest), shrink = exp2f(max - base);
+    max = largest;
+    sum *= shrink;
+    PERSIMMON_UNROLL
+    for (int i = 0; i < kEach; ++i) z[i] *= shrink;
+    PERSIMMON_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      float share = exp2f(score[step] - base);
+      sum += share;
+      if constexpr (kHasScales<T>) share *= valueScale[step];
+      float value[kEach];
+      widenAll(valueBits[step], value);
+      PERSIMMON_UNROLL
+      for (int i = 0; i < kEach; ++i) z[i] += share * value[i];
+    }
+  }
+  // The groups of lanes, two and two.
+  PERSIMMON_UNROLL
+  for (int lanes = kLanes; lanes < kWarp; lanes *= 2) {
+    const float otherMax = __shfl_xor_sync(kAllLanes, max, lanes), largest = fmaxf(max, otherMax);
+    const float base = exponentBase(largest), mine = exp2f(max - base), others = exp2f(otherMax - base);
+    sum = sum * mine + __shfl_xor_sync(kAllLanes, sum, lanes) * others;
+    PERSIMMON_UNROLL
+    for (int i = 0; i < kEach; ++i) z[i] = z[i] * mine + __shfl_xor_sync(kAllLanes, z[i], lanes) * others;
+    max = largest;
+  }
+  if (group == 0) {
+    PERSIMMON_UNROLL
+    for (int i = 0; i < kEach; ++i) zOfWarp[first + i] = z[i];
+  }
+  if (lane == 0) *sumOfWarp = make_float2(max, sum);
+}
+
+/** The same for any width and address: a warp for a key, z in shared memory. */
+template <class T>
+__device__ __forceinline__ void walkPlain(const AttendCall& call, int32_t sequence, int32_t head, const float* q,
+                                          int32_t begin, int32_t end, float* zOfWarp, float2* sumOfWarp) {
+  const int64_t width = call.shape.headDim;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  for (int64_t i = laneOfWarp(); i < width; i += kWarp) zOfWarp[i] = 0;
+  float max = -INFINITY, sum = 0;
+  for (int32_t key = begin + warp; key < end; key += kAttendWarps) {
+    const int64_t row = cacheRow(call.cache, call.shape.heads, sequence, head, key);
+    const T* cached = static_cast<const T*>(call.cache.keys) + row * width;
+    float score = 0;
+    for (int64_t i = laneOfWarp(); i < width; i += kWarp) score += q[i] * widen(cached[i]);
+    score = warpSum(score) * call.scale;
+    if constexpr (kHasScales<T>) score *= call.cache.keyScales[row];
+    const float largest = fmaxf(max, score), base = exponentBase(largest);
+    const float shrink = exp2f(max - base);
+    float share = exp2f(score - base);
+    sum = sum * shrink + share;
+    max = largest;
+    if constexpr (kHasScales<T>) share *= call.cache.valueScales[row];
+    cached = static_cast<const T*>(call.cache.values) + row * width;
+    for (int64_t i = laneOfWarp(); i < width; i += kWarp) zOfWarp[i] = zOfWarp[i] * shrink + share * widen(cached[i]);
+  }
+  if (laneOfWarp() == 0) *sumOfWarp = make_float2(max, sum);
+}
+
+/** Shared memory of attendKernel: the query and each warp's values; a key in one of those at first. */
+inline size_t attendSharedBytes(int32_t headDim) {
+  return static_cast<size_t>(1 + kAttendWarps) * static_cast<size_t>(headDim) * sizeof(float);
+}
+
+namespace {
+
+/** Blocks: x for each head of each token, y for each split. */
+template <class T, bool kFast>
+__global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) {
+  PERSIMMON_DYNAMIC_SHARED(float, shared);
+  __shared__ float2 sums[kAttendWarps];
+  waitForPrevious();
+  const int32_t width = call.shape.headDim;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int64_t number = blockIdx.x, token = number / call.shape.heads;
+  const int32_t head = static_cast<int32_t>(number % call.shape.heads), split = static_cast<int32_t>(blockIdx.y);
+  float* query = shared;
+  float* values = shared + width;  // [warps, width]
+
+  const bool inside = call.inside != nullptr ? *call.inside != 0 : areInside(call.places);
+  int32_t begin = 0, end = 0, sequence = 0;
+  if (inside) {
+    sequence = call.places.sequences[token];
+    const int32_t position = call.places.positions[token], length = position + 1;
+    const int32_t share = (length + call.splits - 1) / call.splits;
+    const int32_t splitKeys = (share + kSplitKeys - 1) / kSplitKeys * kSplitKeys;
+    const int64_t behind = int64_t{split} * splitKeys;
+    begin = behind < length ? static_cast<int32_t>(behind) : length;
+    end = length - begin < splitKeys ? length : begin + splitKeys;
+    if (call.q != nullptr) {
+      for (int32_t i = static_cast<int32_t>(threadIdx.x); i < width; i += kAttendThreads)
+        query[i] = call.q[number * width + i];
+    } else {
+      // The block that has the last key makes and stores it, and its barrier shows it to all of its own threads.
+      const int64_t angles = int64_t{position} * (call.shape.rotaryDims / 2);
+      const bool owns = begin < end && end == length;
+      if (warp == 0 && (begin < end || split == 0)) prepareQuery(query, call, number, angles, split == 0);
+      if (owns && warp != 0) {
+        const int64_t slot = cacheRow(call.cache, call.shape.heads, sequence, head, position);
+        if (warp == 1) appendKey(values, call, number, angles, slot);
+        if (warp == 2) appendValue(call, number, slot);
+      }
+    }
+  }
+  __syncthreads();
+  if (begin < end) {
+    if constexpr (kFast) {
+      walkFast<T>(call, sequence, head, query, begin, end, values + warp * width, sums + warp);
+    } else {
+      walkPlain<T>(call, sequence, head, query, begin, end, values + warp * width, sums + warp);
+    }
+  }
+  __syncthreads();
+
+  float2 total = make_float2(-INFINITY, inside ? 0.0f : NAN);
+  float factors[kAttendWarps] = {};
+  if (begin < end) {
+    for (int i = 0; i < kAttendWarps; ++i) total.x = fmaxf(total.x, sums[i].x);
+    PERSIMMON_UNROLL
+    for (int i = 0; i < kAttendWarps; ++i) {
+      factors[i] = exp2f(sums[i].x - exponentBase(total.x));
+      total.y += sums[i].y * factors[i];
+    }
+  }
+  const int64_t partial = number * call.splits + split;
+  for (int32_t i = static_cast<int32_t>(threadIdx.x); i < width; i += kAttendThreads) {
+    float z = 0;
+    if (begin < end) {
+      PERSIMMON_UNROLL
+      for (int other = 0; other < kAttendWarps; ++other) z += values[other * width + i] * factors[other];
+    }
+    if (call.splits == 1) {
+      call.z[number * width + i] = z / total.y;
+    } else {
+      call.partialValues[partial * width + i] = z;
+    }
+  }
+  if (call.splits > 1 && threadIdx.x == 0) call.partialSums[partial] = total;
+}
+
+/** A warp for each head of each token. */
+__global__ void attentionCombineKernel(AttendCall call) {
+  waitForPrevious();
+  const int64_t number = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
+  if (number >= call.shape.tokens * call.shape.heads) return;
+  const float2* sums = call.partialSums + number * call.splits;
+  const float* values = call.partialValues + number * call.splits * call.shape.headDim;
+  float max = -INFINITY, sum = 0;
+  for (int32_t split = 0; split < call.splits; ++split) max = fmaxf(max, sums[split].x);
+  for (int32_t split = 0; split < call.splits; ++split) sum += sums[split].y * exp2f(sums[split].x - exponentBase(max));
+  for (int32_t i = laneOfWarp(); i < call.shape.headDim; i += kWarp) {
+    float z = 0;
+    for (int32_t split = 0; split < call.splits; ++split)
+      z += values[int64_t{split} * call.shape.headDim + i] * exp2f(sums[split].x - exponentBase(max));
+    call.z[number * call.shape.headDim + i] = z / sum;
+  }
+}
+
+/** Norms, rotation and append of every head of every token, a warp for each; before tokens that see one another. */
+__global__ void prepareKernel(AttendCall call, float* qRot) {
+  PERSIMMON_DYNAMIC_SHARED(float, rows);
+  waitForPrevious();
+  if (*call.inside == 0) return;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, warps = static_cast<int>(blockDim.x) / kWarp;
+  float* row = rows + warp * call.shape.headDim;
+  const int64_t number = int64_t{blockIdx.x} * warps + warp;
+  if (number >= call.shape.tokens * call.shape.heads) return;
+  const int64_t token = number / call.shape.heads;
+  const int32_t position = call.places.positions[token];
+  const int64_t angles = int64_t{position} * (call.shape.rotaryDims / 2);
+  const int64_t slot = cacheRow(call.cache, call.shape.heads, call.places.sequences[token],
+                                static_cast<int32_t>(number % call.shape.heads), position);
+  prepareQuery(row, call, number, angles, true);
+  copyRow(qRot + number * call.shape.headDim, row, call.shape.headDim);
+  __syncwarp();
+  appendKey(row, call, number, angles, slot);
+  appendValue(call, number, slot);
+}
+
+}  // namespace
+
+}  // namespace persimmon::cuda

@@ -1,0 +1,155 @@
+// Draws one token for each row from its logits: a block for each row, after argmax. Without topK and topP 4 bytes a
+// logit in one pass and one warp's share of a second; topK takes four more passes, and either two that list what can
+// be kept. Then only the list is looked at. Bound by what one multiprocessor reads of the second-level cache.
+//
+// Weights are whole numbers, exp(...) in units of 2^-44 (of rows above 2^18 columns, larger ones), so that their sums
+// do not depend on an order, and the draw is the same on every run; a weight below the unit is never drawn.
+#include "cuda/ops.h"
+#include "cuda/ops/selection.cuh"
+
+namespace persimmon::cuda {
+
+namespace {
+
+struct SampleCall {
+  int32_t* out;  // the arg-max at first
+  const float* logits;
+  int64_t width;
+  float temperature;
+  int32_t topK;
+  float topP;
+  const double* uniform;
+  /** Columns that may be kept, [rows, width]. */
+  int32_t* listed;
+  /** Units of mass in a weight of 1. */
+  float unit;
+};
+
+struct Row {
+  const float* logits;
+  float max;
+  float temperature;
+  float unit;
+
+  // Dividing the difference, not the logits, keeps a tiny temperature from making infinities.
+  __device__ uint64_t massOf(float x) const {
+    if (x != x) return 0;
+    return static_cast<uint64_t>((x == max ? 1.0f : expf((x - max) / temperature)) * unit);
+  }
+};
+
+/** A logit below which nothing is in the nucleus, so that few have to be listed. */
+__device__ float nucleusFloor(const Row& row, int64_t width, float floor, double target) {
+  constexpr int kDepths = 3;
+  const float depths[kDepths] = {4.0f, 8.0f, 16.0f};
+  uint64_t masses[kDepths] = {};
+  for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
+    const float x = row.logits[i];
+    if (!(x >= floor)) continue;
+    const uint64_t mass = row.massOf(x);
+    PERSIMMON_UNROLL
+    for (int depth = 0; depth < kDepths; ++depth)
+      if (x >= row.max - depths[depth] * row.temperature) masses[depth] += mass;
+  }
+  PERSIMMON_UNROLL
+  for (int depth = 0; depth < kDepths; ++depth) {
+    if (static_cast<double>(totalOfBlock(masses[depth])) > target)
+      return fmaxf(floor, row.max - depths[depth] * row.temperature);
+  }
+  return floor;
+}
+
+/** The end of the nucleus: orders above are in it, and listed ones of just this order up to a place of the list. */
+struct Nucleus {
+  uint32_t order;
+  int64_t lastEqual;
+};
+
+__device__ Nucleus nucleusOf(const Row& row, const int32_t* listed, int64_t count, double target) {
+  const auto massFrom = [&](uint32_t order) {
+    uint64_t mass = 0;
+    for (int64_t i = threadIdx.x; i < count; i += blockDim.x) {
+      const float x = row.logits[listed[i]];
+      if (orderOf(x) >= order) mass += row.massOf(x);
+    }
+    return totalOfBlock(mass);
+  };
+  // The highest order from which on there is enough, a bit at a time.
+  uint32_t order = 0;
+  for (int bit = 31; bit >= 0; --bit) {
+    if (static_cast<double>(massFrom(order | 1u << bit)) > target) order |= 1u << bit;
+  }
+  const uint64_t above = massFrom(order + 1), each = row.massOf(numberOf(order));
+  // How many of equals it takes: at least one, since there is not enough above them.
+  int64_t equals = static_cast<int64_t>((target - static_cast<double>(above)) / static_cast<double>(each));
+  equals = equals < 1 ? 1 : equals;
+  while (!(static_cast<double>(above + static_cast<uint64_t>(equals) * each) > target)) ++equals;
+  while (equals > 1 && static_cast<double>(above + static_cast<uint64_t>(equals - 1) * each) > target) --equals;
+  const auto isEqual = [&](int64_t i) { return uint64_t{orderOf(row.logits[listed[i]]) == order ? 1u : 0u}; };
+  return {order, crossing(count, isEqual, 0, static_cast<double>(equals - 1))};
+}
+
+__global__ void __launch_bounds__(kSelectionThreads) sampleKernel(SampleCall call) {
+  waitForPrevious();
+  const int64_t width = call.width, number = blockIdx.x;
+  const float* logits = call.logits + number * width;
+  const Row row{logits, logits[call.out[number]], call.temperature, call.unit};
+  const double uniform = call.uniform[number];
+  if (row.max != row.max) return;  // every logit is NaN, and out is 0
+  const bool byRank = call.topK > 0 && call.topK < width, byMass = call.topP > 0 && call.topP < 1;
+  if (!byRank && !byMass) {
+    const int64_t drawn = crossing(width, [&](int64_t i) { return row.massOf(logits[i]); }, uniform, 0);
+    if (threadIdx.x == 0) call.out[number] = static_cast<int32_t>(drawn);
+    return;
+  }
+
+  float floor = -INFINITY;
+  if (byRank) {
+    const uint32_t lowest = orderOf(-INFINITY);  // of NaN, too
+    const auto orderAt = [&](int64_t i) { return logits[i] != logits[i] ? lowest : orderOf(logits[i]); };
+    floor = numberOf(kthLargest(width, call.topK, orderAt).order);
+  }
+  Nucleus nucleus{0, width};
+  double target = 0;
+  if (byMass) {
+    uint64_t total = 0;
+    for (int64_t i = threadIdx.x; i < width; i += blockDim.x)
+      if (logits[i] >= floor) total += row.massOf(logits[i]);
+    target = static_cast<double>(call.topP) * static_cast<double>(totalOfBlock(total));
+    floor = nucleusFloor(row, width, floor, target);
+  }
+  int32_t* listed = call.listed + number * width;
+  const int64_t count = listKept(listed, width, [&](int64_t i) { return logits[i] >= floor; });
+  if (byMass) nucleus = nucleusOf(row, listed, count, target);
+  const auto massAt = [&](int64_t i) -> uint64_t {
+    const float x = logits[listed[i]];
+    const uint32_t order = orderOf(x);
+    if (order < nucleus.order || (order == nucleus.order && i > nucleus.lastEqual)) return 0;
+    return row.massOf(x);
+  };
+  const int64_t drawn = crossing(count, massAt, uniform, 0);
+  if (threadIdx.x == 0) call.out[number] = listed[drawn];
+}
+
+/** So many units in a weight of 1 that those of a row fit 62 bits. */
+float unitFor(int64_t width) {
+  int bits = 0;
+  while (bits < 62 && (int64_t{1} << bits) < width) ++bits;
+  const int shift = 62 - bits < 44 ? 62 - bits : 44;
+  return static_cast<float>(int64_t{1} << shift);
+}
+
+}  // namespace
+
+void sample(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64_t width, float temperature,
+            int32_t topK, float topP, const double* uniform) {
+  if (rows * width == 0) return;
+  argmax(queue, out, logits, rows, width);
+  if (!(temperature > 0)) return;
+  auto* listed =
+      reinterpret_cast<int32_t*>(queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(width) * sizeof(int32_t)));
+  launch(queue, sampleKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true},
+         {out, logits, width, temperature, topK, topP, uniform, listed, unitFor(width)});
+}
+
+}  // namespace persimmon::cuda
