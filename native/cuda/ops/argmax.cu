@@ -1,5 +1,5 @@
-// Arg-max over rows: 4 bytes an element, read once. A row is cut into pieces of 8,192, a block for each, so that one
-// row of 262,144 logits has 32 blocks at work.
+// Arg-max over rows: 4 bytes an element, read once. A row is cut into pieces of 8,192, a block for each, so
+// that one row of 262,144 logits has 32 blocks at work.
 #include "cuda/ops.h"
 #include "cuda/ops/selection.cuh"
 
@@ -19,7 +19,8 @@ __device__ __forceinline__ uint64_t largestOfBlock(uint64_t best) {
   }
   if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = best;
   __syncthreads();
-  for (unsigned warp = 0; warp < blockDim.x / kWarp; ++warp) best = partial[warp] > best ? partial[warp] : best;
+  for (unsigned warp = 0; warp < blockDim.x / kWarp; ++warp)
+    best = partial[warp] > best ? partial[warp] : best;
   return best;
 }
 
@@ -29,7 +30,8 @@ __device__ __forceinline__ int32_t columnOf(uint64_t ranked) {
 }
 
 /** A block for each piece; of a row of one piece the result goes straight to `out`. */
-__global__ void argmaxPiecesKernel(int32_t* out, uint64_t* best, const float* x, int64_t width, int64_t pieces) {
+__global__ void argmaxPiecesKernel(int32_t* out, uint64_t* best, const float* x, int64_t width,
+                                   int64_t pieces) {
   waitForPrevious();
   const int64_t row = blockIdx.x / pieces, begin = blockIdx.x % pieces * kPiece;
   const int64_t end = width - begin < kPiece ? width : begin + kPiece;
@@ -66,11 +68,12 @@ __global__ void argmaxRowsKernel(int32_t* out, const uint64_t* best, int64_t pie
 void argmax(Queue& queue, int32_t* out, const float* x, int64_t rows, int64_t width) {
   if (rows * width == 0) return;
   const int64_t pieces = (width + kPiece - 1) / kPiece;
-  auto* best = pieces == 1
-                   ? nullptr
-                   : reinterpret_cast<uint64_t*>(queue.scratch(static_cast<size_t>(rows * pieces) * sizeof(uint64_t)));
-  launch(queue, argmaxPiecesKernel, blocksFor(rows * pieces, 1), kThreads, {.overlapping = true}, out, best, x, width,
-         pieces);
+  auto* best =
+      pieces == 1
+          ? nullptr
+          : reinterpret_cast<uint64_t*>(queue.scratch(static_cast<size_t>(rows * pieces) * sizeof(uint64_t)));
+  launch(queue, argmaxPiecesKernel, blocksFor(rows * pieces, 1), kThreads, {.overlapping = true}, out, best,
+         x, width, pieces);
   if (pieces > 1)
     launch(queue, argmaxRowsKernel, blocksFor(rows, 1), kWarp, {.overlapping = true}, out, best, pieces);
 }

@@ -1,5 +1,5 @@
-// Attention in one piece (attention_decode.cuh has its bytes). One token: one launch, and one that combines the
-// splits. Several tokens may see one another, so all are first prepared and appended, and then attend.
+// Attention in one piece (attention_decode.cuh has its bytes). One token: one launch, and one that combines
+// the splits. Several tokens may see one another, so all are first prepared and appended, and then attend.
 #include <algorithm>
 
 #include "cuda/ops/attention_decode.cuh"
@@ -9,10 +9,10 @@ namespace persimmon::cuda {
 namespace {
 
 /**
- * How many blocks share the keys of a query. At least two blocks for each multiprocessor, since one has too few bytes
- * under way; then the smallest number that leaves about as few idle in the last wave as any: 64 heads on 132
- * multiprocessors take 6 splits, which are 384 blocks and 2.91 waves. At most 32, for the combining, and no more than
- * there can be pieces of keys.
+ * How many blocks share the keys of a query. At least two blocks for each multiprocessor, since one has too
+ * few bytes under way; then the smallest number that leaves about as few idle in the last wave as any: 64
+ * heads on 132 multiprocessors take 6 splits, which are 384 blocks and 2.91 waves. At most 32, for the
+ * combining, and no more than there can be pieces of keys.
  */
 int32_t splitsFor(int64_t rows, int64_t capacity, int64_t multiprocessors) {
   const int64_t most = std::clamp<int64_t>((capacity + kSplitKeys - 1) / kSplitKeys, 1, 32);
@@ -57,8 +57,9 @@ void attendSplit(Queue& queue, const AttendCall& call) {
 
 size_t partialValueBytes(const AttendCall& call) {
   if (call.splits == 1) return 0;
-  return roundedUp(static_cast<size_t>(call.shape.tokens * call.shape.heads * call.splits * call.shape.headDim) *
-                   sizeof(float));
+  return roundedUp(
+      static_cast<size_t>(call.shape.tokens * call.shape.heads * call.splits * call.shape.headDim) *
+      sizeof(float));
 }
 
 }  // namespace
@@ -66,8 +67,10 @@ size_t partialValueBytes(const AttendCall& call) {
 size_t planAttend(Queue& queue, AttendCall* call, int64_t capacity) {
   const AttentionShape& shape = call->shape;
   const int64_t rows = shape.tokens * shape.heads;
-  // A step of a batch has a token for each sequence, a prompt many: tiles are for those that share their keys.
-  call->byTiles = shape.tokens >= 16 && shape.tokens > 4 * int64_t{call->places.sequenceCount} && isFast(*call);
+  // A step of a batch has a token for each sequence, a prompt many: tiles are for those that share their
+  // keys.
+  call->byTiles =
+      shape.tokens >= 16 && shape.tokens > 4 * int64_t{call->places.sequenceCount} && isFast(*call);
   call->splits = call->byTiles ? 1 : splitsFor(rows, capacity, queue.info().multiprocessors);
   return call->splits == 1
              ? 0
@@ -90,8 +93,8 @@ void attend(Queue& queue, AttendCall call, uint8_t* scratch) {
 
 void fusedAttention(Queue& queue, float* z, const float* qkv, const AttentionShape& shape, Weight qNormWeight,
                     Weight qNormBias, Weight kNormWeight, Weight kNormBias, float epsilon, const float* cos,
-                    const float* sin, const int32_t* positions, const int32_t* sequences, const CacheView& cache,
-                    const AttentionTaps& taps, const AttentionLimits& limits) {
+                    const float* sin, const int32_t* positions, const int32_t* sequences,
+                    const CacheView& cache, const AttentionTaps& taps, const AttentionLimits& limits) {
   const int64_t rows = shape.tokens * shape.heads;
   if (rows == 0) return;
   AttendCall call{};
@@ -113,8 +116,8 @@ void fusedAttention(Queue& queue, float* z, const float* qkv, const AttentionSha
   checkPlaces(queue, inside, call.places);
   const size_t shared = 4 * static_cast<size_t>(shape.headDim) * sizeof(float);
   allowShared(prepareKernel, shared, shape.headDim);
-  launch(queue, prepareKernel, blocksFor(rows, 4), 4 * kWarp, {.sharedBytes = shared, .overlapping = true}, call,
-         qRot);
+  launch(queue, prepareKernel, blocksFor(rows, 4), 4 * kWarp, {.sharedBytes = shared, .overlapping = true},
+         call, qRot);
   call.q = qRot;
   attend(queue, call, scratch + 256 + queryBytes);
 }

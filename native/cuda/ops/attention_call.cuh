@@ -59,15 +59,16 @@ __device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[8]) {
 __device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[16]) {
   const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
   PERSIMMON_UNROLL
-  for (int i = 0; i < 16; ++i) out[i] = static_cast<float>(static_cast<int8_t>(words[i / 4] >> (8 * (i % 4))));
+  for (int i = 0; i < 16; ++i)
+    out[i] = static_cast<float>(static_cast<int8_t>(words[i / 4] >> (8 * (i % 4))));
 }
 
 /** What exponents are taken from: the largest score, but 0 in place of -inf, from which -inf would be NaN. */
 __device__ __forceinline__ float exponentBase(float max) { return max == -INFINITY ? 0.0f : max; }
 
 /**
- * Decides how: sets `splits` and `byTiles` from shapes alone, so that a captured graph serves every length, and returns
- * the bytes of scratch that attend needs. `capacity`: keys that there can be.
+ * Decides how: sets `splits` and `byTiles` from shapes alone, so that a captured graph serves every length,
+ * and returns the bytes of scratch that attend needs. `capacity`: keys that there can be.
  */
 size_t planAttend(Queue& queue, AttendCall* call, int64_t capacity);
 

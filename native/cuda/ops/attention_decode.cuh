@@ -1,16 +1,16 @@
-// Attention of single queries to a cache, split over blocks by keys. A block takes the keys of its split for one head
-// of one token and leaves the largest score, the sum of exponentials and the weighted values; attentionCombineKernel
-// brings the splits of a query together, in order.
+// Attention of single queries to a cache, split over blocks by keys. A block takes the keys of its split for
+// one head of one token and leaves the largest score, the sum of exponentials and the weighted values;
+// attentionCombineKernel brings the splits of a query together, in order.
 //
-// Bytes: the keys and values of every position once, 4 * headDim * (position + 1) for a head from a bfloat16 cache;
-// bound by memory. A warp reads several keys with one instruction of 16 bytes a lane, four such of keys and four of
-// values at a time.
+// Bytes: the keys and values of every position once, 4 * headDim * (position + 1) for a head from a bfloat16
+// cache; bound by memory. A warp reads several keys with one instruction of 16 bytes a lane, four such of
+// keys and four of values at a time.
 //
-// The number of splits follows from shapes only, so that a captured graph serves every position: the length is read
-// here, and cut evenly. Splits behind the end leave a neutral element.
+// The number of splits follows from shapes only, so that a captured graph serves every position: the length
+// is read here, and cut evenly. Splits behind the end leave a neutral element.
 #pragma once
 
-#include "cuda/ops/attention_call.cuh"
+#include "cuda/ops/attention_prepare.cuh"
 
 namespace persimmon::cuda {
 
@@ -19,54 +19,12 @@ constexpr int kAttendWarps = kAttendThreads / kWarp;
 /** A split has a multiple of this many keys: what a block's four warps read at once from an int8 cache. */
 constexpr int32_t kSplitKeys = 128;
 
-/** LayerNorm, the tap before rotation, and rotation of a q or k, by a warp; the result lies in `row`. */
-__device__ __forceinline__ void prepareRow(float* row, const float* x, const cpu::Weight& weight,
-                                           const cpu::Weight& bias, float* tap, const AttendCall& call, int64_t angles) {
-  const int32_t width = call.shape.headDim;
-  if (weight.data != nullptr) {
-    normRow(row, x, weight, bias, width, call.work.epsilon);
-  } else {
-    copyRow(row, x, width);
-  }
-  __syncwarp();
-  if (tap != nullptr) copyRow(tap, row, width);
-  __syncwarp();
-  rotateRow(row, row, call.work.cos + angles, call.work.sin + angles, width, call.shape.rotaryDims);
-  __syncwarp();
-}
-
-__device__ __forceinline__ void prepareQuery(float* row, const AttendCall& call, int64_t number, int64_t angles,
-                                             bool writesTaps) {
-  const HeadWork& work = call.work;
-  const int64_t width = call.shape.headDim, at = number * width;
-  prepareRow(row, work.qkv + 3 * at, work.qWeight, work.qBias,
-             writesTaps && work.taps.q != nullptr ? work.taps.q + at : nullptr, call, angles);
-  if (writesTaps && work.taps.qRot != nullptr) copyRow(work.taps.qRot + at, row, call.shape.headDim);
-}
-
-/** `row`: memory for the warp to work in. */
-__device__ __forceinline__ void appendKey(float* row, const AttendCall& call, int64_t number, int64_t angles,
-                                          int64_t slot) {
-  const HeadWork& work = call.work;
-  const int64_t width = call.shape.headDim, at = number * width;
-  prepareRow(row, work.qkv + 3 * at + width, work.kWeight, work.kBias,
-             work.taps.k != nullptr ? work.taps.k + at : nullptr, call, angles);
-  if (work.taps.kRot != nullptr) copyRow(work.taps.kRot + at, row, call.shape.headDim);
-  storeRow(call.cache.dtype, call.cache.keys, call.cache.keyScales, slot, row, call.shape.headDim);
-}
-
-__device__ __forceinline__ void appendValue(const AttendCall& call, int64_t number, int64_t slot) {
-  const int64_t width = call.shape.headDim, at = number * width;
-  const float* x = call.work.qkv + 3 * at + 2 * width;
-  if (call.work.taps.v != nullptr) copyRow(call.work.taps.v + at, x, call.shape.headDim);
-  storeRow(call.cache.dtype, call.cache.values, call.cache.valueScales, slot, x, call.shape.headDim);
-}
-
-/** Keys [begin, end) of a head 64 wide whose rows lie at multiples of 16 bytes. Leaves the warp's share in lanes
- * 0..64 / kEach - 1, kEach dimensions each: z, and max and sum. */
+/** Keys [begin, end) of a head 64 wide whose rows lie at multiples of 16 bytes. Leaves the warp's share in
+ * lanes 0..64 / kEach - 1, kEach dimensions each: z, and max and sum. */
 template <class T>
-__device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequence, int32_t head, const float* q,
-                                         int32_t begin, int32_t end, float* zOfWarp, float2* sumOfWarp) {
+__device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequence, int32_t head,
+                                         const float* q, int32_t begin, int32_t end, float* zOfWarp,
+                                         float2* sumOfWarp) {
   constexpr int kEach = 16 / static_cast<int>(sizeof(T));
   constexpr int kLanes = kFastHeadDim / kEach;  // of a key
   constexpr int kKeys = kWarp / kLanes;         // that a warp reads with one instruction
@@ -151,8 +109,9 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
 
 /** The same for any width and address: a warp for a key, z in shared memory. */
 template <class T>
-__device__ __forceinline__ void walkPlain(const AttendCall& call, int32_t sequence, int32_t head, const float* q,
-                                          int32_t begin, int32_t end, float* zOfWarp, float2* sumOfWarp) {
+__device__ __forceinline__ void walkPlain(const AttendCall& call, int32_t sequence, int32_t head,
+                                          const float* q, int32_t begin, int32_t end, float* zOfWarp,
+                                          float2* sumOfWarp) {
   const int64_t width = call.shape.headDim;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   for (int64_t i = laneOfWarp(); i < width; i += kWarp) zOfWarp[i] = 0;
@@ -171,7 +130,8 @@ __device__ __forceinline__ void walkPlain(const AttendCall& call, int32_t sequen
     max = largest;
     if constexpr (kHasScales<T>) share *= call.cache.valueScales[row];
     cached = static_cast<const T*>(call.cache.values) + row * width;
-    for (int64_t i = laneOfWarp(); i < width; i += kWarp) zOfWarp[i] = zOfWarp[i] * shrink + share * widen(cached[i]);
+    for (int64_t i = laneOfWarp(); i < width; i += kWarp)
+      zOfWarp[i] = zOfWarp[i] * shrink + share * widen(cached[i]);
   }
   if (laneOfWarp() == 0) *sumOfWarp = make_float2(max, sum);
 }
@@ -192,7 +152,8 @@ __global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) 
   const int32_t width = call.shape.headDim;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const int64_t number = blockIdx.x, token = number / call.shape.heads;
-  const int32_t head = static_cast<int32_t>(number % call.shape.heads), split = static_cast<int32_t>(blockIdx.y);
+  const int32_t head = static_cast<int32_t>(number % call.shape.heads),
+                split = static_cast<int32_t>(blockIdx.y);
   float* query = shared;
   float* values = shared + width;  // [warps, width]
 
@@ -210,7 +171,8 @@ __global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) 
       for (int32_t i = static_cast<int32_t>(threadIdx.x); i < width; i += kAttendThreads)
         query[i] = call.q[number * width + i];
     } else {
-      // The block that has the last key makes and stores it, and its barrier shows it to all of its own threads.
+      // The block that has the last key makes and stores it, and its barrier shows it to all of its own
+      // threads.
       const int64_t angles = int64_t{position} * (call.shape.rotaryDims / 2);
       const bool owns = begin < end && end == length;
       if (warp == 0 && (begin < end || split == 0)) prepareQuery(query, call, number, angles, split == 0);
@@ -266,34 +228,14 @@ __global__ void attentionCombineKernel(AttendCall call) {
   const float* values = call.partialValues + number * call.splits * call.shape.headDim;
   float max = -INFINITY, sum = 0;
   for (int32_t split = 0; split < call.splits; ++split) max = fmaxf(max, sums[split].x);
-  for (int32_t split = 0; split < call.splits; ++split) sum += sums[split].y * exp2f(sums[split].x - exponentBase(max));
+  for (int32_t split = 0; split < call.splits; ++split)
+    sum += sums[split].y * exp2f(sums[split].x - exponentBase(max));
   for (int32_t i = laneOfWarp(); i < call.shape.headDim; i += kWarp) {
     float z = 0;
     for (int32_t split = 0; split < call.splits; ++split)
       z += values[int64_t{split} * call.shape.headDim + i] * exp2f(sums[split].x - exponentBase(max));
     call.z[number * call.shape.headDim + i] = z / sum;
   }
-}
-
-/** Norms, rotation and append of every head of every token, a warp for each; before tokens that see one another. */
-__global__ void prepareKernel(AttendCall call, float* qRot) {
-  PERSIMMON_DYNAMIC_SHARED(float, rows);
-  waitForPrevious();
-  if (*call.inside == 0) return;
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, warps = static_cast<int>(blockDim.x) / kWarp;
-  float* row = rows + warp * call.shape.headDim;
-  const int64_t number = int64_t{blockIdx.x} * warps + warp;
-  if (number >= call.shape.tokens * call.shape.heads) return;
-  const int64_t token = number / call.shape.heads;
-  const int32_t position = call.places.positions[token];
-  const int64_t angles = int64_t{position} * (call.shape.rotaryDims / 2);
-  const int64_t slot = cacheRow(call.cache, call.shape.heads, call.places.sequences[token],
-                                static_cast<int32_t>(number % call.shape.heads), position);
-  prepareQuery(row, call, number, angles, true);
-  copyRow(qRot + number * call.shape.headDim, row, call.shape.headDim);
-  __syncwarp();
-  appendKey(row, call, number, angles, slot);
-  appendValue(call, number, slot);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Where the tokens of a batch stand, and whether they may stand there. Positions, sequences and page tables are known
-// on the GPU only, so the kernels look themselves, and a bad place never becomes an address.
+// Where the tokens of a batch stand, and whether they may stand there. Positions, sequences and page tables
+// are known on the GPU only, so the kernels look themselves, and a bad place never becomes an address.
 #pragma once
 
 #include "cuda/device.cuh"
@@ -36,9 +36,9 @@ inline Places placesOf(const AttentionShape& shape, const int32_t* positions, co
 }
 
 /**
- * Whether all tokens stand inside, and all pages up to them exist; asked by all threads of a block together. Reads 8
- * bytes a token, and 4 a page: of neighbours in one sequence only the pages of the last are looked at, since they
- * hold those of the ones before.
+ * Whether all tokens stand inside, and all pages up to them exist; asked by all threads of a block together.
+ * Reads 8 bytes a token, and 4 a page: of neighbours in one sequence only the pages of the last are looked
+ * at, since they hold those of the ones before.
  */
 __device__ __forceinline__ bool areInside(const Places& places) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -62,8 +62,8 @@ __device__ __forceinline__ bool areInside(const Places& places) {
 }
 
 /** Row (of headDim elements) of a head at a position, among the rows of all pages. */
-__device__ __forceinline__ int64_t cacheRow(const CacheView& cache, int32_t heads, int32_t sequence, int32_t head,
-                                            int32_t position) {
+__device__ __forceinline__ int64_t cacheRow(const CacheView& cache, int32_t heads, int32_t sequence,
+                                            int32_t head, int32_t position) {
   const int32_t page = position / cache.pageTokens;
   const int64_t number = cache.pageTable[int64_t{sequence} * cache.pagesPerSequence + page];
   return (number * heads + head) * cache.pageTokens + (position - page * cache.pageTokens);

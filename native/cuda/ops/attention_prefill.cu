@@ -1,9 +1,10 @@
-// Attention of many tokens to a cache: a block takes 64 queries of one head, and 32 keys and values at a time through
-// shared memory, with a running maximum and sum for each query. Heads of 64 dimensions whose rows lie at multiples of
-// 16 bytes; attention_decode.cuh has the rest.
+// Attention of many tokens to a cache: a block takes 64 queries of one head, and 32 keys and values at a time
+// through shared memory, with a running maximum and sum for each query. Heads of 64 dimensions whose rows lie
+// at multiples of 16 bytes; attention_decode.cuh has the rest.
 //
-// 256 multiply-adds for each query and key it sees, by float32 units: bound by those, and by the 12 reads of 16 bytes
-// of shared memory for each 128 of them. The keys and values of a head are read once for each 64 queries.
+// 256 multiply-adds for each query and key it sees, by float32 units: bound by those, and by the 12 reads of
+// 16 bytes of shared memory for each 128 of them. The keys and values of a head are read once for each 64
+// queries.
 #include "cuda/ops/attention_call.cuh"
 
 namespace persimmon::cuda {
@@ -30,7 +31,9 @@ template <class T>
 __device__ __forceinline__ void spread(float* out, const T* row, float scale) {
   constexpr int kEach = 16 / static_cast<int>(sizeof(T));
   float x[kEach];
-  widenAll(*reinterpret_cast<const uint4*>(row), x);
+  // A copy: of a reference the compiler reads each word by itself.
+  const uint4 bits = *reinterpret_cast<const uint4*>(row);
+  widenAll(bits, x);
   PERSIMMON_UNROLL
   for (int i = 0; i < kEach; i += 4)
     *reinterpret_cast<float4*>(out + i) =
@@ -67,10 +70,11 @@ struct Running {
   int32_t counts[4];
 };
 
-/** z += shares . values; `masked`: some query does not see some key, whose value must not even be multiplied by zero,
- * for it may be infinite. */
+/** z += shares . values; `masked`: some query does not see some key, whose value must not even be multiplied
+ * by zero, for it may be infinite. */
 template <bool kMasked>
-__device__ __forceinline__ void addValues(Running& running, const Shared& shared, int tx, int ty, int32_t from) {
+__device__ __forceinline__ void addValues(Running& running, const Shared& shared, int tx, int ty,
+                                          int32_t from) {
   PERSIMMON_UNROLL
   for (int key = 0; key < kKeys; key += 4) {
     float shares[4][4];
@@ -81,7 +85,8 @@ __device__ __forceinline__ void addValues(Running& running, const Shared& shared
     }
     PERSIMMON_UNROLL
     for (int i = 0; i < 4; ++i) {
-      const float4 low = fourOf(&shared.values[key + i][4 * tx]), high = fourOf(&shared.values[key + i][32 + 4 * tx]);
+      const float4 low = fourOf(&shared.values[key + i][4 * tx]),
+                   high = fourOf(&shared.values[key + i][32 + 4 * tx]);
       const float value[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
       PERSIMMON_UNROLL
       for (int j = 0; j < 4; ++j) {
@@ -124,7 +129,8 @@ __device__ __forceinline__ void addScores(Running& running, Shared& shared, int 
       largest = fmaxf(largest, score[j][k]);
     }
     // The eight lanes of a query stand side by side.
-    for (int lanes = 4; lanes > 0; lanes /= 2) largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, lanes));
+    for (int lanes = 4; lanes > 0; lanes /= 2)
+      largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, lanes));
     const float base = exponentBase(largest), shrink = exp2f(running.max[j] - base);
     running.max[j] = largest;
     running.sum[j] *= shrink;
@@ -148,8 +154,8 @@ __global__ void __launch_bounds__(kThreads) attendTilesKernel(AttendCall call) {
   const int64_t tiles = (call.shape.tokens + kQueries - 1) / kQueries;
   const int64_t firstToken = (tiles - 1 - blockIdx.x / heads) * kQueries;
   const int32_t head = static_cast<int32_t>(blockIdx.x % heads);
-  const int32_t queries =
-      static_cast<int32_t>(call.shape.tokens - firstToken < kQueries ? call.shape.tokens - firstToken : kQueries);
+  const int32_t queries = static_cast<int32_t>(
+      call.shape.tokens - firstToken < kQueries ? call.shape.tokens - firstToken : kQueries);
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 8, ty = thread / 8;
   const auto at = [&](int32_t query) { return ((firstToken + query) * heads + head) * kFastHeadDim; };
   const bool inside = *call.inside != 0;

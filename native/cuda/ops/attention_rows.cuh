@@ -26,8 +26,9 @@ __device__ __forceinline__ void normRow(float* out, const float* x, const cpu::W
   }
 }
 
-/** Rotate-half; cos and sin are the token's rows of rotaryDims / 2 angles. `out` may be `x`: a lane reads both numbers
- * of a pair before it writes them. Rounded products, as on the CPU: a fused step would favour one of the two. */
+/** Rotate-half; cos and sin are the token's rows of rotaryDims / 2 angles. `out` may be `x`: a lane reads
+ * both numbers of a pair before it writes them. Rounded products, as on the CPU: a fused step would favour
+ * one of the two. */
 __device__ __forceinline__ void rotateRow(float* out, const float* x, const float* cos, const float* sin,
                                           int32_t headDim, int32_t rotaryDims) {
   const int32_t half = rotaryDims / 2;
@@ -58,8 +59,8 @@ __device__ __forceinline__ void storeRowAsInt8(int8_t* out, float* scale, const 
 }
 
 /** A row of keys, or of values, to its place among the rows of the cache. */
-__device__ __forceinline__ void storeRow(cpu::DType dtype, void* rows, float* scales, int64_t row, const float* x,
-                                         int32_t width) {
+__device__ __forceinline__ void storeRow(cpu::DType dtype, void* rows, float* scales, int64_t row,
+                                         const float* x, int32_t width) {
   if (dtype == cpu::DType::kInt8) {
     storeRowAsInt8(static_cast<int8_t*>(rows) + row * width, scales + row, x, width);
   } else if (dtype == cpu::DType::kBFloat16) {

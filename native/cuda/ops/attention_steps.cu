@@ -1,7 +1,7 @@
-// Attention in steps, for plans that look at or change what lies between them; fusedAttention does the same in one
-// piece. splitHeads and rotary: 8 bytes an element. cacheAppend: 4 bytes an element read, its rounded size written.
-// attentionPattern and attentionValues: the keys, and the values, of every position for each token; a pattern of 4
-// bytes for each key. All are bound by memory.
+// Attention in steps, for plans that look at or change what lies between them; fusedAttention does the same
+// in one piece. splitHeads and rotary: 8 bytes an element. cacheAppend: 4 bytes an element read, its rounded
+// size written. attentionPattern and attentionValues: the keys, and the values, of every position for each
+// token; a pattern of 4 bytes for each key. All are bound by memory.
 #include "cuda/ops/attention_places.cuh"
 #include "cuda/ops/attention_rows.cuh"
 
@@ -16,7 +16,8 @@ constexpr int kWarps = kThreads / kWarp;
 __device__ int64_t firstRow() { return int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; }
 __device__ int64_t rowStride() { return int64_t{gridDim.x} * kWarps; }
 
-__global__ void splitHeadsKernel(float* q, float* k, float* v, const float* qkv, int64_t rows, int32_t width) {
+__global__ void splitHeadsKernel(float* q, float* k, float* v, const float* qkv, int64_t rows,
+                                 int32_t width) {
   waitForPrevious();
   for (int64_t row = firstRow(); row < rows; row += rowStride()) {
     const float* x = qkv + row * 3 * width;
@@ -27,7 +28,8 @@ __global__ void splitHeadsKernel(float* q, float* k, float* v, const float* qkv,
 }
 
 /** *inside = whether all positions are in 0..maxPositions - 1. One block. */
-__global__ void positionsKernel(int32_t* inside, const int32_t* positions, int64_t tokens, int64_t maxPositions) {
+__global__ void positionsKernel(int32_t* inside, const int32_t* positions, int64_t tokens,
+                                int64_t maxPositions) {
   waitForPrevious();
   int outside = 0;
   for (int64_t token = threadIdx.x; token < tokens; token += blockDim.x)
@@ -36,23 +38,25 @@ __global__ void positionsKernel(int32_t* inside, const int32_t* positions, int64
   if (threadIdx.x == 0) *inside = outside != 0 ? 0 : 1;
 }
 
-__global__ void rotaryKernel(float* out, const float* x, AttentionShape shape, const float* cos, const float* sin,
-                             const int32_t* positions, const int32_t* inside) {
+__global__ void rotaryKernel(float* out, const float* x, AttentionShape shape, const float* cos,
+                             const float* sin, const int32_t* positions, const int32_t* inside) {
   waitForPrevious();
   const int64_t width = shape.headDim, half = shape.rotaryDims / 2;
   const bool isInside = *inside != 0;
   for (int64_t row = firstRow(); row < shape.tokens * shape.heads; row += rowStride()) {
     if (isInside) {
       const int64_t angles = positions[row / shape.heads] * half;
-      rotateRow(out + row * width, x + row * width, cos + angles, sin + angles, shape.headDim, shape.rotaryDims);
+      rotateRow(out + row * width, x + row * width, cos + angles, sin + angles, shape.headDim,
+                shape.rotaryDims);
     } else {
       for (int64_t i = laneOfWarp(); i < width; i += kWarp) out[row * width + i] = NAN;
     }
   }
 }
 
-__global__ void cacheAppendKernel(const float* k, const float* v, AttentionShape shape, const int32_t* positions,
-                                  const int32_t* sequences, CacheView cache, const int32_t* inside) {
+__global__ void cacheAppendKernel(const float* k, const float* v, AttentionShape shape,
+                                  const int32_t* positions, const int32_t* sequences, CacheView cache,
+                                  const int32_t* inside) {
   waitForPrevious();
   if (*inside == 0) return;
   const int64_t width = shape.headDim;
@@ -85,7 +89,8 @@ __global__ void patternKernel(float* pattern, int64_t keys, const float* q, Atte
     for (int32_t key = static_cast<int32_t>(threadIdx.x) / kWarp; key < count; key += kWarps) {
       const int64_t at = cacheRow(cache, shape.heads, sequences[token], head, key);
       float sum = 0;
-      for (int64_t i = laneOfWarp(); i < width; i += kWarp) sum += q[row * width + i] * widen(cached[at * width + i]);
+      for (int64_t i = laneOfWarp(); i < width; i += kWarp)
+        sum += q[row * width + i] * widen(cached[at * width + i]);
       sum = warpSum(sum) * scale;
       if constexpr (kHasScales<T>) sum *= cache.keyScales[at];
       if (laneOfWarp() == 0) scores[key] = sum;
@@ -147,8 +152,8 @@ int32_t* flagOf(Queue& queue) { return reinterpret_cast<int32_t*>(queue.scratch(
 void splitHeads(Queue& queue, float* q, float* k, float* v, const float* qkv, const AttentionShape& shape) {
   const int64_t rows = shape.tokens * shape.heads;
   if (rows == 0) return;
-  launch(queue, splitHeadsKernel, blocksFor(rows, kWarps), kThreads, {.overlapping = true}, q, k, v, qkv, rows,
-         shape.headDim);
+  launch(queue, splitHeadsKernel, blocksFor(rows, kWarps), kThreads, {.overlapping = true}, q, k, v, qkv,
+         rows, shape.headDim);
 }
 
 void rotary(Queue& queue, float* out, const float* x, const AttentionShape& shape, const float* cos,
@@ -156,9 +161,10 @@ void rotary(Queue& queue, float* out, const float* x, const AttentionShape& shap
   const int64_t rows = shape.tokens * shape.heads;
   if (rows == 0) return;
   int32_t* inside = flagOf(queue);
-  launch(queue, positionsKernel, 1, kThreads, {.overlapping = true}, inside, positions, shape.tokens, maxPositions);
-  launch(queue, rotaryKernel, blocksFor(rows, kWarps), kThreads, {.overlapping = true}, out, x, shape, cos, sin,
-         positions, inside);
+  launch(queue, positionsKernel, 1, kThreads, {.overlapping = true}, inside, positions, shape.tokens,
+         maxPositions);
+  launch(queue, rotaryKernel, blocksFor(rows, kWarps), kThreads, {.overlapping = true}, out, x, shape, cos,
+         sin, positions, inside);
 }
 
 void cacheAppend(Queue& queue, const float* k, const float* v, const AttentionShape& shape,
@@ -168,8 +174,8 @@ void cacheAppend(Queue& queue, const float* k, const float* v, const AttentionSh
   if (rows == 0) return;
   int32_t* inside = flagOf(queue);
   checkPlaces(queue, inside, placesOf(shape, positions, sequences, cache, limits));
-  launch(queue, cacheAppendKernel, blocksFor(rows, kWarps), kThreads, {.overlapping = true}, k, v, shape, positions,
-         sequences, cache, inside);
+  launch(queue, cacheAppendKernel, blocksFor(rows, kWarps), kThreads, {.overlapping = true}, k, v, shape,
+         positions, sequences, cache, inside);
 }
 
 void attentionPattern(Queue& queue, float* pattern, int64_t keys, const float* q, const AttentionShape& shape,
@@ -182,8 +188,8 @@ void attentionPattern(Queue& queue, float* pattern, int64_t keys, const float* q
   const auto kernel = cache.dtype == DType::kInt8       ? patternKernel<int8_t>
                       : cache.dtype == DType::kBFloat16 ? patternKernel<uint16_t>
                                                         : patternKernel<float>;
-  launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, pattern, keys, q, shape, positions,
-         sequences, cache, inside);
+  launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, pattern, keys, q, shape,
+         positions, sequences, cache, inside);
 }
 
 void attentionValues(Queue& queue, float* z, const float* pattern, int64_t keys, const AttentionShape& shape,
@@ -196,8 +202,8 @@ void attentionValues(Queue& queue, float* z, const float* pattern, int64_t keys,
   const auto kernel = cache.dtype == DType::kInt8       ? valuesKernel<int8_t>
                       : cache.dtype == DType::kBFloat16 ? valuesKernel<uint16_t>
                                                         : valuesKernel<float>;
-  launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, z, pattern, keys, shape, positions,
-         sequences, cache, inside);
+  launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, z, pattern, keys, shape,
+         positions, sequences, cache, inside);
 }
 
 }  // namespace persimmon::cuda

@@ -1,5 +1,5 @@
-// One number for each row, by a block for each: 4 bytes an element, bound by memory where rows are many or long. Sums
-// are taken in double precision, each thread's share in order and then over the block.
+// One number for each row, by a block for each: 4 bytes an element, bound by memory where rows are many or
+// long. Sums are taken in double precision, each thread's share in order and then over the block.
 #include "cuda/device.cuh"
 #include "cuda/ops.h"
 #include "cuda/runtime.cuh"
@@ -50,12 +50,14 @@ unsigned threadsFor(int64_t width) { return width <= 128 ? 32 : width <= 1024 ? 
 
 void sums(Queue& queue, float* out, const float* x, int64_t rows, int64_t width, double divisor) {
   if (rows == 0) return;
-  launch(queue, sumKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, width, divisor);
+  launch(queue, sumKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, width,
+         divisor);
 }
 
 void extremes(Queue& queue, float* out, const float* x, int64_t rows, int64_t width, bool smallest) {
   if (rows == 0) return;
-  launch(queue, extremeKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, width, smallest);
+  launch(queue, extremeKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, width,
+         smallest);
 }
 
 }  // namespace

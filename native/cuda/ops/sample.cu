@@ -1,9 +1,11 @@
-// Draws one token for each row from its logits: a block for each row, after argmax. Without topK and topP 4 bytes a
-// logit in one pass and one warp's share of a second; topK takes four more passes, and either two that list what can
-// be kept. Then only the list is looked at. Bound by what one multiprocessor reads of the second-level cache.
+// Draws one token for each row from its logits: a block for each row, after argmax. Without topK and topP 4
+// bytes a logit in one pass and one warp's share of a second; topK takes four more passes, and either two
+// that list what can be kept. Then only the list is looked at. Bound by what one multiprocessor reads of the
+// second-level cache.
 //
-// Weights are whole numbers, exp(...) in units of 2^-44 (of rows above 2^18 columns, larger ones), so that their sums
-// do not depend on an order, and the draw is the same on every run; a weight below the unit is never drawn.
+// Weights are whole numbers, exp(...) in units of 2^-44 (of rows above 2^18 columns, larger ones), so that
+// their sums do not depend on an order, and the draw is the same on every run; a weight below the unit is
+// never drawn.
 #include "cuda/ops.h"
 #include "cuda/ops/selection.cuh"
 
@@ -59,7 +61,8 @@ __device__ float nucleusFloor(const Row& row, int64_t width, float floor, double
   return floor;
 }
 
-/** The end of the nucleus: orders above are in it, and listed ones of just this order up to a place of the list. */
+/** The end of the nucleus: orders above are in it, and listed ones of just this order up to a place of the
+ * list. */
 struct Nucleus {
   uint32_t order;
   int64_t lastEqual;
@@ -84,7 +87,8 @@ __device__ Nucleus nucleusOf(const Row& row, const int32_t* listed, int64_t coun
   int64_t equals = static_cast<int64_t>((target - static_cast<double>(above)) / static_cast<double>(each));
   equals = equals < 1 ? 1 : equals;
   while (!(static_cast<double>(above + static_cast<uint64_t>(equals) * each) > target)) ++equals;
-  while (equals > 1 && static_cast<double>(above + static_cast<uint64_t>(equals - 1) * each) > target) --equals;
+  while (equals > 1 && static_cast<double>(above + static_cast<uint64_t>(equals - 1) * each) > target)
+    --equals;
   const auto isEqual = [&](int64_t i) { return uint64_t{orderOf(row.logits[listed[i]]) == order ? 1u : 0u}; };
   return {order, crossing(count, isEqual, 0, static_cast<double>(equals - 1))};
 }
@@ -146,8 +150,8 @@ void sample(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64
   if (rows * width == 0) return;
   argmax(queue, out, logits, rows, width);
   if (!(temperature > 0)) return;
-  auto* listed =
-      reinterpret_cast<int32_t*>(queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(width) * sizeof(int32_t)));
+  auto* listed = reinterpret_cast<int32_t*>(
+      queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(width) * sizeof(int32_t)));
   launch(queue, sampleKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true},
          {out, logits, width, temperature, topK, topP, uniform, listed, unitFor(width)});
 }

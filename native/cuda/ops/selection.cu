@@ -1,8 +1,8 @@
 // The largest of each row, and columns of each row by index.
 //
-// topK and keepTopK: a block for each row finds the order of the k-th largest in four passes and the last column of
-// just that order that is kept in a fifth. topK lists what is kept and gives each of the list its rank by counting
-// what is larger: k * k comparisons, spread over many blocks. gather: 8 bytes a result.
+// topK and keepTopK: a block for each row finds the order of the k-th largest in four passes and the last
+// column of just that order that is kept in a fifth. topK lists what is kept and gives each of the list its
+// rank by counting what is larger: k * k comparisons, spread over many blocks. gather: 8 bytes a result.
 #include "cuda/ops.h"
 #include "cuda/ops/selection.cuh"
 
@@ -56,8 +56,8 @@ __global__ void __launch_bounds__(kSelectionThreads)
 }
 
 /** A block for each 256 of the list of a row: each goes to the place that the number of larger ones gives. */
-__global__ void orderTopKKernel(float* values, int32_t* columns, const int32_t* listed, const float* x, int64_t width,
-                                int64_t k, int64_t pieces) {
+__global__ void orderTopKKernel(float* values, int32_t* columns, const int32_t* listed, const float* x,
+                                int64_t width, int64_t k, int64_t pieces) {
   __shared__ uint64_t others[kThreads];
   waitForPrevious();
   const int64_t row = blockIdx.x / pieces, mine = blockIdx.x % pieces * kThreads + threadIdx.x;
@@ -91,26 +91,29 @@ __global__ void gatherKernel(float* out, const float* x, const int32_t* columns,
 
 }  // namespace
 
-void topK(Queue& queue, float* values, int32_t* columns, const float* x, int64_t rows, int64_t width, int64_t k) {
+void topK(Queue& queue, float* values, int32_t* columns, const float* x, int64_t rows, int64_t width,
+          int64_t k) {
   if (rows * k == 0) return;
-  auto* listed =
-      reinterpret_cast<int32_t*>(queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(k) * sizeof(int32_t)));
-  launch(queue, listTopKKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true}, listed, x, width, k);
+  auto* listed = reinterpret_cast<int32_t*>(
+      queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(k) * sizeof(int32_t)));
+  launch(queue, listTopKKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true}, listed, x,
+         width, k);
   const int64_t pieces = (k + kThreads - 1) / kThreads;
-  launch(queue, orderTopKKernel, blocksFor(rows * pieces, 1), kThreads, {.overlapping = true}, values, columns, listed,
-         x, width, k, pieces);
+  launch(queue, orderTopKKernel, blocksFor(rows * pieces, 1), kThreads, {.overlapping = true}, values,
+         columns, listed, x, width, k, pieces);
 }
 
 void keepTopK(Queue& queue, float* out, const float* x, int64_t rows, int64_t width, int64_t k) {
   if (rows * width == 0) return;
-  launch(queue, keepTopKKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true}, out, x, width, k);
+  launch(queue, keepTopKKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true}, out, x,
+         width, k);
 }
 
 void gather(Queue& queue, float* out, const float* x, const int32_t* columns, int64_t rows, int64_t width,
             int64_t count) {
   if (rows * count == 0) return;
-  launch(queue, gatherKernel, blocksFor(rows * count, kThreads), kThreads, {.overlapping = true}, out, x, columns,
-         rows, width, count);
+  launch(queue, gatherKernel, blocksFor(rows * count, kThreads), kThreads, {.overlapping = true}, out, x,
+         columns, rows, width, count);
 }
 
 }  // namespace persimmon::cuda

@@ -1,5 +1,5 @@
-// Finding elements of a row by rank or by a running sum, by one block. Counts and masses are whole numbers, so that
-// sums are exact in any order, and the results are those of a full sort.
+// Finding elements of a row by rank or by a running sum, by one block. Counts and masses are whole numbers,
+// so that sums are exact in any order, and the results are those of a full sort.
 #pragma once
 
 #include "cuda/device.cuh"
@@ -7,11 +7,13 @@
 
 namespace persimmon::cuda {
 
-/** Threads of a block that takes a whole row: fewer for a narrow one, which barriers of many would only slow down. */
+/** Threads of a block that takes a whole row: fewer for a narrow one, which barriers of many would only slow
+ * down. */
 constexpr int kSelectionThreads = 1024;
 inline unsigned selectionThreads(int64_t width) { return width <= 1024 ? 128 : kSelectionThreads; }
 
-/** A number as an unsigned one of the same order; -0 as 0. Not for NaN. 0 and 0xffffffff stand for no number. */
+/** A number as an unsigned one of the same order; -0 as 0. Not for NaN. 0 and 0xffffffff stand for no number.
+ */
 __device__ __forceinline__ uint32_t orderOf(float x) {
   const uint32_t bits = __float_as_uint(x == 0.0f ? 0.0f : x);
   return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
@@ -56,7 +58,8 @@ struct Threshold {
   int64_t equals;
 };
 
-/** That of the k-th largest of n elements, 1 <= k <= n, by digits of 8 bits from the top; orderAt(i): of element i. */
+/** That of the k-th largest of n elements, 1 <= k <= n, by digits of 8 bits from the top; orderAt(i): of
+ * element i. */
 template <class OrderAt>
 __device__ Threshold kthLargest(int64_t n, int64_t k, OrderAt orderAt) {
   constexpr int kDigits = 256, kEach = kDigits / kWarp;
@@ -100,8 +103,8 @@ __device__ Threshold kthLargest(int64_t n, int64_t k, OrderAt orderAt) {
 }
 
 /**
- * The first i of [0, n) at which the running sum of massAt(0), massAt(1)... exceeds share * (the sum of all) + offset;
- * where rounding hides it, the last with any mass.
+ * The first i of [0, n) at which the running sum of massAt(0), massAt(1)... exceeds share * (the sum of all)
+ * + offset; where rounding hides it, the last with any mass.
  */
 template <class MassAt>
 __device__ int64_t crossing(int64_t n, MassAt massAt, double share, double offset) {
@@ -138,7 +141,8 @@ __device__ int64_t crossing(int64_t n, MassAt massAt, double share, double offse
         if (lane >= lanes) running += other;
       }
       const unsigned any = __ballot_sync(kAllLanes, mass > 0);
-      const unsigned over = __ballot_sync(kAllLanes, mass > 0 && static_cast<double>(before + running) > target);
+      const unsigned over =
+          __ballot_sync(kAllLanes, mass > 0 && static_cast<double>(before + running) > target);
       if (any != 0) last = from + 31 - __clz(static_cast<int>(any));
       if (over != 0) {
         last = from + __ffs(static_cast<int>(over)) - 1;

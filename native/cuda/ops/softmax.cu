@@ -1,6 +1,6 @@
-// Softmax and log-softmax over rows, and the log-probability of one id of each. 12 bytes read and 4 written for each
-// element of a row of more than 4,096, of a shorter one 8 of those from the first cache; of one id 8 bytes read for
-// each element of its row. Bound by memory.
+// Softmax and log-softmax over rows, and the log-probability of one id of each. 12 bytes read and 4 written
+// for each element of a row of more than 4,096, of a shorter one 8 of those from the first cache; of one id 8
+// bytes read for each element of its row. Bound by memory.
 #include "cuda/ops.h"
 #include "cuda/ops/softmax_statistics.cuh"
 
@@ -9,7 +9,8 @@ namespace persimmon::cuda {
 namespace {
 
 template <bool kLog>
-__device__ __forceinline__ void writeShares(float* out, const float* x, int64_t n, const SoftmaxStatistics& row) {
+__device__ __forceinline__ void writeShares(float* out, const float* x, int64_t n,
+                                            const SoftmaxStatistics& row) {
   const float share = 1.0f / row.sum;
   for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
     out[i] = kLog ? logProbability(x[i], row) : expf(x[i] - row.max) * share;
@@ -41,18 +42,19 @@ void shares(Queue& queue, float* out, const float* x, int64_t rows, int64_t widt
   const int64_t pieces = softmaxPieces(width);
   if (rows * width == 0) return;
   if (pieces == 1) {
-    launch(queue, shortRowsKernel<kLog>, blocksFor(rows, 1), softmaxThreads(width),
-           {.overlapping = true}, out, x, width);
+    launch(queue, shortRowsKernel<kLog>, blocksFor(rows, 1), softmaxThreads(width), {.overlapping = true},
+           out, x, width);
     return;
   }
   const SoftmaxStatistics* statistics = softmaxStatistics(queue, x, rows, width);
-  launch(queue, longRowsKernel<kLog>, blocksFor(rows * pieces, 1), softmaxThreads(width), {.overlapping = true}, out, x,
-         statistics, width, pieces);
+  launch(queue, longRowsKernel<kLog>, blocksFor(rows * pieces, 1), softmaxThreads(width),
+         {.overlapping = true}, out, x, statistics, width, pieces);
 }
 
 /** A block for each row. */
 __global__ void gatherLogProbabilityKernel(float* out, const float* logits, const int32_t* ids,
-                                           const SoftmaxStatistics* statistics, int64_t width, int64_t pieces) {
+                                           const SoftmaxStatistics* statistics, int64_t width,
+                                           int64_t pieces) {
   __shared__ float partial[kWarp];
   waitForPrevious();
   const int64_t row = blockIdx.x;
@@ -78,8 +80,8 @@ void gatherLogProbability(Queue& queue, float* out, const float* logits, const i
                           int64_t width) {
   if (rows == 0) return;
   const SoftmaxStatistics* statistics = softmaxStatistics(queue, logits, rows, width);
-  launch(queue, gatherLogProbabilityKernel, blocksFor(rows, 1), softmaxThreads(width), {.overlapping = true}, out, logits, ids,
-         statistics, width, softmaxPieces(width));
+  launch(queue, gatherLogProbabilityKernel, blocksFor(rows, 1), softmaxThreads(width), {.overlapping = true},
+         out, logits, ids, statistics, width, softmaxPieces(width));
 }
 
 }  // namespace persimmon::cuda

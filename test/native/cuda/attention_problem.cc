@@ -45,7 +45,9 @@ AttentionProblem::AttentionProblem(const AttentionProblemOptions& given, uint64_
   }
 
   const size_t rows = static_cast<size_t>(limits.pageCount * options.heads * options.pageTokens);
-  const size_t size = options.cacheDtype == DType::kFloat32 ? 4 : options.cacheDtype == DType::kBFloat16 ? 2 : 1;
+  const size_t size = options.cacheDtype == DType::kFloat32    ? 4
+                      : options.cacheDtype == DType::kBFloat16 ? 2
+                                                               : 1;
   past.keys.assign(rows * static_cast<size_t>(options.headDim) * size, 0xFF);
   past.values = past.keys;
   past.keyScales.assign(rows, NAN);
@@ -54,7 +56,8 @@ AttentionProblem::AttentionProblem(const AttentionProblemOptions& given, uint64_
                            v = random.normals(pastPositions.size() * width);
   cpu::AttentionShape before = shape;
   before.tokens = static_cast<int64_t>(pastPositions.size());
-  cpu::cacheAppend(cpuPool(), k.data(), v.data(), before, pastPositions.data(), pastSequences.data(), view(past));
+  cpu::cacheAppend(cpuPool(), k.data(), v.data(), before, pastPositions.data(), pastSequences.data(),
+                   view(past));
 }
 
 cpu::CacheView AttentionProblem::view(HostCache& cache) const {
@@ -67,7 +70,8 @@ cpu::CacheView AttentionProblem::view(const GpuCache& cache, const OnGpu<int32_t
           options.pageTokens, options.cacheDtype,  cache.keyScales.data(), cache.valueScales.data()};
 }
 
-std::vector<float> AttentionProblem::widened(const std::vector<uint8_t>& rows, const std::vector<float>& scales) const {
+std::vector<float> AttentionProblem::widened(const std::vector<uint8_t>& rows,
+                                             const std::vector<float>& scales) const {
   const size_t count = past.keyScales.size() * static_cast<size_t>(options.headDim);
   std::vector<float> out(count);
   for (size_t i = 0; i < count; ++i) {
@@ -87,7 +91,8 @@ std::vector<float> AttentionProblem::widened(const std::vector<uint8_t>& rows, c
 std::string AttentionProblem::describe() const {
   return std::to_string(shape.tokens) + " tokens, heads " + std::to_string(options.heads) + ", dim " +
          std::to_string(options.headDim) + ", rotary " + std::to_string(options.rotaryDims) + ", page " +
-         std::to_string(options.pageTokens) + ", cache type " + std::to_string(static_cast<int>(options.cacheDtype));
+         std::to_string(options.pageTokens) + ", cache type " +
+         std::to_string(static_cast<int>(options.cacheDtype));
 }
 
 }  // namespace check

@@ -1,5 +1,5 @@
-// A random attention problem for the CPU and the GPU: ragged sequences over shuffled pages. Whatever no token has
-// written holds NaN.
+// A random attention problem for the CPU and the GPU: ragged sequences over shuffled pages. Whatever no token
+// has written holds NaN.
 #pragma once
 
 #include "on_gpu.h"

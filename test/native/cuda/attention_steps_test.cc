@@ -79,12 +79,13 @@ TEST(cacheAppendIsThatOfTheCpu) {
     std::fill_n(v.begin(), width, 1e-38f);
     if (p.options.headDim > 2) k[width + 1] = HUGE_VALF;
     HostCache expected = p.past;
-    cpu::cacheAppend(cpuPool(), k.data(), v.data(), p.shape, p.positions.data(), p.sequences.data(), p.view(expected));
+    cpu::cacheAppend(cpuPool(), k.data(), v.data(), p.shape, p.positions.data(), p.sequences.data(),
+                     p.view(expected));
     const GpuCache cache(p.past);
     const OnGpu<int32_t> table(p.pageTable), positions(p.positions), sequences(p.sequences);
     const OnGpu<float> onK(k), onV(v);
-    cuda::cacheAppend(gpu(), onK.data(), onV.data(), p.shape, positions.data(), sequences.data(), p.view(cache, table),
-                      p.limits);
+    cuda::cacheAppend(gpu(), onK.data(), onV.data(), p.shape, positions.data(), sequences.data(),
+                      p.view(cache, table), p.limits);
     const HostCache found = cache.read();
     CHECK_MESSAGE(found.keys == expected.keys && found.values == expected.values, p.describe());
     if (p.options.cacheDtype == DType::kInt8) {
@@ -99,22 +100,23 @@ TEST(patternAndValuesAreThoseOfTheCpu) {
     const std::vector<float> q = p.random.normals(p.elements, 2), k = p.random.normals(p.elements),
                              v = p.random.normals(p.elements);
     HostCache host = p.past;
-    cpu::cacheAppend(cpuPool(), k.data(), v.data(), p.shape, p.positions.data(), p.sequences.data(), p.view(host));
+    cpu::cacheAppend(cpuPool(), k.data(), v.data(), p.shape, p.positions.data(), p.sequences.data(),
+                     p.view(host));
     const int64_t keys = p.limits.positions + 2;
     const auto patternSize = static_cast<size_t>(p.shape.tokens * p.shape.heads * keys);
     std::vector<float> pattern(patternSize), z(p.elements);
-    cpu::attentionPattern(cpuPool(), pattern.data(), keys, q.data(), p.shape, p.positions.data(), p.sequences.data(),
-                          p.view(host));
-    cpu::attentionValues(cpuPool(), z.data(), pattern.data(), keys, p.shape, p.positions.data(), p.sequences.data(),
-                         p.view(host));
+    cpu::attentionPattern(cpuPool(), pattern.data(), keys, q.data(), p.shape, p.positions.data(),
+                          p.sequences.data(), p.view(host));
+    cpu::attentionValues(cpuPool(), z.data(), pattern.data(), keys, p.shape, p.positions.data(),
+                         p.sequences.data(), p.view(host));
     const GpuCache cache(host);
     const OnGpu<int32_t> table(p.pageTable), positions(p.positions), sequences(p.sequences);
     const OnGpu<float> onQ(q), onPattern(patternSize), onZ(p.elements);
-    cuda::attentionPattern(gpu(), onPattern.data(), keys, onQ.data(), p.shape, positions.data(), sequences.data(),
-                           p.view(cache, table), p.limits);
+    cuda::attentionPattern(gpu(), onPattern.data(), keys, onQ.data(), p.shape, positions.data(),
+                           sequences.data(), p.view(cache, table), p.limits);
     CHECK_MESSAGE(distance(onPattern.read(), pattern) < 1e-5, p.describe());
-    cuda::attentionValues(gpu(), onZ.data(), onPattern.data(), keys, p.shape, positions.data(), sequences.data(),
-                          p.view(cache, table), p.limits);
+    cuda::attentionValues(gpu(), onZ.data(), onPattern.data(), keys, p.shape, positions.data(),
+                          sequences.data(), p.view(cache, table), p.limits);
     CHECK_MESSAGE(distance(onZ.read(), z) < 1e-5, p.describe());
   });
 }
@@ -124,18 +126,19 @@ TEST(placesOutsideGiveNaNAndStoreNothing) {
   const int64_t keys = p.limits.positions;
   const OnGpu<float> q(p.random.normals(p.elements)), pattern(static_cast<size_t>(p.shape.tokens * 2 * keys)),
       z(p.elements);
-  const auto tryWith = [&](std::vector<int32_t> positions, std::vector<int32_t> sequences, std::vector<int32_t> pages,
-                           cuda::AttentionLimits limits, bool isInside) {
+  const auto tryWith = [&](std::vector<int32_t> positions, std::vector<int32_t> sequences,
+                           std::vector<int32_t> pages, cuda::AttentionLimits limits, bool isInside) {
     const GpuCache cache(p.past);
     const OnGpu<int32_t> table(pages), onPositions(positions), onSequences(sequences);
     const cpu::CacheView view = p.view(cache, table);
-    cuda::attentionPattern(gpu(), pattern.data(), keys, q.data(), p.shape, onPositions.data(), onSequences.data(), view,
-                           limits);
+    cuda::attentionPattern(gpu(), pattern.data(), keys, q.data(), p.shape, onPositions.data(),
+                           onSequences.data(), view, limits);
     CHECK(isInside || allNaN(pattern.read()));
-    cuda::attentionValues(gpu(), z.data(), pattern.data(), keys, p.shape, onPositions.data(), onSequences.data(), view,
-                          limits);
+    cuda::attentionValues(gpu(), z.data(), pattern.data(), keys, p.shape, onPositions.data(),
+                          onSequences.data(), view, limits);
     CHECK(isInside || allNaN(z.read()));
-    cuda::cacheAppend(gpu(), q.data(), q.data(), p.shape, onPositions.data(), onSequences.data(), view, limits);
+    cuda::cacheAppend(gpu(), q.data(), q.data(), p.shape, onPositions.data(), onSequences.data(), view,
+                      limits);
     CHECK((cache.read().keys == p.past.keys) == !isInside);
   };
   const auto changed = [](std::vector<int32_t> x, size_t i, int32_t value) {
@@ -148,9 +151,10 @@ TEST(placesOutsideGiveNaNAndStoreNothing) {
   tryWith(changed(p.positions, 0, 0x7fffffff), p.sequences, p.pageTable, p.limits, false);
   tryWith(p.positions, changed(p.sequences, 1, 2), p.pageTable, p.limits, false);
   tryWith(p.positions, changed(p.sequences, 1, -1), p.pageTable, p.limits, false);
-  tryWith(p.positions, p.sequences, changed(p.pageTable, 0, static_cast<int32_t>(p.limits.pageCount)), p.limits, false);
+  tryWith(p.positions, p.sequences, changed(p.pageTable, 0, static_cast<int32_t>(p.limits.pageCount)),
+          p.limits, false);
   tryWith(p.positions, p.sequences, changed(p.pageTable, 1, -1), p.limits, false);
   // The second sequence has four positions, which fill one page: no token needs its second.
-  tryWith(p.positions, p.sequences, changed(p.pageTable, static_cast<size_t>(p.pagesPerSequence) + 1, -1), p.limits,
-          true);
+  tryWith(p.positions, p.sequences, changed(p.pageTable, static_cast<size_t>(p.pagesPerSequence) + 1, -1),
+          p.limits, true);
 }

@@ -31,16 +31,16 @@ Outcome onCpu(AttentionProblem& p, const Norms& norms) {
   Outcome r{empty, empty, empty, empty, empty, empty, p.past};
   const auto of = [&](const WeightOnGpu& weight) { return p.options.norm ? weight.onHost() : kNone; };
   cpu::fusedAttention(cpuPool(), r.z.data(), p.qkv.data(), p.shape, of(norms.qWeight), of(norms.qBias),
-                      of(norms.kWeight), of(norms.kBias), kEpsilon, p.cos.data(), p.sin.data(), p.positions.data(),
-                      p.sequences.data(), p.view(r.cache),
+                      of(norms.kWeight), of(norms.kBias), kEpsilon, p.cos.data(), p.sin.data(),
+                      p.positions.data(), p.sequences.data(), p.view(r.cache),
                       {r.q.data(), r.k.data(), r.v.data(), r.qRot.data(), r.kRot.data()});
   return r;
 }
 
 // `shift`: bytes that keys and values lie away from an aligned address.
 Outcome onGpu(AttentionProblem& p, const Norms& norms, bool taps, size_t shift = 0) {
-  const OnGpu<float> z(p.elements), q(p.elements), k(p.elements), v(p.elements), qRot(p.elements), kRot(p.elements),
-      qkv(p.qkv), cos(p.cos), sin(p.sin);
+  const OnGpu<float> z(p.elements), q(p.elements), k(p.elements), v(p.elements), qRot(p.elements),
+      kRot(p.elements), qkv(p.qkv), cos(p.cos), sin(p.sin);
   const OnGpu<int32_t> table(p.pageTable), positions(p.positions), sequences(p.sequences);
   HostCache shifted = p.past;
   shifted.keys.insert(shifted.keys.begin(), shift, 0);
@@ -52,25 +52,25 @@ Outcome onGpu(AttentionProblem& p, const Norms& norms, bool taps, size_t shift =
   const auto of = [&](const WeightOnGpu& weight) { return p.options.norm ? weight.weight() : kNone; };
   cpu::AttentionTaps wanted{};
   if (taps) wanted = {q.data(), k.data(), v.data(), qRot.data(), kRot.data()};
-  cuda::fusedAttention(gpu(), z.data(), qkv.data(), p.shape, of(norms.qWeight), of(norms.qBias), of(norms.kWeight),
-                       of(norms.kBias), kEpsilon, cos.data(), sin.data(), positions.data(), sequences.data(), view,
-                       wanted, p.limits);
+  cuda::fusedAttention(gpu(), z.data(), qkv.data(), p.shape, of(norms.qWeight), of(norms.qBias),
+                       of(norms.kWeight), of(norms.kBias), kEpsilon, cos.data(), sin.data(), positions.data(),
+                       sequences.data(), view, wanted, p.limits);
   HostCache after = cache.read();
   after.keys.erase(after.keys.begin(), after.keys.begin() + static_cast<std::ptrdiff_t>(shift));
   after.values.erase(after.values.begin(), after.values.begin() + static_cast<std::ptrdiff_t>(shift));
   return {z.read(), q.read(), k.read(), v.read(), qRot.read(), kRot.read(), after};
 }
 
-// z of the rotated queries over a cache, by the steps of the CPU: a key that was rounded to its other neighbour than
-// on the CPU then counts on both sides.
+// z of the rotated queries over a cache, by the steps of the CPU: a key that was rounded to its other
+// neighbour than on the CPU then counts on both sides.
 std::vector<float> inSteps(AttentionProblem& p, const std::vector<float>& qRot, HostCache cache) {
   std::vector<float> z(p.elements);
   const int64_t keys = p.limits.positions;
   std::vector<float> pattern(static_cast<size_t>(p.shape.tokens * p.shape.heads * keys));
-  cpu::attentionPattern(cpuPool(), pattern.data(), keys, qRot.data(), p.shape, p.positions.data(), p.sequences.data(),
-                        p.view(cache));
-  cpu::attentionValues(cpuPool(), z.data(), pattern.data(), keys, p.shape, p.positions.data(), p.sequences.data(),
-                       p.view(cache));
+  cpu::attentionPattern(cpuPool(), pattern.data(), keys, qRot.data(), p.shape, p.positions.data(),
+                        p.sequences.data(), p.view(cache));
+  cpu::attentionValues(cpuPool(), z.data(), pattern.data(), keys, p.shape, p.positions.data(),
+                       p.sequences.data(), p.view(cache));
   return z;
 }
 
@@ -78,11 +78,14 @@ void compare(AttentionProblem& p, size_t shift = 0) {
   const Norms norms(p);
   const Outcome expected = onCpu(p, norms), found = onGpu(p, norms, true, shift);
   CHECK_MESSAGE(distance(found.q, expected.q) < 1e-5 && distance(found.k, expected.k) < 1e-5, p.describe());
-  CHECK_MESSAGE(distance(found.qRot, expected.qRot) < 1e-5 && distance(found.kRot, expected.kRot) < 1e-5, p.describe());
+  CHECK_MESSAGE(distance(found.qRot, expected.qRot) < 1e-5 && distance(found.kRot, expected.kRot) < 1e-5,
+                p.describe());
   CHECK_MESSAGE(sameBits(found.v, expected.v), p.describe());
   CHECK_MESSAGE(found.cache.values == expected.cache.values, p.describe());
   // Rounded keys may differ by one step of their type where they lie between two.
-  const double step = p.options.cacheDtype == DType::kFloat32 ? 1e-5 : p.options.cacheDtype == DType::kInt8 ? 0.04 : 0.01;
+  const double step = p.options.cacheDtype == DType::kFloat32 ? 1e-5
+                      : p.options.cacheDtype == DType::kInt8  ? 0.04
+                                                              : 0.01;
   CHECK_MESSAGE(distance(p.widened(found.cache.keys, found.cache.keyScales),
                          p.widened(expected.cache.keys, expected.cache.keyScales)) < step,
                 p.describe());
@@ -111,8 +114,10 @@ TEST(fusedAttentionOfOneTokenIsThatOfTheCpu) {
 
 TEST(fusedAttentionOfOddHeadsIsThatOfTheCpu) {
   compareTypes({.heads = 3, .headDim = 40, .rotaryDims = 12, .pageTokens = 7, .sequences = {{150, 1}}}, 71);
-  compareTypes({.heads = 1, .headDim = 5, .rotaryDims = 0, .pageTokens = 3, .norm = false, .sequences = {{9, 1}}}, 72);
-  compareTypes({.heads = 2, .headDim = 130, .rotaryDims = 130, .pageTokens = 4, .sequences = {{3, 2}, {0, 3}}}, 73);
+  compareTypes(
+      {.heads = 1, .headDim = 5, .rotaryDims = 0, .pageTokens = 3, .norm = false, .sequences = {{9, 1}}}, 72);
+  compareTypes(
+      {.heads = 2, .headDim = 130, .rotaryDims = 130, .pageTokens = 4, .sequences = {{3, 2}, {0, 3}}}, 73);
 }
 
 TEST(fusedAttentionOfUnalignedPagesIsThatOfTheCpu) {
@@ -137,12 +142,14 @@ TEST(fusedAttentionShowsWhatIsNotFinite) {
     AttentionProblem p({.heads = 1, .norm = false, .sequences = {{150, fresh}}}, 79);
     const Norms norms(p);
     const size_t last = p.qkv.size() - 3 * 64;
-    // Of the first token's key and value, which every token sees, and of the last one's, which only that sees.
+    // Of the first token's key and value, which every token sees, and of the last one's, which only that
+    // sees.
     for (const size_t at : {size_t{64 + 3}, size_t{2 * 64 + 3}, last + 64 + 3, last + 2 * 64 + 3}) {
       for (const float odd : {static_cast<float>(NAN), HUGE_VALF}) {
         const float before = std::exchange(p.qkv[at], odd);
         const Outcome found = onGpu(p, norms, true), expected = onCpu(p, norms);
-        for (size_t i = 0; i < p.elements; ++i) CHECK(std::isfinite(found.z[i]) == std::isfinite(expected.z[i]));
+        for (size_t i = 0; i < p.elements; ++i)
+          CHECK(std::isfinite(found.z[i]) == std::isfinite(expected.z[i]));
         p.qkv[at] = before;
       }
     }
@@ -167,13 +174,15 @@ TEST(fusedAttentionOutsideGivesNaNAndStoresNothing) {
 
 TEST(fusedAttentionInAGraphFollowsThePosition) {
   // Captured at one position, launched at others: the length is read on the GPU.
-  AttentionProblem p({.heads = 2, .pageTokens = 32, .cacheDtype = DType::kBFloat16, .sequences = {{300, 1}}}, 81);
+  AttentionProblem p({.heads = 2, .pageTokens = 32, .cacheDtype = DType::kBFloat16, .sequences = {{300, 1}}},
+                     81);
   const OnGpu<float> qkv(p.qkv), cos(p.cos), sin(p.sin), z(p.elements);
   const OnGpu<int32_t> table(p.pageTable), positions(p.positions), sequences(p.sequences);
   const GpuCache cache(p.past);
   const auto run = [&] {
-    cuda::fusedAttention(gpu(), z.data(), qkv.data(), p.shape, kNone, kNone, kNone, kNone, kEpsilon, cos.data(),
-                         sin.data(), positions.data(), sequences.data(), p.view(cache, table), {}, p.limits);
+    cuda::fusedAttention(gpu(), z.data(), qkv.data(), p.shape, kNone, kNone, kNone, kNone, kEpsilon,
+                         cos.data(), sin.data(), positions.data(), sequences.data(), p.view(cache, table), {},
+                         p.limits);
   };
   run();
   gpu().beginCapture();
@@ -183,8 +192,9 @@ TEST(fusedAttentionInAGraphFollowsThePosition) {
     gpu().copyIn(positions.data(), &position, sizeof position);
     HostCache host = cache.read();
     std::vector<float> expected(p.elements);
-    cpu::fusedAttention(cpuPool(), expected.data(), p.qkv.data(), p.shape, kNone, kNone, kNone, kNone, kEpsilon,
-                        p.cos.data(), p.sin.data(), &position, p.sequences.data(), p.view(host), {});
+    cpu::fusedAttention(cpuPool(), expected.data(), p.qkv.data(), p.shape, kNone, kNone, kNone, kNone,
+                        kEpsilon, p.cos.data(), p.sin.data(), &position, p.sequences.data(), p.view(host),
+                        {});
     gpu().launch(*graph);
     CHECK(distance(z.read(), expected) < 1e-5);
   }

@@ -6,14 +6,15 @@ namespace cuda = persimmon::cuda;
 
 namespace {
 
-const std::pair<decltype(cpu::sumRows)*, decltype(cuda::sumRows)*> kSums[] = {{cpu::sumRows, cuda::sumRows},
-                                                                              {cpu::meanRows, cuda::meanRows}};
-const std::pair<decltype(cpu::sumRows)*, decltype(cuda::sumRows)*> kExtremes[] = {{cpu::maxRows, cuda::maxRows},
-                                                                                  {cpu::minRows, cuda::minRows}};
+const std::pair<decltype(cpu::sumRows)*, decltype(cuda::sumRows)*> kSums[] = {
+    {cpu::sumRows, cuda::sumRows}, {cpu::meanRows, cuda::meanRows}};
+const std::pair<decltype(cpu::sumRows)*, decltype(cuda::sumRows)*> kExtremes[] = {
+    {cpu::maxRows, cuda::maxRows}, {cpu::minRows, cuda::minRows}};
 
 // Both, of rows of a width.
 std::pair<std::vector<float>, std::vector<float>> both(
-    const std::pair<decltype(cpu::sumRows)*, decltype(cuda::sumRows)*>& ops, const std::vector<float>& x, int64_t rows) {
+    const std::pair<decltype(cpu::sumRows)*, decltype(cuda::sumRows)*>& ops, const std::vector<float>& x,
+    int64_t rows) {
   const int64_t width = rows == 0 ? 3 : static_cast<int64_t>(x.size()) / rows;
   std::vector<float> expected(static_cast<size_t>(rows));
   ops.first(cpuPool(), expected.data(), x.data(), rows, width);

@@ -19,16 +19,16 @@ std::vector<int32_t> drawn(const std::vector<float>& x, int64_t rows, const Filt
   const OnGpu<float> logits(x);
   const OnGpu<double> numbers(uniform);
   const OnGpu<int32_t> out(static_cast<size_t>(rows));
-  cuda::sample(gpu(), out.data(), logits.data(), rows, static_cast<int64_t>(x.size()) / rows, filter.temperature,
-               filter.topK, filter.topP, numbers.data());
+  cuda::sample(gpu(), out.data(), logits.data(), rows, static_cast<int64_t>(x.size()) / rows,
+               filter.temperature, filter.topK, filter.topP, numbers.data());
   return out.read();
 }
 
 std::vector<int32_t> drawnByCpu(const std::vector<float>& x, int64_t rows, const Filter& filter,
                                 const std::vector<double>& uniform) {
   std::vector<int32_t> out(static_cast<size_t>(rows));
-  cpu::sample(cpuPool(), out.data(), x.data(), rows, static_cast<int64_t>(x.size()) / rows, filter.temperature,
-              filter.topK, filter.topP, uniform.data());
+  cpu::sample(cpuPool(), out.data(), x.data(), rows, static_cast<int64_t>(x.size()) / rows,
+              filter.temperature, filter.topK, filter.topP, uniform.data());
   return out;
 }
 
@@ -71,8 +71,8 @@ TEST(argmaxOfOddRows) {
 }
 
 TEST(sampleIsThatOfTheCpu) {
-  // A border between two tokens lies where float32 weights of the CPU and whole numbers here put it, 1e-7 of the whole
-  // apart. These draws are none that falls between.
+  // A border between two tokens lies where float32 weights of the CPU and whole numbers here put it, 1e-7 of
+  // the whole apart. These draws are none that falls between.
   Random random(51);
   for (int trial = 0; trial < 12; ++trial) {
     const int64_t rows = 1 + trial % 3, width = trial % 6 == 0 ? 9001 : 50 + random.below(300);

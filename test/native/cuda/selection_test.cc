@@ -11,8 +11,8 @@ namespace {
 struct Case {
   int64_t rows, width, k;
 };
-const Case kCases[] = {{0, 5, 2},   {2, 1, 1},    {3, 7, 0},      {3, 7, 7},   {4, 100, 3},
-                       {2, 257, 256}, {2, 2000, 300}, {1, 5000, 17}};
+const Case kCases[] = {{0, 5, 2},   {2, 1, 1},     {3, 7, 0},      {3, 7, 7},
+                       {4, 100, 3}, {2, 257, 256}, {2, 2000, 300}, {1, 5000, 17}};
 
 // Ties, zeros of both signs, infinities and NaN among them.
 std::vector<float> numbers(Random& random, const Case& c) {
@@ -62,10 +62,12 @@ TEST(gatherIsThatOfTheCpu) {
   const std::vector<float> x = random.normals(static_cast<size_t>(rows * width));
   const std::vector<int32_t> columns = {3, 0, 69, 70, -1, 3, 12};
   std::vector<float> expected(static_cast<size_t>(rows) * columns.size());
-  cpu::gather(cpuPool(), expected.data(), x.data(), columns.data(), rows, width, static_cast<int64_t>(columns.size()));
+  cpu::gather(cpuPool(), expected.data(), x.data(), columns.data(), rows, width,
+              static_cast<int64_t>(columns.size()));
   const OnGpu<float> input(x), out(expected.size());
   const OnGpu<int32_t> onColumns(columns);
-  cuda::gather(gpu(), out.data(), input.data(), onColumns.data(), rows, width, static_cast<int64_t>(columns.size()));
+  cuda::gather(gpu(), out.data(), input.data(), onColumns.data(), rows, width,
+               static_cast<int64_t>(columns.size()));
   CHECK(sameBytes(out.read(), expected));
   CHECK(std::isnan(out.read()[3]) && std::isnan(out.read()[4]));
 }

@@ -12,7 +12,8 @@ struct Rows {
   int64_t rows, width;
 };
 // One piece and several (of 4,096), each whole and not.
-const Rows kShapes[] = {{0, 7}, {1, 1}, {3, 2}, {5, 64}, {2, 257}, {2, 1023}, {1, 4096}, {2, 4097}, {3, 13001}};
+const Rows kShapes[] = {{0, 7},    {1, 1},    {3, 2},    {5, 64},   {2, 257},
+                        {2, 1023}, {1, 4096}, {2, 4097}, {3, 13001}};
 
 std::vector<float> ofCpu(decltype(cpu::softmax)* op, const std::vector<float>& x, const Rows& shape) {
   std::vector<float> out(x.size());
@@ -52,11 +53,13 @@ TEST(softmaxOfOddRowsIsThatOfTheCpu) {
     };
     // The later pieces of the long row hold only `rest`.
     for (const std::vector<float>& x :
-         {rowOf({1, NAN, 2}, 0), rowOf({NAN, NAN}, NAN), rowOf({HUGE_VALF, 1, 2}, 3), rowOf({-HUGE_VALF}, -HUGE_VALF),
-          rowOf({-200, -201, -HUGE_VALF}, -HUGE_VALF), rowOf({3e38f, -3e38f, 0}, -3e38f)}) {
+         {rowOf({1, NAN, 2}, 0), rowOf({NAN, NAN}, NAN), rowOf({HUGE_VALF, 1, 2}, 3),
+          rowOf({-HUGE_VALF}, -HUGE_VALF), rowOf({-200, -201, -HUGE_VALF}, -HUGE_VALF),
+          rowOf({3e38f, -3e38f, 0}, -3e38f)}) {
       const Rows shape{1, width};
       CHECK(distance(ofGpu(cuda::softmax, x, shape), ofCpu(cpu::softmax, x, shape)) < 1e-6);
-      const std::vector<float> found = ofGpu(cuda::logSoftmax, x, shape), expected = ofCpu(cpu::logSoftmax, x, shape);
+      const std::vector<float> found = ofGpu(cuda::logSoftmax, x, shape),
+                               expected = ofCpu(cpu::logSoftmax, x, shape);
       for (size_t i = 0; i < x.size(); ++i)
         CHECK(found[i] == expected[i] || std::fabs(found[i] - expected[i]) < 1e-4 ||
               (std::isnan(found[i]) && std::isnan(expected[i])));
