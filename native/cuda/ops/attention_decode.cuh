@@ -10,7 +10,7 @@
 // is read here, and cut evenly. Splits behind the end leave a neutral element.
 #pragma once
 
-#include "cuda/ops/attention_call.cuh"
+#include "cuda/ops/attention_prepare.cuh"
 
 namespace persimmon::cuda {
 
@@ -18,50 +18,6 @@ constexpr int kAttendThreads = 128;
 constexpr int kAttendWarps = kAttendThreads / kWarp;
 /** A split has a multiple of this many keys: what a block's four warps read at once from an int8 cache. */
 constexpr int32_t kSplitKeys = 128;
-
-/** LayerNorm, the tap before rotation, and rotation of a q or k, by a warp; the result lies in `row`. */
-__device__ __forceinline__ void prepareRow(float* row, const float* x, const cpu::Weight& weight,
-                                           const cpu::Weight& bias, float* tap, const AttendCall& call,
-                                           int64_t angles) {
-  const int32_t width = call.shape.headDim;
-  if (weight.data != nullptr) {
-    normRow(row, x, weight, bias, width, call.work.epsilon);
-  } else {
-    copyRow(row, x, width);
-  }
-  __syncwarp();
-  if (tap != nullptr) copyRow(tap, row, width);
-  __syncwarp();
-  rotateRow(row, row, call.work.cos + angles, call.work.sin + angles, width, call.shape.rotaryDims);
-  __syncwarp();
-}
-
-__device__ __forceinline__ void prepareQuery(float* row, const AttendCall& call, int64_t number,
-                                             int64_t angles, bool writesTaps) {
-  const HeadWork& work = call.work;
-  const int64_t width = call.shape.headDim, at = number * width;
-  prepareRow(row, work.qkv + 3 * at, work.qWeight, work.qBias,
-             writesTaps && work.taps.q != nullptr ? work.taps.q + at : nullptr, call, angles);
-  if (writesTaps && work.taps.qRot != nullptr) copyRow(work.taps.qRot + at, row, call.shape.headDim);
-}
-
-/** `row`: memory for the warp to work in. */
-__device__ __forceinline__ void appendKey(float* row, const AttendCall& call, int64_t number, int64_t angles,
-                                          int64_t slot) {
-  const HeadWork& work = call.work;
-  const int64_t width = call.shape.headDim, at = number * width;
-  prepareRow(row, work.qkv + 3 * at + width, work.kWeight, work.kBias,
-             work.taps.k != nullptr ? work.taps.k + at : nullptr, call, angles);
-  if (work.taps.kRot != nullptr) copyRow(work.taps.kRot + at, row, call.shape.headDim);
-  storeRow(call.cache.dtype, call.cache.keys, call.cache.keyScales, slot, row, call.shape.headDim);
-}
-
-__device__ __forceinline__ void appendValue(const AttendCall& call, int64_t number, int64_t slot) {
-  const int64_t width = call.shape.headDim, at = number * width;
-  const float* x = call.work.qkv + 3 * at + 2 * width;
-  if (call.work.taps.v != nullptr) copyRow(call.work.taps.v + at, x, call.shape.headDim);
-  storeRow(call.cache.dtype, call.cache.values, call.cache.valueScales, slot, x, call.shape.headDim);
-}
 
 /** Keys [begin, end) of a head 64 wide whose rows lie at multiples of 16 bytes. Leaves the warp's share in
  * lanes 0..64 / kEach - 1, kEach dimensions each: z, and max and sum. */
@@ -280,28 +236,6 @@ __global__ void attentionCombineKernel(AttendCall call) {
       z += values[int64_t{split} * call.shape.headDim + i] * exp2f(sums[split].x - exponentBase(max));
     call.z[number * call.shape.headDim + i] = z / sum;
   }
-}
-
-/** Norms, rotation and append of every head of every token, a warp for each; before tokens that see one
- * another. */
-__global__ void prepareKernel(AttendCall call, float* qRot) {
-  PERSIMMON_DYNAMIC_SHARED(float, rows);
-  waitForPrevious();
-  if (*call.inside == 0) return;
-  const int warp = static_cast<int>(threadIdx.x) / kWarp, warps = static_cast<int>(blockDim.x) / kWarp;
-  float* row = rows + warp * call.shape.headDim;
-  const int64_t number = int64_t{blockIdx.x} * warps + warp;
-  if (number >= call.shape.tokens * call.shape.heads) return;
-  const int64_t token = number / call.shape.heads;
-  const int32_t position = call.places.positions[token];
-  const int64_t angles = int64_t{position} * (call.shape.rotaryDims / 2);
-  const int64_t slot = cacheRow(call.cache, call.shape.heads, call.places.sequences[token],
-                                static_cast<int32_t>(number % call.shape.heads), position);
-  prepareQuery(row, call, number, angles, true);
-  copyRow(qRot + number * call.shape.headDim, row, call.shape.headDim);
-  __syncwarp();
-  appendKey(row, call, number, angles, slot);
-  appendValue(call, number, slot);
 }
 
 }  // namespace

@@ -31,7 +31,9 @@ template <class T>
 __device__ __forceinline__ void spread(float* out, const T* row, float scale) {
   constexpr int kEach = 16 / static_cast<int>(sizeof(T));
   float x[kEach];
-  widenAll(*reinterpret_cast<const uint4*>(row), x);
+  // A copy: of a reference the compiler reads each word by itself.
+  const uint4 bits = *reinterpret_cast<const uint4*>(row);
+  widenAll(bits, x);
   PERSIMMON_UNROLL
   for (int i = 0; i < kEach; i += 4)
     *reinterpret_cast<float4*>(out + i) =
