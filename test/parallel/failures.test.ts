@@ -138,6 +138,18 @@ describe("a model that is split", () => {
     expect(again.ids).toEqual(wanted.ids);
   });
 
+  it("reports what another rank finds only when the pass is done", async () => {
+    const model = await load({ tensorParallel: 2 });
+    const runs = FollowerRuntime.prototype as unknown as { run(...all: unknown[]): Promise<Tensor> };
+    const { run } = runs;
+    vi.spyOn(runs, "run").mockImplementationOnce(async function (this: unknown, ...all) {
+      (await run.apply(this, all)).release();
+      throw new PersimmonError("OUT_OF_MEMORY", "at the end");
+    });
+    expect(await failureOf(model.logits(prompt))).toBe("OUT_OF_MEMORY: at the end");
+    expect((await model.logits(prompt)).shape[0]).toBe(prompt.length);
+  });
+
   it("reports an op that fails on another rank's stream", async () => {
     const model = await load({ tensorParallel: 2 });
     const follow = FollowerRuntime.prototype as unknown as {
