@@ -73,7 +73,7 @@ struct TileTraits<Int4Tiles> {
  * the next power of two.
  */
 template <class Format, int kRows>
-__global__ __launch_bounds__(kTileThreads, 2) void tileGemvKernel(float* out, const float* x, Format weight,
+__global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKernel(float* out, const float* x, Format weight,
                                                                cpu::Weight bias, int rows, int64_t outFeatures,
                                                                unsigned long long* traffic) {
   using Traits = TileTraits<Format>;
