@@ -1,6 +1,6 @@
 // Embedding lookup: a block widens the row of the table that its token names.
-// Bytes per token: hidden * 4 written and hidden * (2 or 4) read; of int8 and int4, whose tiles hold 16 rows side by
-// side, all sectors of a tile. Bound by the launch for a few tokens, by memory for many.
+// Bytes per token: hidden * 4 written and hidden * (2 or 4) read; of int8 and int4, whose tiles hold 16 rows
+// side by side, all sectors of a tile. Bound by the launch for a few tokens, by memory for many.
 #include "cuda/ops.h"
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
@@ -28,8 +28,8 @@ void embedding(Queue& queue, float* out, Weight table, const int32_t* ids, int64
                int64_t rows) {
   if (tokens == 0 || hidden == 0) return;
   withRowFormat(table, hidden, [&](auto format) {
-    launch(queue, embeddingKernel<decltype(format)>, blocksFor(tokens, 1), kThreads, {.overlapping = true}, out, format,
-           ids, hidden, rows);
+    launch(queue, embeddingKernel<decltype(format)>, blocksFor(tokens, 1), kThreads, {.overlapping = true},
+           out, format, ids, hidden, rows);
   });
 }
 

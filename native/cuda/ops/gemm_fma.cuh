@@ -1,30 +1,33 @@
-// Products of many rows in float32 by ordinary multiply-adds: weights of float32, and activations (matmul). A block
-// takes 64 rows and 64 outputs, a thread four by four; 16 inputs at a time lie in shared memory, the next 16 are on
-// their way. Limited by the multiply-adds, of which half the rate is lost to reading shared memory (8 bytes for each
-// four of them).
+// Products of many rows in float32 by ordinary multiply-adds: weights of float32, and activations (matmul). A
+// block takes 64 rows and 64 outputs, a thread four by four; 16 inputs at a time lie in shared memory, the
+// next 16 are on their way. Limited by the multiply-adds, of which half the rate is lost to reading shared
+// memory (8 bytes for each four of them).
 #pragma once
 
 #include "cuda/ops/gemm_mma.cuh"
 
 namespace persimmon::cuda {
 
-constexpr int kFloatTile = 64;    // rows, and outputs
+constexpr int kFloatTile = 64;  // rows, and outputs
 constexpr int kFloatInputs = 16;
 constexpr int kFloatPitch = kFloatTile + 4;
 
-/** Four neighbouring floats of which `left` are there; at least 1 where aligned, which then means all four. */
+/** Four neighbouring floats of which `left` are there; at least 1 where aligned, which then means all four.
+ */
 __device__ __forceinline__ float4 fourFloats(const float* at, int64_t left, bool aligned) {
   if (aligned && left > 0) return *reinterpret_cast<const float4*>(at);
-  return make_float4(left > 0 ? at[0] : 0.0f, left > 1 ? at[1] : 0.0f, left > 2 ? at[2] : 0.0f, left > 3 ? at[3] : 0.0f);
+  return make_float4(left > 0 ? at[0] : 0.0f, left > 1 ? at[1] : 0.0f, left > 2 ? at[2] : 0.0f,
+                     left > 3 ? at[3] : 0.0f);
 }
 
 /**
- * out of each pair of a batch = x . b^T, b [outFeatures, inFeatures], or, with kByInput, b [inFeatures, outFeatures].
- * `alignedB`: b, and each of its rows, to 16 bytes. A batch is the split of `problem`: splits are not pairs of a batch.
+ * out of each pair of a batch = x . b^T, b [outFeatures, inFeatures], or, with kByInput, b [inFeatures,
+ * outFeatures]. `alignedB`: b, and each of its rows, to 16 bytes. A batch is the split of `problem`: splits
+ * are not pairs of a batch.
  */
 template <bool kByInput>
-__global__ __launch_bounds__(kProductThreads) void floatProductKernel(ManyRows problem, const float* b, bool alignedB,
-                                                                      int64_t batch) {
+__global__ __launch_bounds__(kProductThreads) void floatProductKernel(ManyRows problem, const float* b,
+                                                                      bool alignedB, int64_t batch) {
   __shared__ __align__(16) float xs[2][kFloatInputs * kFloatPitch];
   __shared__ __align__(16) float bs[2][kFloatInputs * kFloatPitch];
   const int thread = static_cast<int>(threadIdx.x), across = thread % 16 * 4, down = thread / 16 * 4;
@@ -41,10 +44,12 @@ __global__ __launch_bounds__(kProductThreads) void floatProductKernel(ManyRows p
     loadActivations(problem, place.row + thread / 4, k + thread % 4 * 4, place.end, a);
     if constexpr (kByInput) {
       const int64_t input = k + thread / 16, o = place.output + across;
-      w = fourFloats(b + input * problem.outFeatures + o, input < place.end ? problem.outFeatures - o : 0, alignedB);
+      w = fourFloats(b + input * problem.outFeatures + o, input < place.end ? problem.outFeatures - o : 0,
+                     alignedB);
     } else {
       const int64_t input = k + thread % 4 * 4, o = place.output + thread / 4;
-      w = fourFloats(b + o * problem.inFeatures + input, o < problem.outFeatures ? place.end - input : 0, alignedB);
+      w = fourFloats(b + o * problem.inFeatures + input, o < problem.outFeatures ? place.end - input : 0,
+                     alignedB);
     }
   };
   const auto store = [&](int half) {
@@ -90,7 +95,8 @@ __global__ __launch_bounds__(kProductThreads) void floatProductKernel(ManyRows p
     for (int j = 0; j < 4; ++j)
       storeProduct(problem, place.split, place.row + down + i, place.output + across + j, sums[i][j]);
   }
-  if (problem.traffic != nullptr && blockIdx.x == 0 && thread == 0) countTraffic(problem.traffic, problem.bytes, 0);
+  if (problem.traffic != nullptr && blockIdx.x == 0 && thread == 0)
+    countTraffic(problem.traffic, problem.bytes, 0);
 }
 
 }  // namespace persimmon::cuda

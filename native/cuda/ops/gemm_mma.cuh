@@ -1,13 +1,15 @@
-// Products of many rows with weights of bfloat16, int8 or int4, by the matrix instruction. A block takes 64 rows and
-// 128 outputs, its eight warps 32 by 32 each; while they multiply 32 inputs, the next 32 are on their way.
+// Products of many rows with weights of bfloat16, int8 or int4, by the matrix instruction. A block takes 64
+// rows and 128 outputs, its eight warps 32 by 32 each; while they multiply 32 inputs, the next 32 are on
+// their way.
 //
-// Activations stay float32: each is the sum of three bfloat16, whose products with a weight are exact, so there are
-// three matrix instructions where bfloat16 activations would need one (kParts = 1, which no op asks for). The sums of 32
-// inputs are added to float32 sums by ordinary instructions, because the matrix instruction cuts off what it cannot
-// keep, which would add up over 16,384 inputs; int4 scales its groups of 32 on the way.
+// Activations stay float32: each is the sum of three bfloat16, whose products with a weight are exact, so
+// there are three matrix instructions where bfloat16 activations would need one (kParts = 1, which no op asks
+// for). The sums of 32 inputs are added to float32 sums by ordinary instructions, because the matrix
+// instruction cuts off what it cannot keep, which would add up over 16,384 inputs; int4 scales its groups of
+// 32 on the way.
 //
-// Bytes: the weights once for all blocks of rows that run at the same time (blocks of rows come first in the order of
-// blocks); limited by the matrix instruction from about 100 rows on, by reading the weights below.
+// Bytes: the weights once for all blocks of rows that run at the same time (blocks of rows come first in the
+// order of blocks); limited by the matrix instruction from about 100 rows on, by reading the weights below.
 #pragma once
 
 #include "cuda/ops.h"
@@ -17,11 +19,12 @@ namespace persimmon::cuda {
 
 constexpr int kProductRows = 64;
 
-/** out[rows, outFeatures] = x . weight^T, or for more than one split the sums of each split, [split][row][output]. */
+/** out[rows, outFeatures] = x . weight^T, or for more than one split the sums of each split,
+ * [split][row][output]. */
 struct ManyRows {
   float* out;
   const float* x;
-  Weight bias;         // not with splits
+  Weight bias;          // not with splits
   const float* scales;  // of outputs, or null; not with splits
   int64_t rows, inFeatures, outFeatures;
   int64_t rowBlocks, outputBlocks, splits, splitInputs;  // splitInputs: a multiple of 32
@@ -42,7 +45,8 @@ __device__ __forceinline__ BlockPlace blockPlace(const ManyRows& problem, int ro
           end < problem.inFeatures ? end : problem.inFeatures, split};
 }
 
-__device__ __forceinline__ void storeProduct(const ManyRows& problem, int64_t split, int64_t row, int64_t o, float sum) {
+__device__ __forceinline__ void storeProduct(const ManyRows& problem, int64_t split, int64_t row, int64_t o,
+                                             float sum) {
   if (row >= problem.rows || o >= problem.outFeatures) return;
   if (problem.splits == 1) {
     if (problem.scales != nullptr) sum *= problem.scales[o];
@@ -70,7 +74,8 @@ __device__ __forceinline__ void loadActivations(const ManyRows& problem, int64_t
 
 /** `Tile` is a TileByOutput or TileByInput. */
 template <class Tile, bool kScaledByGroup, int kParts = 3>
-__global__ __launch_bounds__(kProductThreads, kScaledByGroup ? 1 : 2) void matrixProductKernel(ManyRows problem, Tile weight) {
+__global__ __launch_bounds__(kProductThreads,
+                             kScaledByGroup ? 1 : 2) void matrixProductKernel(ManyRows problem, Tile weight) {
   struct Shared {
     uint16_t x[kParts][kProductRows * kTilePitch];
     uint16_t weights[kTileOutputs * kTilePitch];
@@ -190,7 +195,8 @@ __global__ __launch_bounds__(kProductThreads, kScaledByGroup ? 1 : 2) void matri
 /** Two stages of tiles. */
 template <int kParts = 3>
 constexpr size_t matrixProductShared() {
-  return 2 * (sizeof(uint16_t) * kTilePitch * (kParts * kProductRows + kTileOutputs) + sizeof(float) * kTileOutputs);
+  return 2 * (sizeof(uint16_t) * kTilePitch * (kParts * kProductRows + kTileOutputs) +
+              sizeof(float) * kTileOutputs);
 }
 
 }  // namespace persimmon::cuda

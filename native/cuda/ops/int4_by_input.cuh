@@ -1,8 +1,8 @@
-// linearByInput for up to 8 rows and int4 weights: as in linear_by_input_few.cuh, but by groups of 32 inputs, whose
-// sums are scaled. A warp takes every eighth group of the slice.
+// linearByInput for up to 8 rows and int4 weights: as in linear_by_input_few.cuh, but by groups of 32 inputs,
+// whose sums are scaled. A warp takes every eighth group of the slice.
 //
-// Bytes: half a byte for each weight of a live input, and 2 for each output and each group with a live input, which is
-// 1/8 of what all weights would take.
+// Bytes: half a byte for each weight of a live input, and 2 for each output and each group with a live input,
+// which is 1/8 of what all weights would take.
 #pragma once
 
 #include "cuda/ops/linear_by_input_few.cuh"
@@ -43,11 +43,14 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
   __shared__ unsigned long long read;
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t slice = blockIdx.x / problem.stripes, stripe = blockIdx.x % problem.stripes;
-  const int64_t groups = problem.inFeatures / cpu::kGroupInputs, perSlice = problem.sliceInputs / cpu::kGroupInputs;
+  const int64_t groups = problem.inFeatures / cpu::kGroupInputs,
+                perSlice = problem.sliceInputs / cpu::kGroupInputs;
   const int64_t begin = slice * perSlice, end = begin + perSlice < groups ? begin + perSlice : groups;
   // Outputs place(c) of the stripe.
   const int unit = lane * kBytes / kUnitBytes, inUnit = lane * kBytes % kUnitBytes;
-  const auto place = [=](int c) { return unit * 2 * kUnitBytes + inUnit + (c < kBytes ? c : kUnitBytes + c - kBytes); };
+  const auto place = [=](int c) {
+    return unit * 2 * kUnitBytes + inUnit + (c < kBytes ? c : kUnitBytes + c - kBytes);
+  };
   const int64_t first = stripe * kStripe, scaleBytes = outputs * 2;
   const bool inside = first + unit * 2 * kUnitBytes < outputs;
   const uint8_t* column = weight + first / 2 + lane * kBytes;
@@ -73,7 +76,9 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
       const unsigned batch = left;
       PERSIMMON_UNROLL
       for (int b = 0; b < kBatch; ++b) {
-        if (left != 0 && inside) pieces[b].load(column + (g * cpu::kGroupInputs + __ffs(static_cast<int>(left)) - 1) * (outputs / 2));
+        if (left != 0 && inside)
+          pieces[b].load(column +
+                         (g * cpu::kGroupInputs + __ffs(static_cast<int>(left)) - 1) * (outputs / 2));
         left &= left - 1;
       }
       unsigned now = batch;

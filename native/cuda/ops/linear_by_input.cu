@@ -1,5 +1,6 @@
-// Matrix products with weights that are stored by input, [inFeatures, outFeatures]. After squared ReLU nine inputs in
-// ten are zero: for few rows their weights are not read; for many rows, which together leave little out, all are.
+// Matrix products with weights that are stored by input, [inFeatures, outFeatures]. After squared ReLU nine
+// inputs in ten are zero: for few rows their weights are not read; for many rows, which together leave little
+// out, all are.
 #include "cuda/ops/int4_by_input.cuh"
 #include "cuda/ops/linear_by_input_few.cuh"
 #include "cuda/ops/linear_many_rows.cuh"
@@ -21,7 +22,8 @@ struct FewRows {
   Weight weight, bias;
   int64_t rows, inFeatures, outFeatures;
 
-  /** Runs a kernel over slices and stripes of `stripe` outputs, and adds the slices. start(problem, blocks) */
+  /** Runs a kernel over slices and stripes of `stripe` outputs, and adds the slices. start(problem, blocks)
+   */
   template <class F>
   void run(int64_t stripe, const F& start) const {
     const int64_t stripes = (outFeatures + stripe - 1) / stripe;
@@ -30,7 +32,8 @@ struct FewRows {
     while (sliceInputs > kLeastSliceInputs && slices() * stripes < kWantedBlocks) sliceInputs /= 2;
     const auto sums = static_cast<size_t>(slices() * rows * outFeatures);
     auto* partial = sums == 0 ? nullptr : reinterpret_cast<float*>(queue.scratch(sums * sizeof(float)));
-    const ByInputProblem problem = {partial, x, rows, inFeatures, outFeatures, sliceInputs, stripes, trafficOf(queue)};
+    const ByInputProblem problem = {partial,     x,           rows,    inFeatures,
+                                    outFeatures, sliceInputs, stripes, trafficOf(queue)};
     if (inFeatures > 0) start(problem, blocksFor(slices() * stripes, 1));
     const auto* scales = weight.dtype == DType::kInt8 ? static_cast<const float*>(weight.scales) : nullptr;
     addPartialSums(queue, out, partial, slices(), rows, outFeatures, scales, bias);
@@ -62,14 +65,18 @@ struct FewRows {
     const int64_t outputs = (outFeatures + cpu::kInt4Unit - 1) / cpu::kInt4Unit * cpu::kInt4Unit;
     run(int64_t{kWarp} * 2 * kBytes, [&](const ByInputProblem& problem, unsigned blocks) {
       launch(queue, liveInt4Kernel<kRows, kBytes>, blocks, kLiveThreads, {.overlapping = true},
-             static_cast<const uint8_t*>(weight.data), static_cast<const uint16_t*>(weight.scales), outputs, problem);
+             static_cast<const uint8_t*>(weight.data), static_cast<const uint16_t*>(weight.scales), outputs,
+             problem);
     });
   }
 
   void operator()() const {
     switch (weight.dtype) {
       case DType::kInt4:
-        return rows == 1 ? nibbles<1, 16>() : rows == 2 ? nibbles<2, 8>() : rows <= 4 ? nibbles<4, 4>() : nibbles<8, 4>();
+        return rows == 1   ? nibbles<1, 16>()
+               : rows == 2 ? nibbles<2, 8>()
+               : rows <= 4 ? nibbles<4, 4>()
+                           : nibbles<8, 4>();
       case DType::kInt8:
         return plain<int8_t, 16, 8>();
       case DType::kBFloat16:
@@ -85,7 +92,8 @@ struct FewRows {
 void linearByInput(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
-  if (rows > kFewRows) return linearByInputManyRows(queue, out, x, weight, bias, rows, inFeatures, outFeatures);
+  if (rows > kFewRows)
+    return linearByInputManyRows(queue, out, x, weight, bias, rows, inFeatures, outFeatures);
   FewRows{queue, out, x, weight, bias, rows, inFeatures, outFeatures}();
 }
 

@@ -1,14 +1,14 @@
 // linearByInput for up to 8 rows: what belongs to an input that is zero in all of them is not read.
 //
-// A block takes a slice of the inputs and a stripe of the outputs, as wide as what a warp loads at once. It lists the
-// live inputs of its slice in their order, its warps take every eighth of the list, and their sums are added in the
-// order of the warps; addPartialSums adds the slices. So sums have an order that depends on the shape and on which
-// inputs are zero, and repeat bit for bit.
+// A block takes a slice of the inputs and a stripe of the outputs, as wide as what a warp loads at once. It
+// lists the live inputs of its slice in their order, its warps take every eighth of the list, and their sums
+// are added in the order of the warps; addPartialSums adds the slices. So sums have an order that depends on
+// the shape and on which inputs are zero, and repeat bit for bit.
 //
-// Bytes: the weights of live inputs once; activations and partial sums (4 bytes for each output, row and slice) stay in
-// the second-level cache. A stripe is 512 bytes of a row: short enough that two or so slices of a stripe fall to each
-// multiprocessor and the chance that one has more live inputs than the others is small (with 2,000 inputs, a tenth of
-// them live, 7 % are one standard deviation).
+// Bytes: the weights of live inputs once; activations and partial sums (4 bytes for each output, row and
+// slice) stay in the second-level cache. A stripe is 512 bytes of a row: short enough that two or so slices
+// of a stripe fall to each multiprocessor and the chance that one has more live inputs than the others is
+// small (with 2,000 inputs, a tenth of them live, 7 % are one standard deviation).
 #pragma once
 
 #include "cuda/ops/weights.cuh"
@@ -64,7 +64,9 @@ struct ColumnPiece<int8_t, 16> {
 template <>
 struct ColumnPiece<int8_t, 8> {
   uint2 value;
-  __device__ __forceinline__ void load(const int8_t* at) { value = __ldg(reinterpret_cast<const uint2*>(at)); }
+  __device__ __forceinline__ void load(const int8_t* at) {
+    value = __ldg(reinterpret_cast<const uint2*>(at));
+  }
   __device__ __forceinline__ void numbers(float (&n)[8]) const {
     widenBytes(value.x, n);
     widenBytes(value.y, n + 4);
@@ -93,8 +95,8 @@ struct LiveInputs {
 
 /** By all threads of a block. */
 template <int kRows>
-__device__ void listLiveInputs(LiveInputs<kRows>& live, const float* x, int rows, int64_t inFeatures, int64_t begin,
-                               int64_t end) {
+__device__ void listLiveInputs(LiveInputs<kRows>& live, const float* x, int rows, int64_t inFeatures,
+                               int64_t begin, int64_t end) {
   constexpr int kRounds = static_cast<int>(kMostSliceInputs) / kLiveThreads;
   static_assert(kMostSliceInputs / kWarp == kWarp);  // so that one warp can add up the counts
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp;
@@ -120,7 +122,8 @@ __device__ void listLiveInputs(LiveInputs<kRows>& live, const float* x, int rows
   PERSIMMON_UNROLL
   for (int round = 0; round < kRounds; ++round) {
     if ((votes[round] >> lane & 1) == 0) continue;
-    const int place = live.counts[(round * kLiveThreads + thread) / kWarp] + __popc(votes[round] & ((1u << lane) - 1));
+    const int place =
+        live.counts[(round * kLiveThreads + thread) / kWarp] + __popc(votes[round] & ((1u << lane) - 1));
     const int64_t k = begin + round * kLiveThreads + thread;
     live.inputs[place] = static_cast<int32_t>(k);
     PERSIMMON_UNROLL
@@ -138,18 +141,19 @@ struct ByInputProblem {
 };
 
 /**
- * Adds the sums of the warps and writes a row of partial sums. `sums` is what this lane has for columns `place(c)` of
- * the stripe; `shared` has room for the stripe of every warp.
+ * Adds the sums of the warps and writes a row of partial sums. `sums` is what this lane has for columns
+ * `place(c)` of the stripe; `shared` has room for the stripe of every warp.
  */
 template <int kColumns, int kStripe, class Place>
-__device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64_t first, int row, float* shared,
-                             const float (&sums)[kColumns], const Place& place) {
+__device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64_t first, int row,
+                             float* shared, const float (&sums)[kColumns], const Place& place) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   PERSIMMON_UNROLL
   for (int c = 0; c < kColumns; ++c) shared[warp * kStripe + place(c)] = sums[c];
   __syncthreads();
   float* to = problem.partial + (slice * problem.rows + row) * problem.outFeatures + first;
-  for (int i = static_cast<int>(threadIdx.x); i < kStripe && first + i < problem.outFeatures; i += kLiveThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kStripe && first + i < problem.outFeatures;
+       i += kLiveThreads) {
     float sum = 0.0f;
     for (int w = 0; w < kLiveWarps; ++w) sum += shared[w * kStripe + i];
     to[i] = sum;

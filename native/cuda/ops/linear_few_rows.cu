@@ -1,6 +1,5 @@
 // linear for up to 8 rows (decoding): products of a matrix and few vectors, bound by reading the weights.
 #include "cuda/ops/linear_few_rows.cuh"
-
 #include "cuda/ops/linear_gemv.cuh"
 #include "cuda/ops/linear_gemv_tiles.cuh"
 #include "cuda/ops/linear_plain.cuh"
@@ -44,8 +43,9 @@ struct FewRows {
     withRowCount(rows, [&](auto count) {
       constexpr int kRows = decltype(count)::value;
       constexpr int64_t kOutputs = GemvShape<kRows>::kOutputs * (kGemvThreads / kWarp);
-      launch(queue, gemvKernel<T, kRows>, blocksFor(outFeatures, kOutputs), kGemvThreads, {.overlapping = true}, out,
-             aligned, weight.data, bias, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue));
+      launch(queue, gemvKernel<T, kRows>, blocksFor(outFeatures, kOutputs), kGemvThreads,
+             {.overlapping = true}, out, aligned, weight.data, bias, static_cast<int>(rows), inFeatures,
+             outFeatures, trafficOf(queue));
     });
   }
 
@@ -57,7 +57,8 @@ struct FewRows {
     const float* padded = paddedRows(queue, x, rows, inFeatures, weight.groups * cpu::kGroupInputs);
     withRowCount(rows, [&](auto count) {
       launch(queue, tileGemvKernel<Tiles, decltype(count)::value>, blocksFor(tiles, 1), kTileThreads,
-             {.overlapping = true}, out, padded, weight, bias, static_cast<int>(rows), outFeatures, trafficOf(queue));
+             {.overlapping = true}, out, padded, weight, bias, static_cast<int>(rows), outFeatures,
+             trafficOf(queue));
     });
   }
   void operator()(const Int8Tiles& weight) const { inTiles(weight); }

@@ -1,8 +1,8 @@
 // linear for up to 8 rows: which kernel.
 #pragma once
 
-#include "cuda/queue.h"
 #include "cuda/ops.h"
+#include "cuda/queue.h"
 
 namespace persimmon::cuda {
 

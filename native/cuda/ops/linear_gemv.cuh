@@ -1,9 +1,10 @@
-// linear for up to 8 rows and float32 or bfloat16 weights whose rows are aligned to 16 bytes. A warp takes a few
-// outputs; each lane has eight 16-byte loads on the way.
+// linear for up to 8 rows and float32 or bfloat16 weights whose rows are aligned to 16 bytes. A warp takes a
+// few outputs; each lane has eight 16-byte loads on the way.
 //
 // Bytes: the weights once, 2 or 4 each, which is what limits it. The activations, 4 bytes each, come from the
-// first-level cache, where the streamed weights leave them; a warp reads them once for all of its outputs. Loads in
-// flight: 16 warps with 4 KiB each are 64 KiB for a multiprocessor, twice what 3 TB/s need at 1 us of latency.
+// first-level cache, where the streamed weights leave them; a warp reads them once for all of its outputs.
+// Loads in flight: 16 warps with 4 KiB each are 64 KiB for a multiprocessor, twice what 3 TB/s need at 1 us
+// of latency.
 #pragma once
 
 #include "cuda/ops/weights.cuh"
@@ -13,8 +14,8 @@ namespace persimmon::cuda {
 constexpr int64_t kGemvRows = 8;
 constexpr int kGemvThreads = 128;
 
-/** Outputs of a warp, and 16-byte pieces of each that a lane loads at once: more outputs share the activations, which
- * many rows need, more pieces leave more warps. */
+/** Outputs of a warp, and 16-byte pieces of each that a lane loads at once: more outputs share the
+ * activations, which many rows need, more pieces leave more warps. */
 template <int kRows>
 struct GemvShape {
   static constexpr int kOutputs = kRows <= 2 ? 2 : 4;
@@ -23,9 +24,11 @@ struct GemvShape {
 
 /** `x` is aligned to 16 bytes, and so is each of its rows. kRows is `rows`, or the next power of two. */
 template <class T, int kRows>
-__global__ __launch_bounds__(kGemvThreads, kRows <= 4 ? 4 : 3) void gemvKernel(float* out, const float* x, const T* weight,
-                                                           cpu::Weight bias, int rows, int64_t inFeatures,
-                                                           int64_t outFeatures, unsigned long long* traffic) {
+__global__ __launch_bounds__(kGemvThreads,
+                             kRows <= 4 ? 4 : 3) void gemvKernel(float* out, const float* x, const T* weight,
+                                                                 cpu::Weight bias, int rows,
+                                                                 int64_t inFeatures, int64_t outFeatures,
+                                                                 unsigned long long* traffic) {
   constexpr int kOutputs = GemvShape<kRows>::kOutputs, kPieces = GemvShape<kRows>::kPieces;
   constexpr int kNumbers = 16 / static_cast<int>(sizeof(T));
   constexpr int64_t kStep = int64_t{kWarp} * kNumbers;

@@ -1,8 +1,9 @@
-// linear for up to 8 rows and int8 or int4 weights in tiles of 16 outputs. A block takes a tile, its warps every eighth
-// pair of groups of 32 inputs. A lane takes four outputs of eight inputs: 32 bytes of int8, 16 of int4 and 8 of scales.
+// linear for up to 8 rows and int8 or int4 weights in tiles of 16 outputs. A block takes a tile, its warps
+// every eighth pair of groups of 32 inputs. A lane takes four outputs of eight inputs: 32 bytes of int8, 16
+// of int4 and 8 of scales.
 //
-// The activations are float32 and stay so (the CPU rounds them to eight bits): the weights are widened to float32,
-// which costs nothing where memory is what limits.
+// The activations are float32 and stay so (the CPU rounds them to eight bits): the weights are widened to
+// float32, which costs nothing where memory is what limits.
 //
 // Bytes: the weights once, 1 or 9 / 16 each. At 3 TB/s int4 needs about 60 % of what an H100 can issue: three
 // instructions a weight for one row, one more for each other row, so that from 3 rows on it is bound by them.
@@ -46,9 +47,12 @@ struct TilePiece<Int4Tiles> {
 
   __device__ __forceinline__ void load(const Int4Tiles& format, int64_t tile, int64_t g, int word, int quad) {
     words = loadStreamed(format.group(tile, g) + word * 64 + quad * 16);
-    scales = __ldg(reinterpret_cast<const uint2*>(format.scales + (tile * format.groups + g) * cpu::kWeightTile) + quad);
+    scales = __ldg(
+        reinterpret_cast<const uint2*>(format.scales + (tile * format.groups + g) * cpu::kWeightTile) + quad);
   }
-  __device__ __forceinline__ void numbers(int output, float (&n)[8]) const { widenWord((&words.x)[output], n); }
+  __device__ __forceinline__ void numbers(int output, float (&n)[8]) const {
+    widenWord((&words.x)[output], n);
+  }
   __device__ __forceinline__ float scale(int output) const {
     const uint32_t pair = output < 2 ? scales.x : scales.y;
     return output % 2 ? highBFloat16(pair) : lowBFloat16(pair);
@@ -69,16 +73,20 @@ struct TileTraits<Int4Tiles> {
 };
 
 /**
- * `x` has rows of `groups` * 32 floats, the last filled up with zeros, and is aligned to 16 bytes. kRows is `rows`, or
- * the next power of two.
+ * `x` has rows of `groups` * 32 floats, the last filled up with zeros, and is aligned to 16 bytes. kRows is
+ * `rows`, or the next power of two.
  */
 template <class Format, int kRows>
-__global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKernel(float* out, const float* x, Format weight,
-                                                               cpu::Weight bias, int rows, int64_t outFeatures,
-                                                               unsigned long long* traffic) {
+__global__ __launch_bounds__(kTileThreads,
+                             kRows <= 4 ? 2 : 1) void tileGemvKernel(float* out, const float* x,
+                                                                     Format weight, cpu::Weight bias,
+                                                                     int rows, int64_t outFeatures,
+                                                                     unsigned long long* traffic) {
   using Traits = TileTraits<Format>;
-  constexpr int kPieces = kRows <= 2 ? 4 : kRows <= 4 || !Traits::kScaledByGroup ? 2 : 1;  // for registers, too
-  constexpr int kSpan = kRows <= 2 ? 8 : 4;  // inputs at a time
+  constexpr int kPieces = kRows <= 2                              ? 4
+                          : kRows <= 4 || !Traits::kScaledByGroup ? 2
+                                                                  : 1;  // for registers, too
+  constexpr int kSpan = kRows <= 2 ? 8 : 4;                             // inputs at a time
   __shared__ float partial[kTileWarps][kRows][cpu::kWeightTile];
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int half = lane / 16, word = lane / 4 % 4, quad = lane % 4;
@@ -147,7 +155,8 @@ __global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKern
     if (!Traits::kScaledByGroup) sum *= weight.scale(o, 0);
     out[r * outFeatures + o] = sum + biasOf(bias, o);
   }
-  if (tile == 0 && threadIdx.x == 0) countTraffic(traffic, gridDim.x * weight.groups * Traits::kGroupBytes, 0);
+  if (tile == 0 && threadIdx.x == 0)
+    countTraffic(traffic, gridDim.x * weight.groups * Traits::kGroupBytes, 0);
 }
 
 }  // namespace persimmon::cuda

@@ -1,10 +1,9 @@
 // linear and linearByInput for many rows (prompts and batches): which kernel, and how the work is shared out.
-#include "cuda/ops/linear_many_rows.cuh"
-
 #include <algorithm>
 
 #include "cuda/ops/gemm_fma.cuh"
 #include "cuda/ops/gemm_mma.cuh"
+#include "cuda/ops/linear_many_rows.cuh"
 #include "cuda/ops/partial_sums.cuh"
 #include "cuda/runtime.cuh"
 
@@ -32,12 +31,24 @@ struct Product {
     const int64_t rowBlocks = ceilingOf(rows, tileRows), outputBlocks = ceilingOf(outFeatures, tileOutputs);
     const int64_t wanted = std::max<int64_t>(1, kWantedBlocks / (rowBlocks * outputBlocks));
     const int64_t most = std::max<int64_t>(1, inFeatures / kLeastSplitInputs);
-    const int64_t splitInputs = ceilingOf(ceilingOf(inFeatures, std::min(wanted, most)), kTileInputs) * kTileInputs;
+    const int64_t splitInputs =
+        ceilingOf(ceilingOf(inFeatures, std::min(wanted, most)), kTileInputs) * kTileInputs;
     const int64_t splits = splitInputs == 0 ? 1 : ceilingOf(inFeatures, splitInputs);
     const auto* scales = weight.dtype == DType::kInt8 ? static_cast<const float*>(weight.scales) : nullptr;
-    ManyRows problem = {out,       x,           bias,         scales, rows,        inFeatures,
-                        outFeatures, rowBlocks, outputBlocks, splits, splitInputs, isAligned(x) && inFeatures % 4 == 0,
-                        trafficOf(queue), bytes};
+    ManyRows problem = {out,
+                        x,
+                        bias,
+                        scales,
+                        rows,
+                        inFeatures,
+                        outFeatures,
+                        rowBlocks,
+                        outputBlocks,
+                        splits,
+                        splitInputs,
+                        isAligned(x) && inFeatures % 4 == 0,
+                        trafficOf(queue),
+                        bytes};
     if (splits > 1) {
       problem.out = reinterpret_cast<float*>(
           queue.scratch(static_cast<size_t>(splits * rows * outFeatures) * sizeof(float)));
@@ -49,12 +60,12 @@ struct Product {
   template <bool kScaledByGroup, class Tile>
   void byMatrixInstruction(const Tile& tile, int64_t bytes) const {
     const auto kernel = matrixProductKernel<Tile, kScaledByGroup>;
-    static const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                            static_cast<int>(matrixProductShared()));
+    static const cudaError_t allowed = cudaFuncSetAttribute(
+        kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(matrixProductShared()));
     check(allowed, "shared memory for a product");
     run(kProductRows, kTileOutputs, bytes, [&](const ManyRows& problem, unsigned blocks) {
-      launch(queue, kernel, blocks, kProductThreads, {.sharedBytes = matrixProductShared(), .overlapping = true},
-             problem, tile);
+      launch(queue, kernel, blocks, kProductThreads,
+             {.sharedBytes = matrixProductShared(), .overlapping = true}, problem, tile);
     });
   }
 
@@ -63,8 +74,8 @@ struct Product {
     const auto* numbers = static_cast<const float*>(weight.data);
     const bool aligned = isAligned(numbers) && (kByInput ? outFeatures : inFeatures) % 4 == 0;
     run(kFloatTile, kFloatTile, inFeatures * outFeatures * 4, [&](const ManyRows& problem, unsigned blocks) {
-      launch(queue, floatProductKernel<kByInput>, blocks, kProductThreads, {.overlapping = true}, problem, numbers,
-             aligned, int64_t{1});
+      launch(queue, floatProductKernel<kByInput>, blocks, kProductThreads, {.overlapping = true}, problem,
+             numbers, aligned, int64_t{1});
     });
   }
 };
@@ -74,7 +85,8 @@ struct Product {
 void linearManyRows(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                     int64_t inFeatures, int64_t outFeatures) {
   const Product product = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
-  const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs), tiles = ceilingOf(outFeatures, cpu::kWeightTile);
+  const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs),
+                tiles = ceilingOf(outFeatures, cpu::kWeightTile);
   const auto* bytes = static_cast<const uint8_t*>(weight.data);
   switch (weight.dtype) {
     case DType::kInt8: {
@@ -110,7 +122,8 @@ void linearByInputManyRows(Queue& queue, float* out, const float* x, Weight weig
       return product.byMatrixInstruction<false>(tile, inFeatures * outFeatures);
     }
     case DType::kInt4: {
-      const TileByInput<Int4Inputs> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), outputs}, true};
+      const TileByInput<Int4Inputs> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), outputs},
+                                            true};
       const int64_t groups = inFeatures / cpu::kGroupInputs;
       return product.byMatrixInstruction<true>(tile, inFeatures * outputs / 2 + groups * outputs * 2);
     }

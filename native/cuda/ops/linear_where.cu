@@ -1,9 +1,9 @@
-// linear for the outputs that a gate leaves open. A warp takes the open ones of 32 outputs in turn with its three
-// neighbours; an output that is shut in every row is not read.
+// linear for the outputs that a gate leaves open. A warp takes the open ones of 32 outputs in turn with its
+// three neighbours; an output that is shut in every row is not read.
 //
-// Bytes: the rows of weights that are open in some row of x, once for up to 8 rows (the CPU reads them once for each
-// row); all of them for more rows, which together leave little shut. Limited by memory, and by the latency of one row of
-// weights where few are open.
+// Bytes: the rows of weights that are open in some row of x, once for up to 8 rows (the CPU reads them once
+// for each row); all of them for more rows, which together leave little shut. Limited by memory, and by the
+// latency of one row of weights where few are open.
 #include "cuda/ops.h"
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
@@ -21,8 +21,8 @@ __device__ __forceinline__ bool isShut(float gate) { return gate <= 0.0f; }
 
 /** Sums of one output over what a lane reads, for the rows of a mask. */
 template <class T, bool kAligned>
-__device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weight, const float* x, unsigned open,
-                                          int64_t inFeatures, int lane) {
+__device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weight, const float* x,
+                                          unsigned open, int64_t inFeatures, int lane) {
   if constexpr (kAligned) {
     constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), kPieces = 4;
     constexpr int64_t kStep = int64_t{kWarp} * kNumbers;
@@ -106,8 +106,8 @@ __global__ void closeKernel(float* out, const float* gate, int64_t count) {
 
 }  // namespace
 
-void linearWhere(Queue& queue, float* out, const float* x, Weight weight, Weight bias, const float* gate, int64_t rows,
-                 int64_t inFeatures, int64_t outFeatures) {
+void linearWhere(Queue& queue, float* out, const float* x, Weight weight, Weight bias, const float* gate,
+                 int64_t rows, int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
   if (rows > kFewRows) {
     linear(queue, out, x, weight, bias, rows, inFeatures, outFeatures);
@@ -119,8 +119,8 @@ void linearWhere(Queue& queue, float* out, const float* x, Weight weight, Weight
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(data)>>;
     const bool aligned = isAligned(data) && inFeatures * static_cast<int64_t>(sizeof(T)) % 16 == 0;
     const auto kernel = aligned ? linearWhereKernel<T, true> : linearWhereKernel<T, false>;
-    launch(queue, kernel, blocksFor(outFeatures, kWarp), kThreads, {.overlapping = true}, out, x, data, bias, gate,
-           static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue));
+    launch(queue, kernel, blocksFor(outFeatures, kWarp), kThreads, {.overlapping = true}, out, x, data, bias,
+           gate, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue));
   };
   if (weight.dtype == DType::kBFloat16) {
     run(static_cast<const uint16_t*>(weight.data));

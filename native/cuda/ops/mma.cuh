@@ -1,4 +1,5 @@
-// The matrix instruction for bfloat16, with float32 sums (mma.sync.m16n8k16 of the PTX manual; sm_80 and later).
+// The matrix instruction for bfloat16, with float32 sums (mma.sync.m16n8k16 of the PTX manual; sm_80 and
+// later).
 #pragma once
 
 #include "cuda/device.cuh"
@@ -10,12 +11,12 @@
 namespace persimmon::cuda {
 
 /**
- * sums [16, 8] += a [16, 16] . b [16, 8], by a warp. With g = lane / 4 and t = lane % 4 a lane holds, two to a word:
- *   a     rows g, g + 8, g, g + 8 at inputs 2t, 2t, 2t + 8, 2t + 8 (and the input behind each)
- *   b     inputs 2t and 2t + 8 (and the one behind each) of column g
- *   sums  row g, columns 2t and 2t + 1; row g + 8, the same
+ * sums [16, 8] += a [16, 16] . b [16, 8], by a warp. With g = lane / 4 and t = lane % 4 a lane holds, two to
+ * a word: a     rows g, g + 8, g, g + 8 at inputs 2t, 2t, 2t + 8, 2t + 8 (and the input behind each) b inputs
+ * 2t and 2t + 8 (and the one behind each) of column g sums  row g, columns 2t and 2t + 1; row g + 8, the same
  */
-__device__ __forceinline__ void addMatrixProduct(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+__device__ __forceinline__ void addMatrixProduct(float (&sums)[4], const uint32_t (&a)[4],
+                                                 const uint32_t (&b)[2]) {
 #ifdef PERSIMMON_CUDA_EMULATED
   struct Held {
     uint32_t a[4], b[2];
@@ -29,7 +30,8 @@ __device__ __forceinline__ void addMatrixProduct(float (&sums)[4], const uint32_
   for (int i = 0; i < 4; ++i) {
     const int row = cuda_emulator::lane() / 4 + i / 2 * 8, column = cuda_emulator::lane() % 4 * 2 + i % 2;
     for (int k = 0; k < 16; ++k) {
-      sums[i] += half(of[row % 8 * 4 + k % 8 / 2].a[row / 8 + k / 8 * 2], k) * half(of[column * 4 + k % 8 / 2].b[k / 8], k);
+      sums[i] += half(of[row % 8 * 4 + k % 8 / 2].a[row / 8 + k / 8 * 2], k) *
+                 half(of[column * 4 + k % 8 / 2].b[k / 8], k);
     }
   }
 #else
@@ -46,8 +48,9 @@ __device__ __forceinline__ uint32_t upperHalves(float low, float high) {
 }
 
 /**
- * A float32 as the sum of three bfloat16, in the upper halves of `parts`: its first, second and last eight binary
- * digits, so that nothing of it is lost (of numbers below 2^-103 the last digits). An infinity or a NaN is the first.
+ * A float32 as the sum of three bfloat16, in the upper halves of `parts`: its first, second and last eight
+ * binary digits, so that nothing of it is lost (of numbers below 2^-103 the last digits). An infinity or a
+ * NaN is the first.
  */
 __device__ __forceinline__ void splitInThree(float x, float (&parts)[3]) {
   const uint32_t bits = __float_as_uint(x), exponent = 0x7f800000u;

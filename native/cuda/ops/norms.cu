@@ -1,6 +1,6 @@
-// LayerNorm and root mean square normalisation over rows: a block takes a row. Bytes per element: 4 read (from memory
-// once: a row of 4,096 stays in the first-level cache for the other passes) and 4 written. One row is bound by the
-// launch and three passes of latency, many by memory.
+// LayerNorm and root mean square normalisation over rows: a block takes a row. Bytes per element: 4 read
+// (from memory once: a row of 4,096 stays in the first-level cache for the other passes) and 4 written. One
+// row is bound by the launch and three passes of latency, many by memory.
 #include "cuda/ops.h"
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
@@ -14,7 +14,9 @@ constexpr int kMostThreads = 1024;
 /** About four elements a thread, whole warps. */
 unsigned threadsFor(int64_t width) {
   const int64_t warps = (width + 4 * kWarp - 1) / (4 * kWarp);
-  return static_cast<unsigned>(warps < 1 ? kWarp : warps * kWarp < kMostThreads ? warps * kWarp : kMostThreads);
+  return static_cast<unsigned>(warps < 1                      ? kWarp
+                               : warps * kWarp < kMostThreads ? warps * kWarp
+                                                              : kMostThreads);
 }
 
 /** The sum of f(element) over a row, the same in all threads. */
@@ -28,13 +30,14 @@ __device__ float sumOverRow(int64_t width, float* partial, const F& f) {
 // A thread writes the elements that it alone has read in the last pass, so `out` may be `x`.
 
 /** The mean first and then the squared differences, so that nothing cancels. */
-__global__ void layerNormKernel(float* out, const float* x, cpu::Weight weight, cpu::Weight bias, int64_t width,
-                                float epsilon) {
+__global__ void layerNormKernel(float* out, const float* x, cpu::Weight weight, cpu::Weight bias,
+                                int64_t width, float epsilon) {
   __shared__ float partial[kWarp];
   waitForPrevious();
   const float* from = x + blockIdx.x * width;
   float* to = out + blockIdx.x * width;
-  const float mean = sumOverRow(width, partial, [=](int64_t i) { return from[i]; }) / static_cast<float>(width);
+  const float mean =
+      sumOverRow(width, partial, [=](int64_t i) { return from[i]; }) / static_cast<float>(width);
   const float squares = sumOverRow(width, partial, [=](int64_t i) {
     const float difference = from[i] - mean;
     return difference * difference;
@@ -58,17 +61,18 @@ __global__ void rmsNormKernel(float* out, const float* x, cpu::Weight weight, in
 
 }  // namespace
 
-void layerNorm(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows, int64_t width,
-               float epsilon) {
+void layerNorm(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
+               int64_t width, float epsilon) {
   if (rows == 0 || width == 0) return;
-  launch(queue, layerNormKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, weight, bias,
-         width, epsilon);
+  launch(queue, layerNormKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, weight,
+         bias, width, epsilon);
 }
 
-void rmsNorm(Queue& queue, float* out, const float* x, Weight weight, int64_t rows, int64_t width, float epsilon) {
+void rmsNorm(Queue& queue, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
+             float epsilon) {
   if (rows == 0 || width == 0) return;
-  launch(queue, rmsNormKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, weight, width,
-         epsilon);
+  launch(queue, rmsNormKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, weight,
+         width, epsilon);
 }
 
 }  // namespace persimmon::cuda

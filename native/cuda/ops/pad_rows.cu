@@ -1,6 +1,5 @@
 // Copies rows of activations so that they are aligned; only where shapes are odd.
 #include "cuda/ops/pad_rows.cuh"
-
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
 
@@ -23,8 +22,8 @@ const float* paddedRows(Queue& queue, const float* x, int64_t rows, int64_t widt
   const int64_t count = rows * padded;
   if ((width == padded && isAligned(x)) || count == 0) return x;
   auto* to = reinterpret_cast<float*>(queue.scratch(static_cast<size_t>(count) * sizeof(float)));
-  launch(queue, padRowsKernel, blocksFor(count, kThreads), kThreads, {.overlapping = true}, to, x, count, width,
-         padded);
+  launch(queue, padRowsKernel, blocksFor(count, kThreads), kThreads, {.overlapping = true}, to, x, count,
+         width, padded);
   return to;
 }
 

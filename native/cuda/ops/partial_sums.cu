@@ -1,6 +1,5 @@
 // Adds the partial sums of a product: 4 bytes read for each part of an output, out of the second-level cache.
 #include "cuda/ops/partial_sums.cuh"
-
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
 
@@ -10,8 +9,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-__global__ void addPartialSumsKernel(float* out, const float* partial, int64_t parts, int64_t count, int64_t columns,
-                                     const float* scales, cpu::Weight bias) {
+__global__ void addPartialSumsKernel(float* out, const float* partial, int64_t parts, int64_t count,
+                                     int64_t columns, const float* scales, cpu::Weight bias) {
   waitForPrevious();
   const int64_t stride = int64_t{gridDim.x} * kThreads;
   for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) {
@@ -25,12 +24,12 @@ __global__ void addPartialSumsKernel(float* out, const float* partial, int64_t p
 
 }  // namespace
 
-void addPartialSums(Queue& queue, float* out, const float* partial, int64_t parts, int64_t rows, int64_t columns,
-                    const float* scales, Weight bias) {
+void addPartialSums(Queue& queue, float* out, const float* partial, int64_t parts, int64_t rows,
+                    int64_t columns, const float* scales, Weight bias) {
   const int64_t count = rows * columns;
   if (count == 0) return;
-  launch(queue, addPartialSumsKernel, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out, partial, parts,
-         count, columns, scales, bias);
+  launch(queue, addPartialSumsKernel, blocksFor(count, kThreads), kThreads, {.overlapping = true}, out,
+         partial, parts, count, columns, scales, bias);
 }
 
 }  // namespace persimmon::cuda

@@ -1,5 +1,6 @@
-// Weights on their way to the matrix instruction: 128 outputs of 32 inputs in shared memory as bfloat16, which whole
-// numbers of int8 and int4 are exactly. Each format has `fetch`, what a thread loads early into registers, and `store`.
+// Weights on their way to the matrix instruction: 128 outputs of 32 inputs in shared memory as bfloat16,
+// which whole numbers of int8 and int4 are exactly. Each format has `fetch`, what a thread loads early into
+// registers, and `store`.
 #pragma once
 
 #include "cuda/ops/mma.cuh"
@@ -10,8 +11,8 @@ namespace persimmon::cuda {
 constexpr int kTileOutputs = 128;
 constexpr int kTileInputs = 32;
 constexpr int kProductThreads = 256;
-// bfloat16 from one row of a tile in shared memory to the next: with 20 words the eight rows and four words that a warp
-// reads lie in different banks.
+// bfloat16 from one row of a tile in shared memory to the next: with 20 words the eight rows and four words
+// that a warp reads lie in different banks.
 constexpr int kTilePitch = 40;
 
 struct FetchedWeights {
@@ -25,10 +26,12 @@ struct TilePlace {
 
 /** Eight numbers that are exact in bfloat16. */
 __device__ __forceinline__ uint4 packed(const float (&n)[8]) {
-  return make_uint4(upperHalves(n[0], n[1]), upperHalves(n[2], n[3]), upperHalves(n[4], n[5]), upperHalves(n[6], n[7]));
+  return make_uint4(upperHalves(n[0], n[1]), upperHalves(n[2], n[3]), upperHalves(n[4], n[5]),
+                    upperHalves(n[6], n[7]));
 }
 
-/** Formats that have the inputs of an output side by side: a thread takes twice eight inputs of one output. */
+/** Formats that have the inputs of an output side by side: a thread takes twice eight inputs of one output.
+ */
 template <class Format>
 struct TileByOutput {
   Format format;
@@ -52,7 +55,8 @@ struct TileByOutput {
 
  private:
   __device__ uint4 eight(int64_t o, int64_t k, int64_t inputsEnd) const {
-    constexpr bool kPlain = std::is_same_v<Format, PlainRows<uint16_t>>, kInt8 = std::is_same_v<Format, Int8Tiles>;
+    constexpr bool kPlain = std::is_same_v<Format, PlainRows<uint16_t>>,
+                   kInt8 = std::is_same_v<Format, Int8Tiles>;
     if (aligned) {
       if constexpr (kPlain) {
         return __ldg(reinterpret_cast<const uint4*>(format.data + o * format.inFeatures + k));
@@ -77,7 +81,8 @@ struct TileByOutput {
       uint32_t words[2] = {0, 0};
       PERSIMMON_UNROLL
       for (int i = 0; i < 8; ++i) {
-        const auto number = static_cast<uint32_t>(static_cast<int>(n[i]) + (kInt8 ? cpu::kInt8Zero : cpu::kInt4Zero));
+        const auto number =
+            static_cast<uint32_t>(static_cast<int>(n[i]) + (kInt8 ? cpu::kInt8Zero : cpu::kInt4Zero));
         words[kInt8 ? i % 2 : 0] |= number << (kInt8 ? i / 2 * 8 : i * 4);
       }
       return make_uint4(words[0], words[1], 0, 0);
@@ -119,7 +124,8 @@ struct TileByInput {
     for (int j = 0; j < 2; ++j) format.widen8(from.raw[j], threadIdx.x / 16 % 8 >= 4, n[j]);
     uint16_t* to = tile + threadIdx.x / 16 * 8 * kTilePitch + threadIdx.x % 16 * 2;
     PERSIMMON_UNROLL
-    for (int i = 0; i < 8; ++i) *reinterpret_cast<uint32_t*>(to + i * kTilePitch) = upperHalves(n[0][i], n[1][i]);
+    for (int i = 0; i < 8; ++i)
+      *reinterpret_cast<uint32_t*>(to + i * kTilePitch) = upperHalves(n[0][i], n[1][i]);
   }
 };
 
@@ -166,7 +172,8 @@ struct Int8Inputs {
   __device__ float scale(int64_t o, int64_t) const { return scales[o]; }
 };
 
-/** int4 by input; `outputs` with those that fill up the last 64. Eight outputs are the same halves of eight bytes. */
+/** int4 by input; `outputs` with those that fill up the last 64. Eight outputs are the same halves of eight
+ * bytes. */
 struct Int4Inputs {
   const uint8_t* data;
   const uint16_t* scales;
@@ -174,8 +181,8 @@ struct Int4Inputs {
   static __device__ uint4 nothing() { return make_uint4(0x88888888u, 0x88888888u, 0, 0); }
   __device__ uint4 eight(int64_t o, int64_t k, bool) const {
     const int64_t unit = o / cpu::kInt4Unit, byte = o % (cpu::kInt4Unit / 2);
-    const uint2 both = __ldg(
-        reinterpret_cast<const uint2*>(data + k * (outputs / 2) + unit * (cpu::kInt4Unit / 2) + byte));
+    const uint2 both =
+        __ldg(reinterpret_cast<const uint2*>(data + k * (outputs / 2) + unit * (cpu::kInt4Unit / 2) + byte));
     return make_uint4(both.x, both.y, 0, 0);
   }
   __device__ void widen8(const uint4& raw, bool upper, float (&n)[8]) const {

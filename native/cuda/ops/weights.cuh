@@ -1,5 +1,5 @@
-// How kernels read weights: 16 bytes at a time past the first-level cache, and one number at a time where something is
-// not aligned. The layouts are those of cpu/scaled_weights.h.
+// How kernels read weights: 16 bytes at a time past the first-level cache, and one number at a time where
+// something is not aligned. The layouts are those of cpu/scaled_weights.h.
 #pragma once
 
 #include <type_traits>
@@ -15,7 +15,8 @@ namespace persimmon::cuda {
 #define PERSIMMON_UNROLL _Pragma("unroll")
 #endif
 
-/** 16 aligned bytes that no kernel writes and nobody reads again soon: they are kept out of the first-level cache. */
+/** 16 aligned bytes that no kernel writes and nobody reads again soon: they are kept out of the first-level
+ * cache. */
 __device__ __forceinline__ uint4 loadStreamed(const void* data) {
 #ifdef PERSIMMON_CUDA_EMULATED
   return *static_cast<const uint4*>(data);
@@ -51,8 +52,9 @@ __device__ __forceinline__ void widen(const uint4& w, float (&numbers)[8]) {
   }
 }
 
-// 2^23: a float32 with this exponent has the whole number of its lowest bits added to it, so that a byte becomes a
-// number by one permutation and one exact subtraction. (The conversion instruction has a quarter of that rate or less.)
+// 2^23: a float32 with this exponent has the whole number of its lowest bits added to it, so that a byte
+// becomes a number by one permutation and one exact subtraction. (The conversion instruction has a quarter of
+// that rate or less.)
 constexpr uint32_t kWholeBits = 0x4B000000u;
 constexpr float kWhole = 8388608.0f;
 
@@ -63,8 +65,8 @@ __device__ __forceinline__ float byteNumber(uint32_t word, int byte, int zero) {
 }
 
 /**
- * The four lower nibbles i of a word, each less 8. A nibble is taken where it stands, times 16^i, so one logical
- * operation and one exact multiply-add are enough.
+ * The four lower nibbles i of a word, each less 8. A nibble is taken where it stands, times 16^i, so one
+ * logical operation and one exact multiply-add are enough.
  */
 __device__ __forceinline__ void widenNibbles(uint32_t word, float* numbers) {
   PERSIMMON_UNROLL
@@ -100,9 +102,11 @@ struct Int8Tiles {
   __device__ const uint8_t* group(int64_t tile, int64_t g) const { return data + (tile * groups + g) * 512; }
   /** Of input i of 8: byte i / 2 of half i % 2. */
   __device__ float number(int64_t o, int64_t k) const {
-    const int64_t inGroup = k % cpu::kGroupInputs, word = inGroup / 8 * 2 + inGroup % 2, byte = inGroup % 8 / 2;
+    const int64_t inGroup = k % cpu::kGroupInputs, word = inGroup / 8 * 2 + inGroup % 2,
+                  byte = inGroup % 8 / 2;
     const uint8_t* at = group(o / cpu::kWeightTile, k / cpu::kGroupInputs);
-    return static_cast<float>(at[(word * cpu::kWeightTile + o % cpu::kWeightTile) * 4 + byte] - cpu::kInt8Zero);
+    return static_cast<float>(at[(word * cpu::kWeightTile + o % cpu::kWeightTile) * 4 + byte] -
+                              cpu::kInt8Zero);
   }
   __device__ float scale(int64_t o, int64_t) const { return scales[o]; }
 };
@@ -142,13 +146,16 @@ void withRowFormat(const cpu::Weight& weight, int64_t inFeatures, F&& f) {
   }
 }
 
-inline bool isAligned(const void* data, size_t bytes = 16) { return reinterpret_cast<uintptr_t>(data) % bytes == 0; }
+inline bool isAligned(const void* data, size_t bytes = 16) {
+  return reinterpret_cast<uintptr_t>(data) % bytes == 0;
+}
 
 __device__ __forceinline__ float biasOf(const cpu::Weight& bias, int64_t o) {
   return bias.data != nullptr ? element(bias, o) : 0.0f;
 }
 
-/** Adds to the counters of the weights that were read and left out; one thread of a launch, or of some blocks. */
+/** Adds to the counters of the weights that were read and left out; one thread of a launch, or of some
+ * blocks. */
 __device__ __forceinline__ void countTraffic(unsigned long long* traffic, int64_t read, int64_t skipped) {
   atomicAdd(traffic, static_cast<unsigned long long>(read));
   if (skipped != 0) atomicAdd(traffic + 1, static_cast<unsigned long long>(skipped));

@@ -25,7 +25,8 @@ TEST(linearByInputOfFewRowsMatchesTheCpu) {
     for (const int64_t rows : {1, 2, 4, 7}) {
       const int percent = kPercents[random.below(4)];
       checkByInput({rows, 300, 144, dtype, true, percent});
-      checkByInput({rows, 1 + random.below(600), 1 + random.below(100), dtype, rows % 2 == 0, 50, rows % 2 == 1});
+      checkByInput(
+          {rows, 1 + random.below(600), 1 + random.below(100), dtype, rows % 2 == 0, 50, rows % 2 == 1});
     }
     checkByInput({1, 1024, 256, dtype, true, 90});  // of the demo model
     checkByInput({1, 2300, 96, dtype, true, 90});   // several slices, the last unfinished
@@ -55,7 +56,8 @@ TEST(linearByInputDoesNotReadWhatBelongsToZerosOnTheGpu) {
       const OnGpu<float> input(x), whole(finite), holed(weight), expected(static_cast<size_t>(rows * out)),
           found(static_cast<size_t>(rows * out));
       for (const auto& [target, from] : {std::pair(&expected, &whole), std::pair(&found, &holed)})
-        cuda::linearByInput(gpu(), target->data(), input.data(), {from->data(), DType::kFloat32}, kNone, rows, in, out);
+        cuda::linearByInput(gpu(), target->data(), input.data(), {from->data(), DType::kFloat32}, kNone, rows,
+                            in, out);
       CHECK(sameBits(found.read(), expected.read()));
       CHECK(std::isfinite(found.read()[0]));
     }

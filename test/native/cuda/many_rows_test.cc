@@ -20,7 +20,7 @@ void checkBoth(ProductShape shape) {
 
 TEST(productsOfManyRowsMatchTheCpu) {
   for (const DType dtype : kTypes) {
-    checkBoth({67, 40, 136, dtype, false});  // an unfinished tile of rows and of outputs
+    checkBoth({67, 40, 136, dtype, false});     // an unfinished tile of rows and of outputs
     checkBoth({11, 33, 131, dtype, true, 50});  // nothing aligned
     checkBoth({10, 72, 24, dtype, true, 0, true});
     checkBoth({13, 544, 16, dtype});  // splits, the last unfinished
@@ -99,8 +99,13 @@ TEST(matmulMatchesTheCpu) {
     int64_t batch, rows, inner, columns;
   };
   Random random(5);
-  for (const auto [batch, rows, inner, columns] :
-       {Shape{1, 1, 1, 1}, {2, 5, 0, 7}, {0, 3, 4, 5}, {3, 66, 20, 68}, {1, 70, 64, 33}, {2, 3, 31, 5}, {2, 64, 16, 64}}) {
+  for (const auto [batch, rows, inner, columns] : {Shape{1, 1, 1, 1},
+                                                   {2, 5, 0, 7},
+                                                   {0, 3, 4, 5},
+                                                   {3, 66, 20, 68},
+                                                   {1, 70, 64, 33},
+                                                   {2, 3, 31, 5},
+                                                   {2, 64, 16, 64}}) {
     const std::vector<float> a = random.normals(static_cast<size_t>(batch * rows * inner)),
                              b = random.normals(static_cast<size_t>(batch * inner * columns));
     std::vector<float> expected(static_cast<size_t>(batch * rows * columns));

@@ -18,7 +18,8 @@ std::vector<uint8_t> bytesOf(const std::vector<T>& values) {
 
 }  // namespace
 
-MatrixOnGpu::MatrixOnGpu(Random& random, DType dtype, WeightOrder order, int64_t out, int64_t in, bool misaligned)
+MatrixOnGpu::MatrixOnGpu(Random& random, DType dtype, WeightOrder order, int64_t out, int64_t in,
+                         bool misaligned)
     : dtype_(dtype), values_(static_cast<size_t>(out * in)) {
   if (dtype == DType::kInt8) {
     int8(random, order, out, in);
@@ -104,16 +105,20 @@ void checkProduct(CudaLinear* onGpu, CpuLinear* onCpu, WeightOrder order, const 
     if (random.below(100) < percentZeros) value = random.below(2) ? 0.0f : -0.0f;
   }
   std::vector<float> expected(static_cast<size_t>(rows * out));
-  onCpu(cpuPool(), expected.data(), x.data(), matrix.onHost(), withBias ? bias.onHost() : kNone, rows, in, out);
+  onCpu(cpuPool(), expected.data(), x.data(), matrix.onHost(), withBias ? bias.onHost() : kNone, rows, in,
+        out);
   const ShiftedOnGpu input(x, misaligned ? 1 : 0);
   const OnGpu<float> result(expected.size()), again(expected.size());
   for (const OnGpu<float>* target : {&result, &again})
-    onGpu(gpu(), target->data(), input.data(), matrix.weight(), withBias ? bias.weight() : kNone, rows, in, out);
+    onGpu(gpu(), target->data(), input.data(), matrix.weight(), withBias ? bias.weight() : kNone, rows, in,
+          out);
   const std::vector<float> found = result.read();
   const double off = distance(found, expected);
-  const std::string text = std::to_string(rows) + "x" + std::to_string(in) + "x" + std::to_string(out) + " type " +
-                           std::to_string(static_cast<int>(dtype)) + (misaligned ? " misaligned" : "");
-  CHECK_MESSAGE(off < 2e-6 * std::sqrt(static_cast<double>(in)) + 1e-6, text + " is off by " + std::to_string(off));
+  const std::string text = std::to_string(rows) + "x" + std::to_string(in) + "x" + std::to_string(out) +
+                           " type " + std::to_string(static_cast<int>(dtype)) +
+                           (misaligned ? " misaligned" : "");
+  CHECK_MESSAGE(off < 2e-6 * std::sqrt(static_cast<double>(in)) + 1e-6,
+                text + " is off by " + std::to_string(off));
   CHECK_MESSAGE(sameBits(again.read(), found), text + " gives other bits the second time");
 }
 

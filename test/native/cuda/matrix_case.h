@@ -8,13 +8,14 @@ namespace check {
 using persimmon::cpu::WeightOrder;
 
 /**
- * Random weights [out, in] of a type: on the GPU as the kernels take them, and on the host as the float32 numbers that
- * they stand for, in the order of rows or, for WeightOrder::kInputs, of inputs. With `misaligned` they begin one
- * element behind a multiple of 16 bytes.
+ * Random weights [out, in] of a type: on the GPU as the kernels take them, and on the host as the float32
+ * numbers that they stand for, in the order of rows or, for WeightOrder::kInputs, of inputs. With
+ * `misaligned` they begin one element behind a multiple of 16 bytes.
  */
 class MatrixOnGpu {
  public:
-  MatrixOnGpu(Random& random, DType dtype, WeightOrder order, int64_t out, int64_t in, bool misaligned = false);
+  MatrixOnGpu(Random& random, DType dtype, WeightOrder order, int64_t out, int64_t in,
+              bool misaligned = false);
   Weight weight() const { return {bytes_->data() + shift_, dtype_, scales_ ? scales_->data() : nullptr}; }
   Weight onHost() const { return {values_.data(), DType::kFloat32}; }
   const std::vector<float>& values() const { return values_; }
@@ -60,8 +61,8 @@ struct ProductShape {
   bool misaligned = false;
 };
 
-/** A product on the GPU against that of the CPU with float32 weights of the same values: off by float32 rounding only,
- * and the same bits a second time. */
+/** A product on the GPU against that of the CPU with float32 weights of the same values: off by float32
+ * rounding only, and the same bits a second time. */
 void checkProduct(CudaLinear* onGpu, CpuLinear* onCpu, WeightOrder order, const ProductShape& shape);
 
 }  // namespace check

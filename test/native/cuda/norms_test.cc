@@ -9,7 +9,8 @@ namespace {
 struct Shape {
   int64_t rows, width;
 };
-constexpr Shape kShapes[] = {{0, 8}, {1, 1}, {3, 2}, {2, 31}, {5, 64}, {4, 256}, {3, 257}, {2, 4096}, {1, 5003}};
+constexpr Shape kShapes[] = {{0, 8},   {1, 1},   {3, 2},    {2, 31},  {5, 64},
+                             {4, 256}, {3, 257}, {2, 4096}, {1, 5003}};
 
 /** x, far from zero so that a mean which cancels would be noticed, and the same on the GPU. */
 std::vector<float> shifted(Random& random, int64_t count) {
@@ -24,7 +25,8 @@ TEST(layerNormIsThatOfTheCpu) {
   Random random(1);
   for (const auto [rows, width] : kShapes) {
     for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-      const WeightOnGpu weight(random, static_cast<size_t>(width), dtype), bias(random, static_cast<size_t>(width), dtype);
+      const WeightOnGpu weight(random, static_cast<size_t>(width), dtype),
+          bias(random, static_cast<size_t>(width), dtype);
       const std::vector<float> x = shifted(random, rows * width);
       for (const bool plain : {false, true}) {
         std::vector<float> expected(x.size());
@@ -32,10 +34,11 @@ TEST(layerNormIsThatOfTheCpu) {
                        plain ? kNone : bias.onHost(), rows, width, 1e-5f);
         const OnGpu<float> input(x), out(x.size());
         for (float* target : {out.data(), input.data()}) {  // the second time in place
-          cuda::layerNorm(gpu(), target, input.data(), plain ? kNone : weight.weight(), plain ? kNone : bias.weight(),
-                          rows, width, 1e-5f);
+          cuda::layerNorm(gpu(), target, input.data(), plain ? kNone : weight.weight(),
+                          plain ? kNone : bias.weight(), rows, width, 1e-5f);
         }
-        CHECK(distance(out.read(), expected) < 2e-4);  // 100 has 2^-17 of room below it, and the deviation is 0.5
+        CHECK(distance(out.read(), expected) <
+              2e-4);  // 100 has 2^-17 of room below it, and the deviation is 0.5
         CHECK(sameBits(input.read(), out.read()));
       }
     }
