@@ -260,7 +260,7 @@ class CudaQueue final : public Queue {
   class Working {
    public:
     uint8_t* atLeast(CudaQueue& queue, size_t bytes) {
-      if (bytes <= bytes_) return blocks_.back();
+      if (bytes <= bytes_ && !blocks_.empty()) return blocks_.back();
       if (queue.capturing_)
         throw Error("an op asked for more working memory when it was captured than before");
       const size_t size = bytes < 2 * bytes_ ? 2 * bytes_ : bytes;

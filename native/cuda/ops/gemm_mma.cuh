@@ -74,10 +74,12 @@ __device__ __forceinline__ void loadActivations(const ManyRows& problem, int64_t
 
 /** `Tile` is a TileByOutput or TileByInput. */
 template <class Tile, bool kScaledByGroup, int kParts = 3>
-__global__ __launch_bounds__(kProductThreads, 2) void matrixProductKernel(ManyRows problem, Tile weight) {
+__global__ __launch_bounds__(kProductThreads,
+                             kScaledByGroup ? 1 : 2) void matrixProductKernel(ManyRows problem, Tile weight) {
   struct Shared {
     uint16_t x[kParts][kProductRows * kTilePitch];
     uint16_t weights[kTileOutputs * kTilePitch];
+    float scales[kTileOutputs];
   };
   PERSIMMON_DYNAMIC_SHARED(Shared, shared);  // two
   const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarp, lane = thread % kWarp;
@@ -85,8 +87,13 @@ __global__ __launch_bounds__(kProductThreads, 2) void matrixProductKernel(ManyRo
   const BlockPlace place = blockPlace(problem, kProductRows, kTileOutputs);
   float a[8];
   FetchedWeights w;
+  float scale = 1.0f;  // of this thread's output, in a group
   const auto fetchWeights = [&](int64_t k) {
     weight.fetch(w, {place.output, k, problem.outFeatures, place.end});
+    if constexpr (kScaledByGroup) {
+      const int64_t o = place.output + thread;
+      if (thread < kTileOutputs && o < problem.outFeatures) scale = weight.format.scale(o, k);
+    }
   };
   const auto fetchActivations = [&](int64_t k) {
     loadActivations(problem, place.row + thread / 4, k + thread % 4 * 8, place.end, a);
@@ -109,6 +116,7 @@ __global__ __launch_bounds__(kProductThreads, 2) void matrixProductKernel(ManyRo
       *reinterpret_cast<uint4*>(to.x[part] + thread / 4 * kTilePitch + thread % 4 * 8) = packed(n);
     }
     weight.store(to.weights, w);
+    if (kScaledByGroup && thread < kTileOutputs) to.scales[thread] = scale;
   };
   const auto word = [](const uint16_t* tile, int row, int k) {
     return *reinterpret_cast<const uint32_t*>(tile + row * kTilePitch + k);
@@ -156,15 +164,11 @@ __global__ __launch_bounds__(kProductThreads, 2) void matrixProductKernel(ManyRo
     for (int n = 0; n < 4; ++n) {
       PERSIMMON_UNROLL
       for (int i = 0; i < 2; ++i) {
-        float scale = 1.0f;
-        if constexpr (kScaledByGroup) {
-          const int64_t o = place.output + warpOutput + n * 8 + 2 * t + i;
-          if (o < problem.outFeatures) scale = weight.format.scale(o, k);
-        }
+        const float factor = kScaledByGroup ? tile.scales[warpOutput + n * 8 + 2 * t + i] : 1.0f;
         PERSIMMON_UNROLL
         for (int m = 0; m < 2; ++m) {
-          sums[m][n][i] += scale * products[m][n][i];
-          sums[m][n][i + 2] += scale * products[m][n][i + 2];
+          sums[m][n][i] += factor * products[m][n][i];
+          sums[m][n][i + 2] += factor * products[m][n][i + 2];
         }
       }
     }
@@ -191,7 +195,8 @@ __global__ __launch_bounds__(kProductThreads, 2) void matrixProductKernel(ManyRo
 /** Two stages of tiles. */
 template <int kParts = 3>
 constexpr size_t matrixProductShared() {
-  return 2 * sizeof(uint16_t) * kTilePitch * (kParts * kProductRows + kTileOutputs);
+  return 2 * (sizeof(uint16_t) * kTilePitch * (kParts * kProductRows + kTileOutputs) +
+              sizeof(float) * kTileOutputs);
 }
 
 }  // namespace persimmon::cuda

@@ -77,10 +77,11 @@ struct TileTraits<Int4Tiles> {
  * `rows`, or the next power of two.
  */
 template <class Format, int kRows>
-__global__ __launch_bounds__(kTileThreads, 2) void tileGemvKernel(float* out, const float* x, Format weight,
-                                                                  cpu::Weight bias, int rows,
-                                                                  int64_t outFeatures,
-                                                                  unsigned long long* traffic) {
+__global__ __launch_bounds__(kTileThreads,
+                             kRows <= 4 ? 2 : 1) void tileGemvKernel(float* out, const float* x,
+                                                                     Format weight, cpu::Weight bias,
+                                                                     int rows, int64_t outFeatures,
+                                                                     unsigned long long* traffic) {
   using Traits = TileTraits<Format>;
   constexpr int kPieces = kRows <= 2                              ? 4
                           : kRows <= 4 || !Traits::kScaledByGroup ? 2

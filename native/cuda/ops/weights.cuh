@@ -8,13 +8,6 @@
 
 namespace persimmon::cuda {
 
-// Before a loop whose arrays are to stay in registers.
-#ifdef PERSIMMON_CUDA_EMULATED
-#define PERSIMMON_UNROLL
-#else
-#define PERSIMMON_UNROLL _Pragma("unroll")
-#endif
-
 /** 16 aligned bytes that no kernel writes and nobody reads again soon: they are kept out of the first-level
  * cache. */
 __device__ __forceinline__ uint4 loadStreamed(const void* data) {

@@ -40,7 +40,7 @@ class OnGpu {
       }
     }
     std::vector<T> values(bytes_ / sizeof(T));
-    std::memcpy(values.data(), all.data() + kGuard, bytes_);
+    if (bytes_ > 0) std::memcpy(values.data(), all.data() + kGuard, bytes_);
     return values;
   }
 
