@@ -16,7 +16,7 @@ import { runAttached } from "./bootstrap/run.mjs";
 import { ensureSnapshot } from "./bootstrap/snapshot.mjs";
 import { startLab } from "./bootstrap/start.mjs";
 import { summary } from "./bootstrap/summary.mjs";
-import { lint, test, testWithSanitizers } from "./bootstrap/test.mjs";
+import { lint, test, testCuda, testWithSanitizers } from "./bootstrap/test.mjs";
 import { ensureTypeScript } from "./bootstrap/typescript.mjs";
 
 const lockFile = join(root, "build", "bootstrap.lock");
@@ -66,6 +66,10 @@ const commands = {
   "native-sanitizers": async () => {
     await locked(ensureNodeModules);
     return testWithSanitizers();
+  },
+  "test-cuda": async () => {
+    await build();
+    return locked(testCuda);
   },
   notebooks: async (args) => {
     const { jupyter, prefix } = await buildWithJupyter();

@@ -10,6 +10,8 @@ import { listFiles, whyStale, writeStamp } from "./staleness.mjs";
 
 const buildDirectory = join(root, "build");
 const binary = join(buildDirectory, "Release", "persimmon.node");
+/** The addon of the tests whose GPU is emulated. */
+export const emulatedBinary = join(buildDirectory, "Release", "persimmon_emulated.node");
 
 /**
  * Whether this is what `cmake --version` prints for a CMake that reads our CMakeLists.txt (3.15 or newer).
@@ -67,22 +69,60 @@ export function isCacheOfAnotherFolder(cache, source) {
   return home !== undefined && home !== source;
 }
 
+/**
+ * The addon, or the one of the tests whose GPU is emulated.
+ * @type {Record<string, { binary: string, stamp: string, sources: string[], title: string, target: string[] }>}
+ */
+const addons = {
+  plain: {
+    binary,
+    stamp: ".built",
+    sources: [join(root, "native")],
+    title: "building the native addon",
+    target: [],
+  },
+  emulated: {
+    binary: emulatedBinary,
+    stamp: ".built-emulated",
+    sources: [join(root, "native"), join(root, "test", "native", "cuda_emulator")],
+    title: "building the native addon with an emulated GPU",
+    target: ["--target", "persimmon_emulated"],
+  },
+};
+
 /** Builds the native addon when a file of native/ or CMakeLists.txt is newer than the last build. */
-export async function ensureAddon() {
+export function ensureAddon() {
+  return ensure("plain");
+}
+
+/** The same for the addon of `npm run test:cuda`. */
+export function ensureEmulatedAddon() {
+  return ensure("emulated");
+}
+
+/** @param {"plain" | "emulated"} kind */
+async function ensure(kind) {
+  const { binary, stamp, sources, title, target } = addons[kind];
   const lists = join(root, "CMakeLists.txt");
   const build = {
-    files: [...listFiles([join(root, "native")]), lists],
+    files: [...listFiles(sources), lists],
     base: root,
-    stamp: join(dirname(binary), ".built"),
+    stamp: join(dirname(binary), stamp),
     outputs: [binary],
   };
-  if (whyStale(build) === undefined) {
+  const cache = join(buildDirectory, "CMakeCache.txt");
+  const cached = existsSync(cache) ? readFileSync(cache, "utf8") : "";
+  // Kernels for GPUs that are there are built on request: they take minutes.
+  const cuda = process.env.PERSIMMON_CUDA;
+  if (
+    whyStale(build) === undefined &&
+    (cuda === undefined || cached.includes(`PERSIMMON_CUDA:BOOL=${cuda}`))
+  ) {
     return;
   }
   checkCompiler();
   const cmake = await ensureCmake();
-  const cache = join(buildDirectory, "CMakeCache.txt");
-  if (existsSync(cache) && isCacheOfAnotherFolder(readFileSync(cache, "utf8"), root)) {
+  if (isCacheOfAnotherFolder(cached, root)) {
     rmSync(cache);
     rmSync(join(buildDirectory, "CMakeFiles"), { recursive: true, force: true });
   }
@@ -90,7 +130,8 @@ export async function ensureAddon() {
   rmSync(build.stamp, { force: true });
   const cmakeJs = join(root, "node_modules", "cmake-js", "bin", "cmake-js");
   const options = ["--cmake-path", cmake, "--config", "Release"];
-  await step("building the native addon", async () => {
+  if (cuda !== undefined) options.push(`--CDPERSIMMON_CUDA:BOOL=${cuda}`);
+  await step(title, async () => {
     // Each time, because CMake collects the sources when it configures: a new file is built only after that.
     await runLogged(process.execPath, [cmakeJs, "configure", ...options], {
       log: "addon-configure",
@@ -98,7 +139,7 @@ export async function ensureAddon() {
     });
     await runLogged(
       process.execPath,
-      [cmakeJs, "build", ...options, "--parallel", `${availableParallelism()}`],
+      [cmakeJs, "build", ...options, ...target, "--parallel", `${availableParallelism()}`],
       { log: "addon-build", failure: "the native addon does not compile" },
     );
   });

@@ -7,10 +7,20 @@ import { root } from "./paths.mjs";
 import { step } from "./progress.mjs";
 import { runAttached, runLogged, which } from "./run.mjs";
 
-/** @typedef {{ name: string, directory: string, sanitize?: string, env?: NodeJS.ProcessEnv }} NativeBuild */
+/** @typedef {{ name: string, directory: string, target?: string, sanitize?: string, env?: NodeJS.ProcessEnv }} NativeBuild */
 
 /** @type {NativeBuild} */
 export const plainBuild = { name: "native tests", directory: "native-tests" };
+
+/**
+ * Kernels for GPUs, compiled for an emulated one.
+ * @type {NativeBuild}
+ */
+export const cudaBuild = {
+  name: "native tests of CUDA kernels",
+  directory: "native-tests",
+  target: "cuda_tests",
+};
 
 /** @type {NativeBuild[]} */
 export const sanitizerBuilds = [
@@ -47,7 +57,7 @@ function withoutAddressRandomisation() {
  * @param {NativeBuild} build
  * @returns {Promise<number>} exit code of the tests
  */
-export async function runNativeTests({ name, directory, sanitize, env }) {
+export async function runNativeTests({ name, directory, target = "native_tests", sanitize, env }) {
   const cmake = await ensureCmake();
   const folder = join(root, "build", directory);
   const settings = [
@@ -62,13 +72,13 @@ export async function runNativeTests({ name, directory, sanitize, env }) {
     });
     await runLogged(
       cmake,
-      ["--build", folder, "--target", "native_tests", "--parallel", `${availableParallelism()}`],
+      ["--build", folder, "--target", target, "--parallel", `${availableParallelism()}`],
       { log: `${directory}-build`, failure: `the ${name} do not compile` },
     );
   });
-  const binary = [join(folder, "native_tests"), join(folder, "test", "native_tests")].find(existsSync);
+  const binary = [join(folder, target), join(folder, "test", target)].find(existsSync);
   if (binary === undefined) {
-    throw new Error(`the build made no native_tests in ${folder}`);
+    throw new Error(`the build made no ${target} in ${folder}`);
   }
   const prefix = sanitize === "thread" ? withoutAddressRandomisation() : [];
   const [command, ...args] = [...prefix, binary];

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { ensureEmulatedAddon } from "./addon.mjs";
 import { resultDirectory, runChecks } from "./checks.mjs";
 import { lintChecks } from "./lint.mjs";
-import { plainBuild, runNativeTests, sanitizerBuilds } from "./native-tests.mjs";
+import { cudaBuild, plainBuild, runNativeTests, sanitizerBuilds } from "./native-tests.mjs";
 import { root } from "./paths.mjs";
 import { runAttached } from "./run.mjs";
 
@@ -36,6 +37,18 @@ export async function test(args) {
 /** @returns {Promise<number>} exit code */
 export function lint() {
   return runChecks("lint", lintChecks);
+}
+
+/**
+ * Kernels for GPUs and the library on top of them, on an emulated GPU.
+ * @returns {Promise<number>} exit code
+ */
+export async function testCuda() {
+  await ensureEmulatedAddon();
+  return runChecks("cuda", [
+    { name: cudaBuild.name, run: () => runNativeTests(cudaBuild) },
+    { name: "the library on an emulated GPU", run: () => vitest(["test/cuda"]) },
+  ]);
 }
 
 /** @returns {Promise<number>} exit code */

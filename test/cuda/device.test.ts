@@ -1,0 +1,58 @@
+import { expect, it } from "vitest";
+import { Device } from "../../src/tensor/device.js";
+import * as ops from "../../src/tensor/ops/index.js";
+import { Tensor } from "../../src/tensor/tensor.js";
+import { onEmulatedGpu } from "../support/emulated_gpu.js";
+
+onEmulatedGpu("a GPU as a device", () => {
+  const values = Float32Array.from({ length: 96 }, (_, i) => Math.cos(i));
+
+  it("is the same for the same number, and says what it is", () => {
+    const gpu = Device.cuda();
+    expect(Device.cuda(0)).toBe(gpu);
+    expect(gpu.kind).toBe("cuda");
+    expect(gpu.instructionSet).toBe("sm_90");
+    expect(gpu.gpu).toMatchObject({ name: "emulated GPU", major: 9, minor: 0 });
+  });
+
+  it("is refused where there is none of that number", () => {
+    expect(() => Device.cuda(3)).toThrow(
+      expect.objectContaining({
+        code: "DEVICE_UNAVAILABLE",
+        message: 'there is no GPU 3, but 1, counted from 0; use device: "cpu"',
+      }),
+    );
+  });
+
+  it.each(["float32", "int8", "int4"] as const)("gets %s tensors and gives them back", async (dtype) => {
+    const [cpu, gpu] = [Device.cpu(1), Device.cuda()];
+    const plain = Tensor.from(cpu, values, [3, 32]);
+    const tensor = dtype === "float32" ? plain : dtype === "int8" ? plain.toInt8() : plain.toInt4();
+    const there = tensor.to(gpu);
+    expect(there.device).toBe(gpu);
+    expect(await there.data()).toEqual(await tensor.data());
+    const back = there.to(cpu);
+    expect(await back.data()).toEqual(await tensor.data());
+  });
+
+  it("keeps the order of columns of a tensor that moves", async () => {
+    const tensor = Tensor.from(Device.cpu(1), values, [3, 32]).toColumnMajor();
+    const there = tensor.to(Device.cuda());
+    expect(there.isColumnMajor).toBe(true);
+    expect(await there.data()).toEqual(values);
+  });
+
+  it("refuses an op on tensors of two devices", () => {
+    const [here, there] = [Device.cpu(1), Device.cuda()].map((device) => Tensor.from(device, values));
+    expect(() => ops.add(here, there)).toThrow(expect.objectContaining({ code: "DEVICE_MISMATCH" }));
+  });
+
+  it("says that there is no memory left", () => {
+    expect(() => Tensor.empty(Device.cuda(), [2 ** 31 - 1])).toThrow(
+      expect.objectContaining({
+        code: "OUT_OF_MEMORY",
+        message: expect.stringContaining("the GPU has no 8589 MB left"),
+      }),
+    );
+  });
+});
