@@ -133,7 +133,8 @@ TEST(storageGivenBackEarlyStaysValidInStreamOrder) {
 
 TEST(arenaReusesBlocksAndDiscardsAboveItsLimit) {
   size_t discarded = 0;
-  Arena arena(size_t{1} << 20, [&discarded](MappedMemory memory) { discarded += memory.bytes(); });
+  Arena arena(size_t{1} << 20, MappedMemory::anonymous,
+              [&discarded](MappedMemory memory) { discarded += memory.bytes(); });
   MappedMemory first = arena.take(100000);
   uint8_t* address = first.data();
   CHECK(first.bytes() >= 100000);
