@@ -90,6 +90,7 @@ function readReport(file) {
 const REPORTS = new Map([
   ["npm test", ["test.json"]],
   ["npm run test:native-asan", ["native-sanitizers.json"]],
+  ["npm run test:cuda", ["cuda.json"]],
   ["npm start", ["start.json"]],
   ["npm run notebooks", ["notebooks.json"]],
   ["npm run conformance", ["conformance.json"]],
