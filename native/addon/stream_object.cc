@@ -21,6 +21,9 @@ cpu::DType dtypeOf(const Napi::Value& value) {
 
 std::string megabytes(double bytes) { return std::to_string(static_cast<long long>(bytes / 1e6)) + " MB"; }
 
+// Whose memory a stream has.
+std::string owner(const Stream& stream) { return stream.gpu() == nullptr ? "the system" : "the GPU"; }
+
 // A number of bytes; -1 with a pending exception for anything else.
 double sizeOf(const Napi::Value& value) {
   const double bytes = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
@@ -122,8 +125,8 @@ Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Arena>& arena = stream_->memory();
   MappedMemory memory = arena->take(static_cast<size_t>(bytes));
   if (!memory) {
-    const std::string whose = stream_->gpu() == nullptr ? "the system" : "the GPU";
-    throwCoded(info.Env(), "OUT_OF_MEMORY", whose + " has no " + megabytes(bytes) + " left for a tensor");
+    throwCoded(info.Env(), "OUT_OF_MEMORY",
+               owner(*stream_) + " has no " + megabytes(bytes) + " left for a tensor");
     return info.Env().Undefined();
   }
   auto storage = std::make_shared<Storage>(stream_, std::move(memory), arena);
@@ -136,8 +139,7 @@ Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
   if (bytes < 0) return info.Env().Undefined();
   MappedMemory memory = stream_->reserve(static_cast<size_t>(bytes));
   if (!memory) {
-    const std::string whose = stream_->gpu() == nullptr ? "the system" : "the GPU";
-    throwCoded(info.Env(), "OUT_OF_MEMORY", whose + " cannot reserve " + megabytes(bytes));
+    throwCoded(info.Env(), "OUT_OF_MEMORY", owner(*stream_) + " cannot reserve " + megabytes(bytes));
     return info.Env().Undefined();
   }
   auto storage = std::make_shared<Storage>(stream_, std::move(memory));

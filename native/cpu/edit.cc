@@ -1,45 +1,12 @@
 // Edits of values inside a forward pass. Rows are few and nothing here is read twice, so plain loops do: an
 // edit of one row of 16,384 takes about 4 us, a thousandth of a decode step of the 8B.
-#include <algorithm>
 #include <cstring>
 
-#include "core/scramble.h"
-#include "cpu/ops.h"
+#include "cpu/edit_rule.h"
 
 namespace persimmon::cpu {
 
 namespace {
-
-// Row of the operand for a row of x, -1 where the edit does not apply.
-int64_t operandRow(const Edit& edit, int64_t row) {
-  if (edit.rowOf == nullptr) return 0;
-  const int64_t position = edit.positions[row];
-  const int64_t found = edit.rowOf[std::clamp<int64_t>(position, 0, edit.positionCount - 1)];
-  // The rows were written by JavaScript; whatever they say, nothing is read outside of the operand.
-  return edit.operand == nullptr || found < edit.operandRows ? found : -1;
-}
-
-float edited(const Edit& edit, float x, float operand, int64_t position, int64_t column) {
-  const float strength = edit.parameters[0];
-  switch (edit.kind) {
-    case EditKind::kSet:
-      return strength;
-    case EditKind::kAdd:
-      return x + strength * operand;
-    case EditKind::kScale:
-      return x * strength;
-    case EditKind::kReplace:
-      return strength == 1.0f ? operand : x + strength * (operand - x);
-    case EditKind::kClamp:
-      return std::min(std::max(x, strength), edit.parameters[1]);
-    case EditKind::kNoise:
-      return x + strength * nearNormal(edit.seed + (static_cast<uint64_t>(position) << 32) +
-                                       static_cast<uint64_t>(column));
-    case EditKind::kProject:
-      return x;
-  }
-  return x;
-}
 
 void editRow(const Edit& edit, float* out, const float* x, int64_t width, int64_t position,
              const float* operand) {

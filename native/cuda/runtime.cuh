@@ -4,6 +4,7 @@
 #include <cuda_runtime.h>
 
 #include <string>
+#include <type_traits>
 
 #include "cuda/queue.h"
 
@@ -21,12 +22,6 @@ cudaStream_t streamOf(Queue& queue);
 /** Bytes of matrix weights since the beginning, on the GPU: what was read, and what was left out as zeros. */
 unsigned long long* trafficOf(Queue& queue);
 
-/** So that the arguments of a call have the types of the kernel's parameters. */
-template <class T>
-struct Same {
-  using Type = T;
-};
-
 /** What a launch may say beside its sizes. */
 struct LaunchOptions {
   size_t sharedBytes = 0;
@@ -40,7 +35,7 @@ struct LaunchOptions {
 
 template <class... Parameters>
 void launch(Queue& queue, void (*kernel)(Parameters...), dim3 blocks, dim3 threads, LaunchOptions options,
-            typename Same<Parameters>::Type... arguments) {
+            std::type_identity_t<Parameters>... arguments) {
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;
   config.blockDim = threads;
@@ -71,9 +66,12 @@ float timed(Queue& queue, const F& work) {
   return milliseconds / 1000;
 }
 
+/** Pieces of `size` that `count` has, the last of which may be smaller. */
+inline int64_t ceilingOf(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
 /** Blocks for `count` pieces of `size`, at most what a grid's first axis takes. */
 inline unsigned blocksFor(int64_t count, int64_t size) {
-  const int64_t blocks = (count + size - 1) / size;
+  const int64_t blocks = ceilingOf(count, size);
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks < 0x7fffffff ? blocks : 0x7fffffff);
 }
 

@@ -25,12 +25,8 @@ export function allGather(x: Tensor, total: number, { communicator }: Rank): Ten
   const [rows, , ...rest] = x.shape;
   const out = Tensor.empty(x.device, [rows, total, ...rest]);
   const each = rest.reduce((product, size) => product * size, 1);
-  if (each > 1) {
-    // Equal parts: only the vocabulary may have others, and it has no further axes.
-    native().allGather(x.device.stream, out.buffer, x.buffer, rows, total * each, communicator);
-  } else {
-    native().allGather(x.device.stream, out.buffer, x.buffer, rows, total, communicator);
-  }
+  // Where there are further axes the parts are equal: only the vocabulary may have others, and it has none.
+  native().allGather(x.device.stream, out.buffer, x.buffer, rows, total * each, communicator);
   return out;
 }
 

@@ -26,7 +26,7 @@ export class RankGroup {
   readonly lock = new Lock();
   #passes = 0;
 
-  private constructor(
+  constructor(
     readonly here: readonly Rank[],
     /** Of the whole group. */
     readonly ranks: number,
@@ -62,10 +62,6 @@ export class RankGroup {
     RankGroup.groups.set(key, group);
     return group;
   }
-
-  static make(here: readonly Rank[], ranks: number): RankGroup {
-    return new RankGroup(here, ranks);
-  }
 }
 
 function inProcess(ranks: number, threads = availableParallelism()): RankGroup {
@@ -73,7 +69,7 @@ function inProcess(ranks: number, threads = availableParallelism()): RankGroup {
   optionChecks(invalid).whole("threads", threads, 1, 1024);
   const devices = Device.cpuRanks(ranks, Math.max(1, Math.floor(threads / ranks)));
   const communicators = native().localCommunicators(ranks);
-  return RankGroup.make(
+  return new RankGroup(
     devices.map((device, number) => ({ number, ranks, device, communicator: communicators[number] })),
     ranks,
   );
@@ -97,7 +93,7 @@ function overMpi(threads: number | undefined): RankGroup {
   const device = Device.cpu(threads ?? threadsOfRank());
   const { communicator, rank, ranks } = native().mpiCommunicator(device.stream, secondsToWait());
   processDevice = device;
-  return RankGroup.make([{ number: rank, ranks, device, communicator }], ranks);
+  return new RankGroup([{ number: rank, ranks, device, communicator }], ranks);
 }
 
 /** `mpirun` may have bound the process to some of the processors; where it has not, those of a machine share them. */

@@ -1,8 +1,8 @@
 import type { PersimmonConfig } from "../model/config.js";
 import { Persimmon, type PersimmonParts } from "../model/persimmon.js";
-import { native, nativeDType } from "../native.js";
 import { buildModules, type WeightSource } from "../runtime/build_modules.js";
-import { Tensor } from "../tensor/tensor.js";
+import { converted, replaced } from "../runtime/load_weights.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { InputSplitLinear, OutputSplitHead, SplitEmbedding } from "./modules.js";
 import type { Rank } from "./rank_group.js";
 import { partOf } from "./split.js";
@@ -44,10 +44,5 @@ function inputSplit({ weight, bias }: { weight: Tensor; bias: Tensor | undefined
 
 /** A bfloat16 vector in float32, for `ops.add`. */
 function widened(vector: Tensor): Tensor {
-  if (vector.dtype === "float32") return vector;
-  const { device, shape, size, memory } = vector;
-  const out = device.stream.reserve(4 * size, nativeDType.float32);
-  native().convert(device.stream, out, memory, size);
-  vector.release();
-  return new Tensor(device, out, shape, "float32").keep();
+  return vector.dtype === "float32" ? vector : replaced(vector, converted(vector, "float32"));
 }

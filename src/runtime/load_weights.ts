@@ -52,7 +52,8 @@ export function nameIn(error: unknown, name: string): unknown {
     : error;
 }
 
-function replaced(tensor: Tensor, by: Tensor): Tensor {
+/** `by` in place of `tensor`, which is released. */
+export function replaced(tensor: Tensor, by: Tensor): Tensor {
   by.keep();
   tensor.release();
   return by;
@@ -286,7 +287,8 @@ async function held(name: string, stored: Tensor, dtype: WeightDType | "auto"): 
   return rounds ? quantized(name, weight, dtype) : weight;
 }
 
-function converted(stored: Tensor, to: DType): Tensor {
+/** The same numbers in another float type, in memory of their own. */
+export function converted(stored: Tensor, to: DType): Tensor {
   const { device, shape, size } = stored;
   const out = device.stream.reserve(size * bytesPerElement[to], nativeDType[to]);
   const source = stored.buffer;

@@ -21,8 +21,7 @@ export class Device {
   private constructor(threads: number, gpu?: number) {
     this.kind = gpu === undefined ? "cpu" : "cuda";
     this.threads = threads;
-    const { Stream } = native();
-    this.stream = gpu === undefined ? new Stream(threads) : new Stream(threads, gpu);
+    this.stream = new (native().Stream)(threads, gpu);
   }
 
   private static readonly cpus = new Map<number, Device>();
@@ -71,13 +70,9 @@ export class Device {
    * same ones: a stream that were stopped while others wait for it would keep them waiting.
    */
   static cpuRanks(ranks: number, threads: number): readonly Device[] {
-    const key = `${ranks} × ${threads}`;
-    let devices = Device.groups.get(key);
-    if (devices === undefined) {
-      devices = Array.from({ length: ranks }, () => new Device(threads));
-      Device.groups.set(key, devices);
-    }
-    return devices;
+    return madeOnce(Device.groups, `${ranks} × ${threads}`, () =>
+      Array.from({ length: ranks }, () => new Device(threads)),
+    );
   }
 
   /** Bytes of tensors in use and cached; weights that are mapped from files and KV caches are not among them. */
@@ -111,7 +106,7 @@ export class Device {
   }
 }
 
-function madeOnce(devices: Map<number, Device>, key: number, make: () => Device): Device {
+function madeOnce<K, D>(devices: Map<K, D>, key: K, make: () => D): D {
   const device = devices.get(key) ?? make();
   devices.set(key, device);
   return device;

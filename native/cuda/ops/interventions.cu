@@ -1,5 +1,5 @@
 // What interventions put into a forward pass: edits, counters and checks. See cpu/edit.cc.
-#include "core/scramble.h"
+#include "cpu/edit_rule.h"
 #include "cuda/device.cuh"
 #include "cuda/ops.h"
 #include "cuda/runtime.cuh"
@@ -8,43 +8,11 @@ namespace persimmon::cuda {
 
 namespace {
 
+using cpu::edited;
 using cpu::EditKind;
+using cpu::operandRow;
 
 constexpr int kThreads = 256;
-
-// Row of the operand for a row of x, -1 where the edit does not apply.
-__device__ int64_t operandRow(const Edit& edit, int64_t row) {
-  if (edit.rowOf == nullptr) return 0;
-  int64_t position = edit.positions[row];
-  position = position < 0 ? 0 : position >= edit.positionCount ? edit.positionCount - 1 : position;
-  const int64_t found = edit.rowOf[position];
-  // The rows were written by JavaScript; whatever they say, nothing is read outside of the operand.
-  return edit.operand == nullptr || found < edit.operandRows ? found : -1;
-}
-
-__device__ float edited(const Edit& edit, float x, float operand, int64_t position, int64_t column) {
-  const float strength = edit.parameters[0];
-  switch (edit.kind) {
-    case EditKind::kSet:
-      return strength;
-    case EditKind::kAdd:
-      return x + strength * operand;
-    case EditKind::kScale:
-      return x * strength;
-    case EditKind::kReplace:
-      return strength == 1.0f ? operand : x + strength * (operand - x);
-    case EditKind::kClamp: {
-      const float raised = x < strength ? strength : x, limit = edit.parameters[1];
-      return limit < raised ? limit : raised;
-    }
-    case EditKind::kNoise:
-      return x + strength * nearNormal(edit.seed + (static_cast<uint64_t>(position) << 32) +
-                                       static_cast<uint64_t>(column));
-    case EditKind::kProject:
-      return x;
-  }
-  return x;
-}
 
 // One block a row.
 __global__ void editKernel(float* out, const float* x, int64_t rows, int64_t width, Edit edit) {
@@ -61,7 +29,7 @@ __global__ void editKernel(float* out, const float* x, int64_t rows, int64_t wid
     __syncthreads();
     const float* operand = edit.operand == nullptr ? nullptr : edit.operand + at * edit.columnCount;
     const int64_t position = edit.positions == nullptr ? 0 : edit.positions[row];
-    double removed = 0;
+    float removed = 0;
     if (edit.kind == EditKind::kProject) {
       double dot = 0;
       for (int64_t i = thread; i < edit.columnCount; i += kThreads) {
@@ -81,7 +49,7 @@ __global__ void editKernel(float* out, const float* x, int64_t rows, int64_t wid
       if (column < 0 || column >= width) continue;
       target[column] =
           edit.kind == EditKind::kProject
-              ? source[column] - static_cast<float>(removed) * operand[i]
+              ? source[column] - removed * operand[i]
               : edited(edit, source[column], operand == nullptr ? 0.0f : operand[i], position, column);
     }
     __syncthreads();

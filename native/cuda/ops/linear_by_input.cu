@@ -26,9 +26,9 @@ struct FewRows {
    */
   template <class F>
   void run(int64_t stripe, const F& start) const {
-    const int64_t stripes = (outFeatures + stripe - 1) / stripe;
+    const int64_t stripes = ceilingOf(outFeatures, stripe);
     int64_t sliceInputs = kMostSliceInputs;
-    const auto slices = [&] { return (inFeatures + sliceInputs - 1) / sliceInputs; };
+    const auto slices = [&] { return ceilingOf(inFeatures, sliceInputs); };
     while (sliceInputs > kLeastSliceInputs && slices() * stripes < kWantedBlocks) sliceInputs /= 2;
     const auto sums = static_cast<size_t>(slices() * rows * outFeatures);
     auto* partial = sums == 0 ? nullptr : reinterpret_cast<float*>(queue.scratch(sums * sizeof(float)));

@@ -16,8 +16,6 @@ constexpr int64_t kWantedBlocks = 256;
 // Inputs below which a split is not worth its partial sums.
 constexpr int64_t kLeastSplitInputs = 256;
 
-int64_t ceilingOf(int64_t count, int64_t size) { return (count + size - 1) / size; }
-
 struct Product {
   Queue& queue;
   float* out;

@@ -54,8 +54,8 @@ __global__ void transposeKernel(Element* out, const Element* x, int64_t rows, in
 
 template <class Element>
 void transposed(Queue& queue, Element* out, const Element* x, int64_t batch, int64_t rows, int64_t columns) {
-  const int64_t tilesAcross = (columns + kTile - 1) / kTile;
-  const int64_t tiles = batch * tilesAcross * ((rows + kTile - 1) / kTile);
+  const int64_t tilesAcross = ceilingOf(columns, kTile);
+  const int64_t tiles = batch * tilesAcross * ceilingOf(rows, kTile);
   if (tiles == 0) return;
   launch(queue, transposeKernel<Element>, blocksFor(tiles, 1), dim3(kTile, kTileRows), {.overlapping = true},
          out, x, rows, columns, tilesAcross, tiles);

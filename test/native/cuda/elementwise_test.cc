@@ -59,9 +59,8 @@ TEST(activationsOfInfinityAreThoseOfTheCpu) {
     onCuda(gpu(), out.data(), input.data(), static_cast<int64_t>(x.size()));
     const std::vector<float> got = out.read();
     for (size_t i = 0; i < x.size(); ++i) {
-      CHECK_MESSAGE(alike(got[i], expected[i]), std::to_string(&onCpu - &kActivations[0].first) + " of " +
-                                                    std::to_string(x[i]) + ": " + std::to_string(got[i]) +
-                                                    " for " + std::to_string(expected[i]));
+      CHECK_MESSAGE(alike(got[i], expected[i]),
+                    std::to_string(got[i]) + " for " + std::to_string(expected[i]));
     }
   }
 }

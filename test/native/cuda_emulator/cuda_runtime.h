@@ -9,6 +9,7 @@
 // brings to light (PERSIMMON_CUDA_EMULATOR_SEED changes that order).
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -124,17 +125,10 @@ int __syncthreads_count(int predicate);
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
-template <class To, class From>
-To cuda_emulator_cast(From x) {
-  static_assert(sizeof(To) == sizeof(From));
-  To result;
-  std::memcpy(&result, &x, sizeof result);
-  return result;
-}
-inline unsigned __float_as_uint(float x) { return cuda_emulator_cast<unsigned>(x); }
-inline int __float_as_int(float x) { return cuda_emulator_cast<int>(x); }
-inline float __uint_as_float(unsigned x) { return cuda_emulator_cast<float>(x); }
-inline float __int_as_float(int x) { return cuda_emulator_cast<float>(x); }
+inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
+inline int __float_as_int(float x) { return std::bit_cast<int>(x); }
+inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
+inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
 template <class T>
 T __ldg(const T* x) {
   return *x;
