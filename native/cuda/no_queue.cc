@@ -5,7 +5,8 @@
 namespace persimmon::cuda {
 
 std::shared_ptr<Queue> Queue::create(int, std::string& why) {
-  why = "this build has no CUDA kernels: nvcc was not found when the addon was built";
+  why =
+      "this build has no CUDA kernels: they are built on request, by nvcc (PERSIMMON_CUDA=ON npm run build)";
   return nullptr;
 }
 

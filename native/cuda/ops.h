@@ -13,8 +13,8 @@
 // eight bits
 //   in linear. Such weights are aligned to 16 bytes.
 //
-// Without nvcc every op is an empty function of the same name; no queue can be made then, so none is ever
-// called.
+// In a build without CUDA every op is an empty function of the same name; no queue can be made then, so none
+// is ever called.
 #pragma once
 
 #include "cpu/ops.h"

@@ -118,6 +118,10 @@ describe("loading: each is one clear error, and the next call works", () => {
       `"DTYPE_UNSUPPORTED: dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got "int2""`,
     );
     expect(await failure(good, { dtype: "float16" })).toMatch(/^DTYPE_UNSUPPORTED/);
+    // Of a build with CUDA it says what is wrong with the GPU instead.
+    expect(await failure(good, { device: "cuda" })).toMatch(
+      /^DEVICE_UNAVAILABLE: (this build has no CUDA kernels: they are built on request, by nvcc \(PERSIMMON_CUDA=ON npm run build\)|no GPU can be used: .+); use device: "cpu"$/,
+    );
     expect(await failure(good, { device: "tpu" })).toMatchInlineSnapshot(
       `"DEVICE_UNAVAILABLE: device must be "auto", "cpu" or "cuda", got "tpu""`,
     );
