@@ -247,7 +247,7 @@ void attentionValues(ThreadPool& pool, float* z, const float* pattern, int64_t k
   ops().attentionValues(pool, z, pattern, keys, shape, positions, sequences, cache);
 }
 
-uint32_t readBytes(const void* data, size_t bytes) { return ops().readBytes(data, bytes); }
+uint32_t readBytes(const void* data, size_t bytes, bool fetch) { return ops().readBytes(data, bytes, fetch); }
 
 float expWeights(float* weights, const float* x, int64_t count, float max, float temperature,
                  float threshold) {

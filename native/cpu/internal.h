@@ -6,8 +6,9 @@
 
 namespace persimmon::cpu {
 
-/** Loads every byte; the result depends on all of them so that no load can be left out. */
-uint32_t readBytes(const void* data, size_t bytes);
+/** Loads every byte, if `fetch` with fetches ahead; the result depends on all of them so that no load can be
+ * left out. */
+uint32_t readBytes(const void* data, size_t bytes, bool fetch);
 
 /**
  * weights[i] = exp((x[i] - max) / temperature), 1 where x[i] == max (so that an infinite max is usable), 0

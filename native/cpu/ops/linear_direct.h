@@ -1,12 +1,12 @@
 // linear for a few rows: the weights stream from memory once, and nothing else matters.
 //
-// A thread takes a piece of the outputs and goes through it N outputs at a time. The N rows of weights lie
-// one after another in memory but are read side by side, and N streams at once reached only 66 % of a
-// thread's read bandwidth. So the group after the one in work is fetched in order of address meanwhile, which
-// the memory sees as one stream. One thread on a Zen 5 server core, 4096 inputs, GB/s (pure read 40): 8
-// outputs 26; the same, each row fetched 512 or 1024 inputs ahead 27; 8 outputs with the next group in order
-// 32-34, 4 outputs 33 (16384 inputs: 34 and 30); 1 output with four sums 40, but four sums per output would
-// leave no registers for a tile of rows in prefill, whose sums must be the same.
+// A thread takes a piece of the outputs and goes through it N outputs at a time, side by side, each fetched
+// kAhead bytes ahead of its use, at the end of a group in the next one. Two threads on a Zen 5 server, 4096
+// inputs in bfloat16, GB/s where a pure read gave 63 to 70, each median of five interleaved runs: 6 outputs
+// 58-61, 5 as many, 8 51-55; fetched 512 bytes ahead 56-60, 2048 bytes like 1024; the next group fetched in
+// order of address instead, as one stream, 45-48 (it also fetches 64 KiB ahead, more than the first-level
+// cache has). One output after another with two sums each reads 47-60, and 46 with 16,384 inputs, which then
+// come from the second-level cache for every output. Where neighbours leave 35 GB/s all of them reach it.
 #pragma once
 
 #include "cpu/ops/linear_pieces.h"
@@ -24,6 +24,8 @@ constexpr int64_t kDirectGroup = 2;
 // cache; with more rows, packing (linear_blocked.h) pays.
 constexpr int64_t kDirectRows = 4 * kDirectGroup;
 
+constexpr int64_t kAheadBytes = 1024;
+
 struct DirectLinear {
   float* out;
   const float* x;
@@ -36,13 +38,17 @@ template <int M, int N, class T>
 PERSIMMON_INLINE void directOutputs(const DirectLinear& problem, const T* weight, int64_t begin, int64_t end,
                                     const T* next) {
   const int64_t inFeatures = problem.inFeatures, whole = inFeatures / kLanes * kLanes;
+  constexpr int64_t kAhead = kAheadBytes / static_cast<int64_t>(sizeof(T));
+  // Up to here what lies ahead belongs to the group in work.
+  const int64_t sameGroup = whole < kAhead ? 0 : (whole - kAhead) / (2 * kLanes) * (2 * kLanes);
   int64_t o = begin;
   for (; o + N <= end; o += N) {
     Vec sums[M][N];
     zeroSums(sums);
     const T* w = weight + o * inFeatures;
     const T* ahead = o + 2 * N <= end ? w + N * inFeatures : next;
-    addProductsAhead(sums, problem.x, w, inFeatures, reinterpret_cast<const unsigned char*>(ahead));
+    addProductsAhead(sums, problem.x, w, inFeatures, 0, sameGroup, w + kAhead);
+    addProductsAhead(sums, problem.x, w, inFeatures, sameGroup, whole, ahead);
     if (whole < inFeatures) {
       addLastProducts(sums, problem.x + whole, inFeatures, w + whole, inFeatures,
                       static_cast<int>(inFeatures - whole));
@@ -62,7 +68,7 @@ void directRows(DirectLinear problem, int64_t rows, const T* weight, int64_t beg
     const int64_t group = rows - row < kDirectGroup ? rows - row : kDirectGroup;
 #if defined(__AVX512F__)
     if (group == 1) {
-      directOutputs<1, 8>(problem, weight, begin, end, next);
+      directOutputs<1, 6>(problem, weight, begin, end, next);
     } else if (group == 2) {
       directOutputs<2, 8>(problem, weight, begin, end, next);
     } else if (group == 3) {
@@ -88,7 +94,10 @@ template <class T>
 void linearDirect(ThreadPool& pool, const DirectLinear& problem, int64_t rows, const T* weight) {
   // A multiple of 24, so that groups of 4, 6 and 8 outputs leave no rest.
   const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
-  const int64_t grain = (kPieceBytes / (rowBytes > 0 ? rowBytes : 1) + 24) / 24 * 24;
+  const int64_t bytes = problem.outFeatures * rowBytes;
+  // A piece for several groups of rows waits for them in the second-level cache.
+  const int64_t piece = rows <= kDirectGroup ? longPiece(bytes, pool.size()) : kPieceBytes;
+  const int64_t grain = (piece / (rowBytes > 0 ? rowBytes : 1) + 24) / 24 * 24;
   ChunkQueue queue(problem.outFeatures, grain);
   const auto work = [&](int, int) {
     // A piece is taken before the last one is done, so that its first group can be fetched in time.
@@ -101,7 +110,7 @@ void linearDirect(ThreadPool& pool, const DirectLinear& problem, int64_t rows, c
       end = nextEnd;
     }
   };
-  if (problem.outFeatures * rowBytes <= kOneThreadBytes) {
+  if (bytes <= kOneThreadBytes) {
     work(0, 1);
   } else {
     pool.parallel(work);

@@ -12,4 +12,12 @@ constexpr int64_t kOneThreadBytes = 1 << 20;
 // 12 microseconds at 22 GB/s, so that the threads finish together.
 constexpr int64_t kPieceBytes = 1 << 18;
 
+/** Bytes of a piece that is read once, of `bytes` in all: up to 1 MiB, because a read that goes on is faster
+ * (on two threads of a Zen 5 server 58 GB/s in pieces of 256 KiB, 63 of 512, 66 of 1024), but sixteen for
+ * each thread. */
+inline int64_t longPiece(int64_t bytes, int threads) {
+  const int64_t share = bytes / (16 * threads);
+  return share < kPieceBytes ? kPieceBytes : share < 4 * kPieceBytes ? share : 4 * kPieceBytes;
+}
+
 }  // namespace persimmon::cpu::PERSIMMON_ISA

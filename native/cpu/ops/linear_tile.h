@@ -41,23 +41,16 @@ PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const float* x, int64_t xRo
   }
 }
 
-/**
- * addProducts for rows of x and of weights as they are stored, while fetching what lies at `ahead`: as many
- * bytes as are used, in order of address.
- */
+/** addProducts for inputs [begin, end) of rows as they are stored, while fetching as much of each row at
+ * `ahead`. Whole vectors only. */
 template <int M, int N, class T>
 PERSIMMON_INLINE void addProductsAhead(Vec (&sums)[M][N], const float* x, const T* w, int64_t inFeatures,
-                                       const unsigned char* ahead) {
-  constexpr int kBytes = N * kLanes * static_cast<int>(sizeof(T));
-  for (int64_t k = 0; k + kLanes <= inFeatures; k += kLanes) {
-    for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(ahead + i, 0, 3);
-    ahead += kBytes;
-    Vec a[M];
-    for (int m = 0; m < M; ++m) a[m] = load(x + m * inFeatures + k);
-    for (int n = 0; n < N; ++n) {
-      const Vec b = load(w + n * inFeatures + k);
-      for (int m = 0; m < M; ++m) sums[m][n] = fma(a[m], b, sums[m][n]);
-    }
+                                       int64_t begin, int64_t end, const T* ahead) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t k = begin; k < end; k += kLine) {
+    for (int n = 0; n < N; ++n) __builtin_prefetch(ahead + n * inFeatures + (k - begin), 0, 3);
+    const int64_t vectors = end - k < kLine ? 1 : kLine / kLanes;
+    addProducts(sums, x + k, inFeatures, kLanes, w + k, inFeatures, kLanes, vectors);
   }
 }
 

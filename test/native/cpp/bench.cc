@@ -64,27 +64,68 @@ AlignedBuffer& weights() {
 
 bool wanted(const std::string& name) { return name.find(filter) != std::string::npos; }
 
+/** Scales of int8 and int4 weights; their values do not matter. */
+const void* anyScales() {
+  static const Floats scales(size_t{16} << 20);
+  return scales.data();
+}
+
+const char* nameOf(cpu::DType dtype) {
+  switch (dtype) {
+    case cpu::DType::kBFloat16:
+      return "bfloat16";
+    case cpu::DType::kInt8:
+      return "int8";
+    case cpu::DType::kInt4:
+      return "int4";
+    default:
+      return "float32";
+  }
+}
+
+double bytesPerWeight(cpu::DType dtype) {
+  switch (dtype) {
+    case cpu::DType::kBFloat16:
+      return 2;
+    case cpu::DType::kInt8:
+      return 1;
+    case cpu::DType::kInt4:
+      return 0.5 + 2.0 / 32;
+    default:
+      return 4;
+  }
+}
+
+/** With `live` below 1 that share of the inputs is not zero, and by input only their weights are read. */
 void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, int64_t out, int runs,
-                 decltype(cpu::linear) kernel = cpu::linear) {
-  const char* type = dtype == cpu::DType::kBFloat16 ? "bfloat16" : "float32";
-  const std::string name = std::string(kernel == cpu::linear ? "linear " : "linearByInput ") + type + " " +
-                           std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out);
+                 decltype(cpu::linear) kernel = cpu::linear, double live = 1) {
+  std::string name = std::string(kernel == cpu::linear ? "linear " : "linearByInput ") + nameOf(dtype) + " " +
+                     std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out);
+  if (live < 1) name += ", " + std::to_string(static_cast<int>(100 * live)) + " % live";
   if (!wanted(name)) return;
-  const size_t bytes = static_cast<size_t>(in * out) * (dtype == cpu::DType::kBFloat16 ? 2 : 4);
+  const auto bytes = static_cast<size_t>(static_cast<double>(in * out) * bytesPerWeight(dtype));
   const Floats x(static_cast<size_t>(rows * in)), y(static_cast<size_t>(rows * out));
+  if (live < 1) {
+    Random random(2);
+    for (size_t i = 0; i < x.count; ++i) x.data()[i] *= random.uniform() < live;
+  }
   auto* base = static_cast<unsigned char*>(weights().data());
   double best = 1e9, bandwidth = 0;
   const size_t places = weights().size() / bytes;
+  pool.weightTraffic().read = 0;
   for (int run = 0; run < runs; ++run) {
     const auto* data = base + static_cast<size_t>(run) % places * bytes;
     bandwidth = std::max(
         bandwidth, cpu::readBandwidth(pool, base + (static_cast<size_t>(run) + 1) % places * bytes, bytes));
     best = std::min(best, seconds([&] {
-                      kernel(pool, y.data(), x.data(), {data, dtype}, {nullptr, dtype}, rows, in, out);
+                      kernel(pool, y.data(), x.data(), {data, dtype, anyScales()}, {nullptr, dtype}, rows, in,
+                             out);
                     }));
   }
-  const double gigabytes = static_cast<double>(bytes) * 1e-9 / best;
-  std::printf("%-44s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)  %7.1f GFLOP/s\n", name.c_str(), best * 1e3,
+  const double read =
+      rows > 1 ? static_cast<double>(bytes) : static_cast<double>(pool.weightTraffic().read) / runs;
+  const double gigabytes = read * 1e-9 / best;
+  std::printf("%-48s %9.3f ms  %7.1f GB/s (%3.0f %% of %.1f)  %7.1f GFLOP/s\n", name.c_str(), best * 1e3,
               gigabytes, 100 * gigabytes / bandwidth, bandwidth,
               2e-9 * static_cast<double>(rows * in * out) / best);
 }
@@ -199,12 +240,21 @@ int main(int argc, char** argv) {
   ThreadPool pool(threads);
   std::printf("%s, %d threads\n", cpu::instructionSet(), threads);
   constexpr auto kBFloat16 = cpu::DType::kBFloat16, kFloat32 = cpu::DType::kFloat32;
-  for (auto [in, out] : {std::pair<int64_t, int64_t>{4096, 4096},
-                         {4096, 12288},
-                         {4096, 16384},
-                         {16384, 4096},
-                         {4096, 32768}}) {
-    benchMatrix(pool, kBFloat16, 1, in, out, 15);
+  constexpr auto kInt8 = cpu::DType::kInt8, kInt4 = cpu::DType::kInt4;
+  for (auto dtype : {kBFloat16, kInt8, kInt4}) {
+    for (auto [in, out] : {std::pair<int64_t, int64_t>{4096, 4096},
+                           {4096, 12288},
+                           {4096, 16384},
+                           {16384, 4096},
+                           {4096, 32768}}) {
+      benchMatrix(pool, dtype, 1, in, out, 15);
+    }
+    for (double live : {0.5, 0.1}) {
+      benchMatrix(pool, dtype, 1, 16384, 4096, 30, cpu::linearByInput, live);
+    }
+    for (int64_t rows : {16, 512}) {
+      if (dtype != kBFloat16) benchMatrix(pool, dtype, rows, 4096, 16384, 5);
+    }
   }
   for (auto [in, out] : {std::pair<int64_t, int64_t>{1024, 1024}, {1024, 4096}, {1024, 32768}}) {
     benchMatrix(pool, kBFloat16, 1, in, out, 60);
