@@ -19,14 +19,19 @@ struct Product {
   int64_t inner, columns;
 };
 
-/** Columns [column, column + n) of `inner` rows of b, side by side; zeros after the last column. */
+/** The first n columns of `inner` rows of b in panels of kPanelColumns, zeros after the last column. All
+ * panels of a row are copied before the next row, whose segments lie far apart and are fetched meanwhile. */
 template <class T>
-void packColumns(float* panel, const T* b, int64_t bRow, int64_t inner, int64_t n) {
+void packColumns(float* panels, const T* b, int64_t bRow, int64_t inner, int64_t n) {
+  constexpr int64_t kRowsAhead = 8, kLine = 64 / static_cast<int64_t>(sizeof(T));
   for (int64_t k = 0; k < inner; ++k) {
-    for (int v = 0; v < kProductVectors; ++v) {
-      const int64_t left = n - v * kLanes;
-      store(panel + k * kPanelColumns + v * kLanes,
-            left > 0 ? loadUpTo(b + k * bRow + v * kLanes, left) : zero());
+    for (int64_t i = 0; i < n; i += kLine) __builtin_prefetch(b + (k + kRowsAhead) * bRow + i, 0, 3);
+    for (int64_t column = 0; column < n; column += kPanelColumns) {
+      float* panel = panels + column * kInnerChunk + k * kPanelColumns;
+      for (int v = 0; v < kProductVectors; ++v) {
+        const int64_t at = column + v * kLanes, left = n - at;
+        store(panel + v * kLanes, left > 0 ? loadUpTo(b + k * bRow + at, left) : zero());
+      }
     }
   }
 }
@@ -40,12 +45,14 @@ void productPanels(const Product<T>& problem, float* packed, int64_t begin, int6
   // At least once: a product over nothing is zero.
   do {
     const int64_t rest = problem.inner - k, inner = rest < kInnerChunk ? rest : kInnerChunk;
+    const int64_t allLeft = problem.columns - column, all = panels * kPanelColumns;
+    packColumns(packed, problem.b + k * problem.columns + column, problem.columns, inner,
+                allLeft < all ? allLeft : all);
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t first = column + p * kPanelColumns, left = problem.columns - first;
       if (left <= 0) break;
       const int64_t columns = left < kPanelColumns ? left : kPanelColumns;
-      float* panel = packed + p * kInnerChunk * kPanelColumns;
-      packColumns(panel, problem.b + k * problem.columns + first, problem.columns, inner, columns);
+      const float* panel = packed + p * kInnerChunk * kPanelColumns;
       const ProductChunk chunk = {problem.out + first, problem.columns, problem.a + k, problem.inner, panel,
                                   kPanelColumns,       inner,           columns,       k == 0};
       productRows<kProductRows, kProductVectors>(chunk, begin, end);

@@ -264,7 +264,7 @@ int main(int argc, char** argv) {
   for (int64_t rows : {128, 512}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 3);
   benchMatrix(pool, kBFloat16, 512, 16384, 4096, 3);
   benchMatrix(pool, kFloat32, 512, 4096, 16384, 3);
-  for (int64_t rows : {1, 2, 4, 8, 9, 16, 32, 128, 512}) {
+  for (int64_t rows : {1, 2, 3, 4, 6, 8, 9, 12, 16, 32, 128, 512}) {
     benchMatrix(pool, kBFloat16, rows, 16384, 4096, rows > 100 ? 3 : 7, cpu::linearByInput);
   }
   for (int64_t rows : {1, 4}) benchWhere(pool, rows, 4096, 16384);
