@@ -7,9 +7,10 @@
 // (test/library/quantized.test.ts).
 //
 // Bytes: the weights once, 1 or 4.5 / 8 each, and 2 or 4 of scales; rows and results are small beside them.
-// In a whole model with everything read, on 2 threads of a 2-core Sapphire Rapids server: int8 28.0 GB/s (86
-// % of the bandwidth probed beside it), int4 27.8 (84 %); prefill of 128 tokens 434 and 375 tokens/s, with
-// bfloat16 170 (bench/RESULTS.md).
+// One row of 4096 or 16384 inputs on 2 threads of a 2-core Zen 5 server that reads 57 to 64 GB/s: int8 57-62
+// GB/s, int4 49-56 (83 to 90 %). In a whole model with everything read: 87 and 86 % of the bandwidth probed
+// beside it; on a Sapphire Rapids server 86 and 84 % before tiles went side by side. Prefill of 128 tokens
+// 497 and 486 tokens/s on the Zen 5, with bfloat16 157 (bench/RESULTS.md).
 #pragma once
 
 #include "cpu/isa.h"

@@ -1,13 +1,13 @@
 // Matrix products with weights as they are stored, [outFeatures, inFeatures].
 //
 // Bytes: the weights once per 128 rows (2 or 4 each); rows and results are small beside them.
-// native_bench on 2 threads of a 2-core Zen 5 server (EPYC), bfloat16; pure read 50 GB/s in the same process,
-// and 495 GFLOP/s the peak of its float32 multiply-adds:
-//   1 row    4096 x 4096 48 GB/s (97 %), 4096 x 12288 45 (90 %), 4096 x 16384 46 (90 %), 16384 x 4096 47 (93
-//   %),
-//            4096 x 32768 47 (89 %); float32 4096 x 16384 52 (95 %)
-//   rows of 4096 x 16384: 2 take 2.9 ms, 4 3.1, 8 4.0, 16 6.7, 32 13.5, 128 40 (434 GFLOP/s), 512 160 (430,
-//   87 %) 512 rows of 16384 x 4096: 413 GFLOP/s; float32 weights 364. AVX2, 1 thread: 36 GB/s and 87 GFLOP/s.
+// native_bench on 2 threads of a 2-core Zen 5 server (EPYC), bfloat16; pure read 58 to 64 GB/s in the same
+// process, and 495 GFLOP/s the peak of its float32 multiply-adds:
+//   1 row    4096 x 12288 51 GB/s (83 %), 4096 x 16384 53 (92 %), 16384 x 4096 56 (97 %), 4096 x 32768 53 (83
+//            %); float32 4096 x 16384 59
+//   rows of 4096 x 16384: 2 take 2.5 ms, 3 2.3, 4 2.6, 8 4.3, 16 7.7
+// On another day, when neighbours took less of the cores: 32 rows 13.5 ms, 128 40 (434 GFLOP/s), 512 160
+// (430, 87 %), 512 rows of 16384 x 4096 413 GFLOP/s, with float32 weights 364. AVX2, 1 thread: 87 GFLOP/s.
 // Weights of int8 and int4: integer_tiles.h.
 //
 // AVX-512-BF16 is not used here. vdpbf16ps rounds activations to bfloat16 unless they are split into three

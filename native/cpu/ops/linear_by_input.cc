@@ -7,7 +7,9 @@
 // same bits; they differ in rounding from those of linear.cc, and take activations of int8 and int4 in
 // float32.
 //
-// Bytes: the weights of live inputs once for few rows, all of them once per kPanelRows rows for more.
+// Bytes: the weights of live inputs once for few rows, all of them once per kPanelRows rows for more. One row
+// of 16384 inputs, 4096 outputs, a tenth of the inputs live, 2 threads of a Zen 5 server that reads 58 to 70
+// GB/s: bfloat16 26-33 GB/s, int8 19-25, int4 20-29, because every live input is a short read somewhere else.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
