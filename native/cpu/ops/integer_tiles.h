@@ -20,20 +20,17 @@
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
-// Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group.
+// Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group. Tiles
+// that a single row goes along side by side, and how many bytes ahead each is fetched: two threads of a Zen 5
+// server, int4, GB/s where a pure read gave 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched 1 KiB
+// ahead 45, three 52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53. With the 16
+// registers of AVX2 two tiles side by side read 35, one 55.
 #if defined(__AVX512F__)
 constexpr int kIntegerRows = 8;
-#else
-constexpr int kIntegerRows = 1;
-#endif
-// Tiles that a single row goes along side by side, and how many bytes ahead each is fetched. Two threads of a
-// Zen 5 server, int4, GB/s where a pure read gave 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched
-// 1 KiB ahead 45, three 52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53. With
-// the 16 registers of AVX2 two tiles side by side read 35, one 55.
-#if defined(__AVX512F__)
 constexpr int kTilesAtOnce = 4;
 constexpr int64_t kTileAhead = 1024;
 #else
+constexpr int kIntegerRows = 1;
 constexpr int kTilesAtOnce = 1;
 constexpr int64_t kTileAhead = 8192;
 #endif

@@ -1,7 +1,7 @@
 // linear for a few rows: the weights stream from memory once, and nothing else matters.
 //
 // A thread takes a piece of the outputs and goes through it N outputs at a time, side by side, each fetched
-// kAhead bytes ahead of its use, at the end of a group in the next one. Two threads on a Zen 5 server, 4096
+// kAheadBytes ahead of its use, at the end of a group in the next one. Two threads on a Zen 5 server, 4096
 // inputs in bfloat16, GB/s where a pure read gave 63 to 70, each median of five interleaved runs: 6 outputs
 // 58-61, 5 as many, 8 51-55; fetched 512 bytes ahead 56-60, 2048 bytes like 1024; the next group fetched in
 // order of address instead, as one stream, 45-48 (it also fetches 64 KiB ahead, more than the first-level

@@ -1,6 +1,7 @@
 // How products with few rows are shared among threads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -16,8 +17,7 @@ constexpr int64_t kPieceBytes = 1 << 18;
  * (on two threads of a Zen 5 server 58 GB/s in pieces of 256 KiB, 63 of 512, 66 of 1024), but sixteen for
  * each thread. */
 inline int64_t longPiece(int64_t bytes, int threads) {
-  const int64_t share = bytes / (16 * threads);
-  return share < kPieceBytes ? kPieceBytes : share < 4 * kPieceBytes ? share : 4 * kPieceBytes;
+  return std::clamp<int64_t>(bytes / (16 * threads), kPieceBytes, 4 * kPieceBytes);
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

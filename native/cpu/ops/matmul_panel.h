@@ -41,20 +41,24 @@ void packColumns(float* panels, const T* b, int64_t bRow, int64_t inner, int64_t
 template <class T>
 void productPanels(const Product<T>& problem, float* packed, int64_t begin, int64_t end, int64_t column,
                    int64_t panels) {
+  const int64_t most = panels * kPanelColumns, left = problem.columns - column;
+  const int64_t columns = left < most ? left : most;
   int64_t k = 0;
   // At least once: a product over nothing is zero.
   do {
     const int64_t rest = problem.inner - k, inner = rest < kInnerChunk ? rest : kInnerChunk;
-    const int64_t allLeft = problem.columns - column, all = panels * kPanelColumns;
-    packColumns(packed, problem.b + k * problem.columns + column, problem.columns, inner,
-                allLeft < all ? allLeft : all);
-    for (int64_t p = 0; p < panels; ++p) {
-      const int64_t first = column + p * kPanelColumns, left = problem.columns - first;
-      if (left <= 0) break;
-      const int64_t columns = left < kPanelColumns ? left : kPanelColumns;
-      const float* panel = packed + p * kInnerChunk * kPanelColumns;
-      const ProductChunk chunk = {problem.out + first, problem.columns, problem.a + k, problem.inner, panel,
-                                  kPanelColumns,       inner,           columns,       k == 0};
+    packColumns(packed, problem.b + k * problem.columns + column, problem.columns, inner, columns);
+    for (int64_t c = 0; c < columns; c += kPanelColumns) {
+      const int64_t width = columns - c < kPanelColumns ? columns - c : kPanelColumns;
+      const ProductChunk chunk = {problem.out + column + c,
+                                  problem.columns,
+                                  problem.a + k,
+                                  problem.inner,
+                                  packed + c * kInnerChunk,
+                                  kPanelColumns,
+                                  inner,
+                                  width,
+                                  k == 0};
       productRows<kProductRows, kProductVectors>(chunk, begin, end);
     }
     k += inner;

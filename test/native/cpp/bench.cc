@@ -70,40 +70,33 @@ const void* anyScales() {
   return scales.data();
 }
 
-const char* nameOf(cpu::DType dtype) {
-  switch (dtype) {
-    case cpu::DType::kBFloat16:
-      return "bfloat16";
-    case cpu::DType::kInt8:
-      return "int8";
-    case cpu::DType::kInt4:
-      return "int4";
-    default:
-      return "float32";
-  }
-}
+struct Format {
+  const char* name;
+  double bytesPerWeight;
+};
 
-double bytesPerWeight(cpu::DType dtype) {
+Format formatOf(cpu::DType dtype) {
   switch (dtype) {
     case cpu::DType::kBFloat16:
-      return 2;
+      return {"bfloat16", 2};
     case cpu::DType::kInt8:
-      return 1;
+      return {"int8", 1};
     case cpu::DType::kInt4:
-      return 0.5 + 2.0 / 32;
+      return {"int4", 0.5 + 2.0 / 32};
     default:
-      return 4;
+      return {"float32", 4};
   }
 }
 
 /** With `live` below 1 that share of the inputs is not zero, and by input only their weights are read. */
 void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, int64_t out, int runs,
                  decltype(cpu::linear) kernel = cpu::linear, double live = 1) {
-  std::string name = std::string(kernel == cpu::linear ? "linear " : "linearByInput ") + nameOf(dtype) + " " +
+  const Format format = formatOf(dtype);
+  std::string name = std::string(kernel == cpu::linear ? "linear " : "linearByInput ") + format.name + " " +
                      std::to_string(rows) + " x " + std::to_string(in) + " x " + std::to_string(out);
   if (live < 1) name += ", " + std::to_string(static_cast<int>(100 * live)) + " % live";
   if (!wanted(name)) return;
-  const auto bytes = static_cast<size_t>(static_cast<double>(in * out) * bytesPerWeight(dtype));
+  const auto bytes = static_cast<size_t>(static_cast<double>(in * out) * format.bytesPerWeight);
   const Floats x(static_cast<size_t>(rows * in)), y(static_cast<size_t>(rows * out));
   if (live < 1) {
     Random random(2);
@@ -161,9 +154,7 @@ void benchAttention(ThreadPool& pool, int64_t tokens, int32_t past,
                     cpu::DType cacheType = cpu::DType::kFloat32) {
   const bool halves = cacheType == cpu::DType::kBFloat16, bytesOnly = cacheType == cpu::DType::kInt8;
   const std::string name = "attention " + std::to_string(tokens) + " tokens after " + std::to_string(past) +
-                           (halves      ? ", bfloat16"
-                            : bytesOnly ? ", int8"
-                                        : "");
+                           ", " + formatOf(cacheType).name;
   if (!wanted(name)) return;
   const int32_t heads = 64, dim = 64, pageTokens = 64;
   const int32_t pages = static_cast<int32_t>((past + tokens + pageTokens - 1) / pageTokens);
