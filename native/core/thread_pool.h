@@ -8,6 +8,12 @@
 
 namespace persimmon {
 
+/**
+ * How matrix products take activations that meet weights of bfloat16, int8 or int4: with all their digits, or
+ * rounded to bfloat16 where that is faster. The names are those of torch.set_float32_matmul_precision.
+ */
+enum class MatmulPrecision : int32_t { kHighest = 0, kMedium = 1 };
+
 /** Bytes of weights since the beginning, for the caller of parallel(). */
 struct WeightTraffic {
   /** What matrix products had to read at least once. */
@@ -31,6 +37,8 @@ class ThreadPool {
 
   int size() const { return size_; }
   WeightTraffic& weightTraffic() { return weightTraffic_; }
+  MatmulPrecision matmulPrecision() const { return matmulPrecision_; }
+  void setMatmulPrecision(MatmulPrecision precision) { matmulPrecision_ = precision; }
 
   /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. What
    * f throws is thrown here, the first if several threads fail. */
@@ -58,6 +66,7 @@ class ThreadPool {
   std::unique_ptr<State> state_;
   const int size_;
   WeightTraffic weightTraffic_;
+  MatmulPrecision matmulPrecision_ = MatmulPrecision::kHighest;
 };
 
 /**

@@ -15,6 +15,10 @@
 // multiple of 32 and whose outFeatures are one of 16: they are added in another order (cpu/amx/tiles.h), the
 // same for any number of rows. Activations keep all their digits there, too, but what is subnormal counts as
 // zero, and a product of an infinite weight can be NaN.
+//
+// A pool of MatmulPrecision::kMedium has linear and linearByInput round activations to bfloat16, to nearest
+// even, where "avx512-bf16" is in use and weights are bfloat16 (linearByInput: also int8 and int4). The
+// number of rows and of threads changes no bit there either, except that what is subnormal may count as zero.
 #pragma once
 
 #include <cstddef>

@@ -2,26 +2,9 @@
 #pragma once
 
 #include "cpu/amx/tiles.h"
+#include "cpu/ops/ahead.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
-
-/** Lines of memory to fetch, row by row. */
-struct Ahead {
-  const uint8_t* row;
-  int64_t rowBytes, rows, lines;
-  int64_t line = 0;
-
-  PERSIMMON_INLINE void fetch(int64_t count) {
-    for (; count > 0 && rows > 0; --count) {
-      __builtin_prefetch(row + line * 64, 0, 2);
-      if (++line == lines) {
-        line = 0;
-        row += rowBytes;
-        --rows;
-      }
-    }
-  }
-};
 
 /** One or two tiles of outputs, whose 16 rows of weights lie `rowBytes` apart and 32 inputs `stepBytes`, and
  * their sums with each panel, [16 outputs][rows]. */

@@ -73,15 +73,13 @@ PERSIMMON_INLINE void addPanel(float* sums, int64_t room, const float* panel, co
   }
 }
 
-/** Outputs [column, column + columns) of rows [begin, end), both multiples of 64 or up to the end; `sums` has
- * `room` numbers for each row, and room for a panel behind them. */
-inline void int4Outputs(const Int4ByInput& problem, float* sums, int64_t room, int64_t begin, int64_t end,
-                        int64_t column, int64_t columns) {
-  const int64_t outputs = problem.outputs(), rows = end - begin, groups = problem.inFeatures / kGroupInputs;
+/** Adds to the sums of outputs [column, column + columns) of `rows` rows from x on, both multiples of 64 or
+ * up to the end; `sums` has `room` numbers for each row, and room for a panel behind them. */
+inline void addInt4Inputs(const Int4ByInput& problem, const float* x, float* sums, int64_t room, int64_t rows,
+                          int64_t column, int64_t columns) {
+  const int64_t outputs = problem.outputs(), groups = problem.inFeatures / kGroupInputs;
   float* panel = sums + rows * room;
-  const float* x = problem.x + begin * problem.inFeatures;
   const auto* allScales = reinterpret_cast<const BFloat16*>(problem.scales);
-  for (int64_t i = 0; i < rows * room; i += kLanes) store(sums + i, zero());
   for (int64_t g = 0; g < groups; ++g) {
     const int32_t* inputs = problem.live.inputs + problem.live.starts[g];
     const int64_t n = problem.live.starts[g + 1] - problem.live.starts[g];
@@ -119,8 +117,13 @@ inline void int4Outputs(const Int4ByInput& problem, float* sums, int64_t room, i
       }
     }
   }
-  for (int64_t row = 0; row < rows; ++row) {
-    float* out = problem.out + (begin + row) * problem.outFeatures + column;
+}
+
+/** The sums with the bias, to the rows of the result from `out` on. */
+inline void finishInt4(const Int4ByInput& problem, float* out, const float* sums, int64_t room, int64_t rows,
+                       int64_t column, int64_t columns) {
+  out += column;
+  for (int64_t row = 0; row < rows; ++row, out += problem.outFeatures) {
     for (int64_t c = 0; c < columns && column + c < problem.outFeatures; c += kLanes) {
       const int64_t left = problem.outFeatures - column - c;
       Vec sum = load(sums + row * room + c);

@@ -5,18 +5,21 @@
 // that are not finite are kept in the other order, see Tensor.) A sum is taken in chunks of kInnerChunk
 // inputs, in order (int4: of a group of 32, then scaled), so every number of rows and of threads gives the
 // same bits; they differ in rounding from those of linear.cc, and take activations of int8 and int4 in
-// float32.
+// float32, or in bfloat16 where MatmulPrecision::kMedium is wanted and pairs are faster.
 //
 // Bytes: the weights of live inputs once for few rows, all of them once per kPanelRows rows for more. One row
 // of 16384 inputs, 4096 outputs, a tenth of the inputs live, 2 threads of a Zen 5 server that reads 58 to 70
 // GB/s: bfloat16 26-33 GB/s, int8 19-25, int4 20-29, because every live input is a short read somewhere else.
+// 512 rows: in float32 215 ms (320 GFLOP/s), in pairs 123 (556), on a machine whose vector units ran at half
+// their rate.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
 
-#include "cpu/ops/int4_by_input.h"
+#include "cpu/ops/int4_pairs.h"
 #include "cpu/ops/live_inputs.h"
 #include "cpu/ops/matmul_panel.h"
+#include "cpu/ops/rounded_inputs.h"
 #include "cpu/simd/weight.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -137,22 +140,34 @@ void finish(const ByInput<T>& problem, int64_t begin, int64_t end, int64_t colum
   }
 }
 
-template <class T>
-void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
+template <class Rows, class T>
+void panels(ThreadPool& pool, const ByInput<T>& problem, Rows x) {
   const int64_t columns = kPanelsAtOnce * kPanelColumns;
   const int64_t blocks = (problem.rows + kPanelRows - 1) / kPanelRows;
   const int64_t pieces = (problem.outFeatures + columns - 1) / columns;
-  pool.reserveScratch(0, static_cast<size_t>(kInnerChunk * columns) * sizeof(float));
-  pool.weightTraffic().read +=
-      blocks * problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
-  const Product<T> product = {problem.out, problem.x, problem.weight, problem.inFeatures,
-                              problem.outFeatures};
-  eachPiece(pool, blocks * pieces, false, [&](float* packed, int64_t index) {
+  const Product<T, Rows> product = {problem.out, x, problem.weight, problem.inFeatures, problem.outFeatures};
+  eachPiece(pool, blocks * pieces, false, [&](float* scratch, int64_t index) {
     const int64_t begin = index / pieces * kPanelRows, end = std::min(begin + kPanelRows, problem.rows);
     const int64_t column = index % pieces * columns;
-    productPanels(product, packed, begin, end, column, kPanelsAtOnce);
+    productPanels(product, scratch, begin, end, column, kPanelsAtOnce);
     finish(problem, begin, end, column, std::min(columns, problem.outFeatures - column));
   });
+}
+
+template <class T>
+void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
+  const size_t panelBytes = kInnerChunk * kPanelsAtOnce * kPanelColumns * sizeof(float);
+  const int64_t blocks = (problem.rows + kPanelRows - 1) / kPanelRows;
+  pool.weightTraffic().read +=
+      blocks * problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
+  if constexpr (kHasPairs && !std::is_same_v<T, float>) {
+    if (pool.matmulPrecision() == MatmulPrecision::kMedium) {
+      panels(pool, problem, pairedRows(pool, problem.x, problem.rows, problem.inFeatures, panelBytes));
+      return;
+    }
+  }
+  pool.reserveScratch(0, panelBytes);
+  panels(pool, problem, StoredRows{problem.x, problem.inFeatures});
 }
 
 template <class T>
@@ -164,12 +179,17 @@ void fewRows(ThreadPool& pool, ByInput<T> problem) {
   // 16384 inputs of which a tenth is live, 4096 outputs: bfloat16 28 and 33 GB/s, int8 19 and 24, int4 23 and
   // 28).
   const int64_t room = pieceOutputs(problem.outFeatures, problem.rows, alone ? 1 : pool.size());
-  problem.live = reserveLive(pool, problem.inFeatures, chunks, problem.rows * room);
+  // Of float32 weights they keep their digits, as in manyRows.
+  const bool rounded = !std::is_same_v<T, float> && roundsInputs(pool);
+  const int64_t inputs = problem.rows * problem.inFeatures;
+  problem.live =
+      reserveLive(pool, problem.inFeatures, chunks, problem.rows * room, rounded ? roundedFloats(inputs) : 0);
   findLive(problem.live, problem.x, problem.rows, problem.inFeatures, kInnerChunk);
   if (problem.live.starts[chunks] * problem.rows > kFewLiveRows * problem.inFeatures) {
     manyRows(pool, problem);
     return;
   }
+  if (rounded) problem.x = roundInputs(pool, problem.x, inputs);
   const int64_t live = problem.live.starts[chunks] * problem.outFeatures * static_cast<int64_t>(sizeof(T));
   pool.weightTraffic().read += live;
   pool.weightTraffic().skipped += bytes - live;
@@ -191,8 +211,11 @@ void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
   const int64_t share =
       few ? std::min(outputs / (alone ? 1 : pool.size()), kWaitingSums / rows) : 4 * kInt4Unit;
   const int64_t room = std::max(share / (2 * kInt4Unit) * (2 * kInt4Unit), 2 * kInt4Unit);
+  const bool rounded = roundsInputs(pool);
+  const int64_t inputs = rows * problem.inFeatures;
+  const int64_t perThread = blockRows * room + kGroupInputs * kInt4Unit;
   const LiveInputs live = problem.live =
-      reserveLive(pool, problem.inFeatures, groups, blockRows * room + kGroupInputs * kInt4Unit);
+      reserveLive(pool, problem.inFeatures, groups, perThread, rounded && few ? roundedFloats(inputs) : 0);
   if (few) {
     findLive(live, problem.x, rows, problem.inFeatures, kGroupInputs);
   } else {
@@ -206,11 +229,25 @@ void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
   }
   pool.weightTraffic().read += blocks * read;
   pool.weightTraffic().skipped += blocks * (bytes - read);
+  if (rounded && few) problem.x = roundInputs(pool, problem.x, inputs);
+  PairedRows pairs = {};
+  if (rounded && !few) {
+    const auto perThreadBytes = static_cast<size_t>(perThread) * sizeof(float);
+    pairs = pairedRows(pool, problem.x, rows, problem.inFeatures, perThreadBytes);
+  }
   const int64_t pieces = (outputs + room - 1) / room;
   eachPiece(pool, blocks * pieces, alone, [&](float* sums, int64_t index) {
     const int64_t begin = index / pieces * blockRows, column = index % pieces * room;
-    int4Outputs(problem, sums, room, begin, std::min(begin + blockRows, rows), column,
-                std::min(room, outputs - column));
+    const int64_t n = std::min(blockRows, rows - begin), columns = std::min(room, outputs - column);
+    for (int64_t i = 0; i < n * room; i += kLanes) store(sums + i, zero());
+    if (rounded && !few) {
+#if defined(__AVX512BF16__)
+      addInt4Pairs(problem, pairs, sums, room, begin, begin + n, column, columns);
+#endif
+    } else {
+      addInt4Inputs(problem, problem.x + begin * problem.inFeatures, sums, room, n, column, columns);
+    }
+    finishInt4(problem, problem.out + begin * problem.outFeatures, sums, room, n, column, columns);
   });
 }
 

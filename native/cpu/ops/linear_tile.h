@@ -1,8 +1,10 @@
 // The register tiles of linear: M rows by N outputs, one sum of sixteen lanes for each pair, along
-// inFeatures. A sum is the same chain of fused multiply-adds, one per sixteen inputs, whatever M and N are.
+// inFeatures. A sum is the same chain of fused multiply-adds, one per step of sixteen inputs (of 32 where
+// activations are bfloat16), whatever M and N are.
 #pragma once
 
 #include "cpu/isa.h"
+#include "cpu/simd/pairs.h"
 #include "cpu/simd/weight.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -24,16 +26,15 @@ constexpr int kTileRows = 2;
 constexpr int kTileOutputs = 1;
 #endif
 
-/** Adds the products of `vectors` times sixteen inputs. x and w: where the first vector of each row begins.
- */
-template <int M, int N, class T>
-PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const float* x, int64_t xRow, int64_t xStep, const T* w,
-                                  int64_t wRow, int64_t wStep, int64_t vectors) {
-  for (int64_t k = 0; k < vectors; ++k) {
-    Vec b[N];
-    for (int n = 0; n < N; ++n) b[n] = load(w + n * wRow);
+/** Adds the products of so many steps of inputs. x and w: where the first step of each row begins. */
+template <int M, int N, class X, class T>
+PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const X* x, int64_t xRow, int64_t xStep, const T* w,
+                                  int64_t wRow, int64_t wStep, int64_t steps) {
+  for (int64_t k = 0; k < steps; ++k) {
+    decltype(Step<X>::load(w)) b[N];
+    for (int n = 0; n < N; ++n) b[n] = Step<X>::load(w + n * wRow);
     for (int m = 0; m < M; ++m) {
-      const Vec a = load(x + m * xRow);
+      const auto a = Step<X>::load(x + m * xRow);
       for (int n = 0; n < N; ++n) sums[m][n] = fma(a, b[n], sums[m][n]);
     }
     x += xStep;
@@ -42,25 +43,26 @@ PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const float* x, int64_t xRo
 }
 
 /** addProducts for inputs [begin, end) of rows as they are stored, while fetching as much of each row at
- * `ahead`. Whole vectors only. */
-template <int M, int N, class T>
-PERSIMMON_INLINE void addProductsAhead(Vec (&sums)[M][N], const float* x, const T* w, int64_t inFeatures,
+ * `ahead`. Whole steps only. */
+template <int M, int N, class X, class T>
+PERSIMMON_INLINE void addProductsAhead(Vec (&sums)[M][N], const X* x, const T* w, int64_t inFeatures,
                                        int64_t begin, int64_t end, const T* ahead) {
   constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
   for (int64_t k = begin; k < end; k += kLine) {
     for (int n = 0; n < N; ++n) __builtin_prefetch(ahead + n * inFeatures + (k - begin), 0, 3);
-    const int64_t vectors = end - k < kLine ? 1 : kLine / kLanes;
-    addProducts(sums, x + k, inFeatures, kLanes, w + k, inFeatures, kLanes, vectors);
+    constexpr int64_t kInputs = kStepInputs<X>;
+    const int64_t steps = end - k < kLine ? 1 : kLine / kInputs;
+    addProducts(sums, x + k, inFeatures, kInputs, w + k, inFeatures, kInputs, steps);
   }
 }
 
-/** The last inFeatures % 16 inputs. */
-template <int M, int N, class T>
-PERSIMMON_INLINE void addLastProducts(Vec (&sums)[M][N], const float* x, int64_t xRow, const T* w,
-                                      int64_t wRow, int lanes) {
+/** The last `inputs` inputs, fewer than a step. */
+template <int M, int N, class X, class T>
+PERSIMMON_INLINE void addLastProducts(Vec (&sums)[M][N], const X* x, int64_t xRow, const T* w, int64_t wRow,
+                                      int inputs) {
   for (int n = 0; n < N; ++n) {
-    const Vec b = loadPartial(w + n * wRow, lanes);
-    for (int m = 0; m < M; ++m) sums[m][n] = fma(loadPartial(x + m * xRow, lanes), b, sums[m][n]);
+    const auto b = Step<X>::loadPartial(w + n * wRow, inputs);
+    for (int m = 0; m < M; ++m) sums[m][n] = fma(Step<X>::loadPartial(x + m * xRow, inputs), b, sums[m][n]);
   }
 }
 
@@ -75,10 +77,20 @@ PERSIMMON_INLINE void zeroSums(Vec (&sums)[M][N]) {
 template <int M, int N>
 PERSIMMON_INLINE void storeSums(const Vec (&sums)[M][N], float* out, int64_t outRow, Weight bias, int64_t o,
                                 int outputs) {
+  constexpr int kBatches = (M * N + kLanes - 1) / kLanes;
+  float totals[kBatches * kLanes];
+  for (int batch = 0; batch < kBatches; ++batch) {
+    Vec part[kLanes];
+    for (int i = 0; i < kLanes; ++i) {
+      const int at = batch * kLanes + i;
+      part[i] = at < M * N ? sums[at / N][at % N] : zero();
+    }
+    store(totals + batch * kLanes, reduceAdd16(part));
+  }
   for (int n = 0; n < outputs; ++n) {
     const float shift = elementOrZero(bias, o + n);
     for (int m = 0; m < M; ++m) {
-      const float sum = reduceAdd(sums[m][n]);
+      const float sum = totals[m * N + n];
       out[m * outRow + n] = bias.data == nullptr ? sum : sum + shift;
     }
   }

@@ -38,7 +38,7 @@ PERSIMMON_INLINE void addRows(float* sums, const float* x, const float* b, int64
 }
 
 /** Columns [column, column + columns) of few rows; `sums` has room for kStreamColumns of each. */
-void productStream(const Product<float>& problem, float* sums, int64_t rows, int64_t column,
+void productStream(const Product<float, StoredRows>& problem, float* sums, int64_t rows, int64_t column,
                    int64_t columns) {
   int64_t begin = 0;
   do {
@@ -48,7 +48,7 @@ void productStream(const Product<float>& problem, float* sums, int64_t rows, int
       const int64_t step = end - k < 4 ? 1 : 4;
       const float* b = problem.b + k * problem.columns + column;
       for (int64_t row = 0; row < rows; ++row) {
-        const float* x = problem.a + row * problem.inner + k;
+        const float* x = problem.a.begin(row) + k;
         if (step == 4) {
           addRows<4>(sums + row * kStreamColumns, x, b, problem.columns, columns);
         } else {
@@ -92,8 +92,9 @@ void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_
     int64_t index, next;
     while (queue.take(&index, &next)) {
       const int64_t pair = index / (blocks * panels), column = index % panels * blockColumns;
-      const Product<float> problem = {out + pair * rows * columns, a + pair * rows * inner,
-                                      b + pair * inner * columns, inner, columns};
+      const StoredRows rowsOfA = {a + pair * rows * inner, inner};
+      const Product<float, StoredRows> problem = {out + pair * rows * columns, rowsOfA,
+                                                  b + pair * inner * columns, inner, columns};
       if (isFew) {
         productStream(problem, scratch, rows, column,
                       columns - column < blockColumns ? columns - column : blockColumns);

@@ -1,6 +1,7 @@
 // Bytes and flops per second of the operations that matter, each beside the read bandwidth measured around
 // it.
-//   native_bench [threads = 2] [part of a name]
+//   native_bench [threads = 2] [part of a name] [medium]
+// With "medium" products round activations to bfloat16 where that is faster.
 // The best of several runs: the machine may be shared. Compare runs of one invocation only.
 #include <algorithm>
 #include <cstdio>
@@ -229,6 +230,9 @@ int main(int argc, char** argv) {
   if (argc > 2) filter = argv[2];
   oneThread = threads == 1;
   ThreadPool pool(threads);
+  if (argc > 3 && std::strcmp(argv[3], "medium") == 0) {
+    pool.setMatmulPrecision(persimmon::MatmulPrecision::kMedium);
+  }
   std::printf("%s, %d threads\n", cpu::instructionSet(), threads);
   constexpr auto kBFloat16 = cpu::DType::kBFloat16, kFloat32 = cpu::DType::kFloat32;
   constexpr auto kInt8 = cpu::DType::kInt8, kInt4 = cpu::DType::kInt4;

@@ -26,6 +26,14 @@ std::vector<float> sparseNormals(Random& random, int64_t count, int percent) {
   return x;
 }
 
+std::vector<float> inBFloat16(std::vector<float> x) {
+  std::vector<uint16_t> halves(x.size());
+  ThreadPool pool(1);
+  persimmon::cpu::convertToBFloat16(pool, halves.data(), x.data(), static_cast<int64_t>(x.size()));
+  for (size_t i = 0; i < x.size(); ++i) x[i] = std::bit_cast<float>(static_cast<uint32_t>(halves[i]) << 16);
+  return x;
+}
+
 namespace {
 
 /** Whole numbers from -127 to 127 and a scale for each output, which makes about the size of normal numbers
@@ -101,7 +109,7 @@ std::vector<float> wholeNumbers(Random& random, int64_t rows, int64_t columns) {
 }  // namespace
 
 void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t in, int64_t out, DType dtype,
-                 bool withBias, int percentZeros) {
+                 bool withBias, int percentZeros, persimmon::MatmulPrecision precision) {
   Random random(static_cast<uint64_t>(rows * 1000003 + in * 1009 + out + percentZeros));
   const bool int8 = dtype == DType::kInt8, int4 = dtype == DType::kInt4, scaled = int8 || int4;
   const bool inTiles = kernel == persimmon::cpu::linear, rounding = scaled && inTiles;
@@ -114,8 +122,9 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
   const std::vector<float>& values = int4 ? groups.values : int8 ? integers.values : plain.values();
   const StoredWeight stored(random, static_cast<size_t>(out), biasType);
   const Weight bias = withBias ? stored.weight() : kNone;
-  const std::vector<float> x =
+  std::vector<float> x =
       rounding ? wholeNumbers(random, rows, in) : sparseNormals(random, rows * in, percentZeros);
+  if (precision == persimmon::MatmulPrecision::kMedium) x = inBFloat16(x);
   const double size = rounding ? 127 : 1;
   std::vector<double> expected(static_cast<size_t>(rows * out));
   for (int64_t r = 0; r < rows; ++r) {
@@ -134,6 +143,7 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
     std::vector<float> first;
     for (int threads : {1, 2, 3}) {
       ThreadPool pool(threads);
+      pool.setMatmulPrecision(precision);
       const std::vector<float> y = runLinear(kernel, pool, x, weight, bias, rows, in, out);
       if (threads > 1) {
         CHECK_MESSAGE(sameBits(y, first), shape + " with threads " + std::to_string(threads));

@@ -16,8 +16,13 @@ std::vector<float> runLinear(LinearKernel kernel, ThreadPool& pool, const std::v
 /** Normal numbers, of which about `percent` of a hundred are zero, of either sign. */
 std::vector<float> sparseNormals(Random& random, int64_t count, int percent);
 
-/** Close to the naive loop, the same bits for every number of threads and for each row alone. */
+/** Each number rounded to bfloat16. */
+std::vector<float> inBFloat16(std::vector<float> x);
+
+/** Close to the naive loop, the same bits for every number of threads and for each row alone. For kMedium the
+ * activations are bfloat16 numbers, which no rounding changes. */
 void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t in, int64_t out, DType dtype,
-                 bool withBias, int percentZeros);
+                 bool withBias, int percentZeros,
+                 persimmon::MatmulPrecision precision = persimmon::MatmulPrecision::kHighest);
 
 }  // namespace check
