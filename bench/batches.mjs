@@ -3,6 +3,7 @@
 // (instructions, examples) beside questions of the same length that do not. Interleaved in one run.
 //   node bench/batches.mjs [--batch 16] [--questions 512] [--prefix 150] [--question 30] [--answer 2] [--group 64]
 //                          [--shape slice|small] [--dtype bfloat16] [--zeros 0.9] [--rounds 5] [--tokens 24] [--threads N]
+//                          [--matmul-precision medium]
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { randomModel } from "../dist/src/index.js";
@@ -38,6 +39,7 @@ const maxLength = Math.ceil((Math.max(batch, group) * 64 * Math.ceil(longest / 6
 const model = randomModel(shape, {
   dtype: options.dtype,
   threads,
+  matmulPrecision: options["matmul-precision"],
   zeros,
   maxLength: Math.max(maxLength, longest),
 });

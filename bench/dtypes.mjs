@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // What the type of the weights costs and brings: random models of the same shape, interleaved in one run.
 //   node bench/dtypes.mjs [--dtypes bfloat16,int8] [--zeros 0.5,0.9] [--rounds 9] [--tokens 12] [--prompt 128] [--threads N]
-//                         [--layers 4] [--json]
+//                         [--layers 4] [--matmul-precision medium] [--json]
 // The zeros of squared ReLU are left out in all of them, as is the rule. What rounding does to results is in
 // bench/quantization.mjs.
 import { parseArgs } from "node:util";
@@ -16,12 +16,16 @@ const { values: options } = parseArgs({
   },
 });
 const { threads, layers, ...counts } = numbers(options);
+const matmulPrecision = options["matmul-precision"];
 
 const results = [];
 for (const zeros of options.zeros.split(",").map(Number)) {
   const models = {};
   for (const dtype of options.dtypes.split(",")) {
-    models[dtype] = randomModel({ ...sliceShape, layers }, { dtype, threads, zeros, maxLength: 2048 });
+    models[dtype] = randomModel(
+      { ...sliceShape, layers },
+      { dtype, threads, matmulPrecision, zeros, maxLength: 2048 },
+    );
   }
   results.push({ setting: `${100 * zeros} % zeros`, rows: await sideBySide(models, counts) });
   globalThis.gc?.();

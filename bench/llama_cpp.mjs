@@ -2,10 +2,11 @@
 // Our decode and prefill beside llama.cpp's through node-llama-cpp, on random weights of the same shape: in every round each
 // engine takes its turn, in an order that alternates, between probes of the read bandwidth. llama.cpp runs its `nemotron`
 // architecture, which is Persimmon without QK-LayerNorm, in a process of its own. With --from-c the same libraries are also
-// called without Node (Linux x64, needs git and g++).
+// called without Node (Linux x64, needs git and g++). With --transformers PYTHON, of an environment that has torch and
+// transformers, PersimmonForCausalLM in bfloat16 takes its turns, too.
 //   npm install --prefix bench/peers
 //   node bench/llama_cpp.mjs [--dtypes bfloat16,int8,int4] [--rounds 9] [--tokens 16] [--prompt 128] [--threads N] [--zeros 0.5]
-//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--kv-dtype bfloat16] [--from-c] [--json]
+//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--kv-dtype bfloat16] [--matmul-precision medium] [--from-c] [--transformers python3] [--json]
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -16,6 +17,7 @@ import { parseShape } from "../dist/src/cli/bench.js";
 import { BandwidthProbe, randomModel } from "../dist/src/index.js";
 import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 import { writeRandomGguf } from "./peers/gguf.mjs";
+import { startLineProcess } from "./peers/line_process.mjs";
 import { startLlamaFromC } from "./peers/llama_from_c.mjs";
 import { inTurns, median, sliceShape, spread, timed } from "./side_by_side.mjs";
 
@@ -30,7 +32,9 @@ const { values: options } = parseArgs({
     shape: { type: "string" },
     "no-skip-zeros": { type: "boolean", default: false },
     "kv-dtype": { type: "string" },
+    "matmul-precision": { type: "string" },
     "from-c": { type: "boolean", default: false },
+    transformers: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -39,6 +43,11 @@ const [rounds, tokens, prompt, threads, zeros] = ["rounds", "tokens", "prompt", 
 );
 const shape = { ...sliceShape, ...(options.shape !== undefined && parseShape(options.shape)) };
 const peerTypes = { bfloat16: "bfloat16", int8: "q8_0", int4: "q4_0" };
+const peerNames = {
+  llama: "node-llama-cpp",
+  fromC: "llama.cpp from C",
+  transformers: "transformers",
+};
 const peers = join(import.meta.dirname, "peers");
 if (!existsSync(join(peers, "node_modules", "node-llama-cpp"))) {
   console.error("node-llama-cpp is missing: npm install --prefix bench/peers");
@@ -86,20 +95,28 @@ async function compare(dtype, folder) {
     zeros,
     skipZeros: !options["no-skip-zeros"],
     kvDtype: options["kv-dtype"],
+    matmulPrecision: options["matmul-precision"],
     maxLength: 4096,
   });
   const probe = new BandwidthProbe(model.device);
   const llama = await startLlama(path);
   const fromC = options["from-c"] ? await startLlamaFromC(path, threads) : undefined;
+  const sizes = ["hidden", "layers", "heads", "ffn", "vocab"].map((name) => String(shape[name]));
+  const script = join(peers, "transformers_process.py");
+  const transformers =
+    options.transformers !== undefined && dtype === "bfloat16"
+      ? await startLineProcess(options.transformers, [script, String(threads), ...sizes])
+      : undefined;
   const matrices = shape.hidden * (shape.vocab + shape.layers * (4 * shape.hidden + 2 * shape.ffn));
   const perWeight = { bfloat16: 2, int8: 34 / 32, int4: 18 / 32 }[dtype];
   // Keys and values in float16, for prompt and tokens.
   const llamaBytes = matrices * perWeight + 4 * shape.hidden * shape.layers * (prompt + tokens / 2);
-  const bytes = { llama: llamaBytes, fromC: llamaBytes };
+  const bytes = { llama: llamaBytes, fromC: llamaBytes, transformers: llamaBytes };
   const runs = {
     ours: (ids) => measureOurs(model, ids),
     llama: (ids) => llama.measure({ prompt: ids, tokens }),
     ...(fromC && { fromC: (ids) => fromC.measure({ prompt: ids, tokens }) }),
+    ...(transformers && { transformers: (ids) => transformers.measure({ prompt: ids, tokens }) }),
   };
   const figures = Object.fromEntries(
     Object.keys(runs).map((name) => [name, { decode: [], prefill: [], bandwidth: [] }]),
@@ -119,6 +136,7 @@ async function compare(dtype, folder) {
   probe.release();
   llama.stop();
   fromC?.stop();
+  transformers?.stop();
   rmSync(path);
   const ratio = (key, peer) =>
     spread(figures.ours[key].map((rate, round) => rate / figures[peer][key][round]));
@@ -134,13 +152,13 @@ async function compare(dtype, folder) {
   });
   return {
     dtype,
-    peerType: peerTypes[dtype],
     peerFileGB: file.bytes / 1e9,
     ours: row("ours"),
     peers: Object.keys(runs)
       .filter((name) => name !== "ours")
       .map((name) => ({
-        name: { llama: "node-llama-cpp", fromC: "llama.cpp from C" }[name],
+        name: peerNames[name],
+        type: name === "transformers" ? dtype : peerTypes[dtype],
         ...row(name),
         decodeGain: ratio("decode", name),
         prefillGain: ratio("prefill", name),
@@ -169,12 +187,12 @@ else {
     "| weights | engine | tokens/s | GB/token | GB/s | % of bandwidth | we are | prefill tokens/s | we are |",
   );
   console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-  for (const { dtype, peerType, ours, peers } of results) {
+  for (const { dtype, ours, peers } of results) {
     const line = (name, r, decodeGain, prefillGain) =>
       console.log(
         `| ${dtype} | ${name} | ${r.tokensPerSecond} | ${r.GBPerToken.toFixed(3)} | ${r.GBPerSecond.toFixed(1)} | ${r.percentOfBandwidth} | ${decodeGain} | ${r.prefillTokensPerSecond} | ${prefillGain} |`,
       );
     line("ours", ours, "", "");
-    for (const peer of peers) line(`${peer.name}, ${peerType}`, peer, peer.decodeGain, peer.prefillGain);
+    for (const peer of peers) line(`${peer.name}, ${peer.type}`, peer, peer.decodeGain, peer.prefillGain);
   }
 }

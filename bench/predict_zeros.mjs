@@ -42,7 +42,11 @@ for (const recall of recalls) {
 if (!options["no-speed"]) {
   const { threads, layers, ...counts } = numbers(options);
   const zeros = Number(options.zeros);
-  const make = () => randomModel({ ...sliceShape, layers }, { threads, zeros, maxLength: 2048 });
+  const make = () =>
+    randomModel(
+      { ...sliceShape, layers },
+      { threads, matmulPrecision: options["matmul-precision"], zeros, maxLength: 2048 },
+    );
   const models = { "zeros left out": make() };
   for (const recall of recalls) {
     const model = make();

@@ -13,6 +13,7 @@ export const sharedOptions = {
   prompt: { type: "string", default: "128" },
   threads: { type: "string", default: String(availableParallelism()) },
   layers: { type: "string", default: "4" },
+  "matmul-precision": { type: "string", default: "highest" },
   json: { type: "boolean", default: false },
 };
 

@@ -93,7 +93,7 @@ export type { MemoryEstimate } from "./runtime/memory_estimate.js";
 export { PrefixCache } from "./runtime/prefix_cache.js";
 export type { Site } from "./runtime/sites.js";
 export { BandwidthProbe } from "./tensor/bandwidth_probe.js";
-export { Device } from "./tensor/device.js";
+export { Device, type MatmulPrecision } from "./tensor/device.js";
 export * as ops from "./tensor/ops/index.js";
 export { Tensor } from "./tensor/tensor.js";
 export type { TokenLogprobs } from "./token_logprobs.js";

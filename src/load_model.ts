@@ -15,7 +15,7 @@ import { type KvDType, kvDTypes } from "./runtime/kv_cache.js";
 import { checkpointWeights, isUsedInPlace, isWeightDType, type WeightDType } from "./runtime/load_weights.js";
 import { gpuMemory, machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, type MemoryPlan, planMemory } from "./runtime/memory_check.js";
-import { Device } from "./tensor/device.js";
+import { Device, type MatmulPrecision } from "./tensor/device.js";
 import { loadZeroPredictor } from "./zero_predictor_file.js";
 
 export interface LoadOptions {
@@ -33,6 +33,14 @@ export interface LoadOptions {
   dtype?: "auto" | WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */
   threads?: number;
+  /**
+   * How matrix products take the activations that meet bfloat16 weights, in the words of
+   * `torch.set_float32_matmul_precision`; "highest", with all their digits. "medium" rounds them to bfloat16, as a bfloat16
+   * model of transformers and llama.cpp do, where that is faster: on CPUs with AVX-512-BF16 that have no AMX, for prompts and
+   * batches, about twice as fast. With int8 and int4 weights it concerns the down projections of MLPs that leave out zeros.
+   * Sums are float32 in any case (bench/RESULTS.md has what it changes).
+   */
+  matmulPrecision?: MatmulPrecision;
   /**
    * Over how many ranks the model is split (tensor parallelism): each has some of the heads, of the neurons and of the tokens, and
    * they add up what they have twice a layer. 1. With a number, the ranks are threads of this process, which `threads` are divided
@@ -104,7 +112,7 @@ export async function loadModel(
   const group = rankGroup(options);
   const predictor =
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
-  const device = group?.here[0].device ?? target ?? Device.cpu(options.threads);
+  const device = group?.here[0].device ?? target ?? Device.cpu(options.threads, options.matmulPrecision);
   const loader = device.kind === "cpu" ? device : Device.cpu(options.threads);
   const directory = await resolveCheckpoint(source, {
     signal: interruptSignal(),
@@ -191,6 +199,7 @@ function checkNames(options: LoadOptions): void {
     "device",
     "dtype",
     "threads",
+    "matmulPrecision",
     "tensorParallel",
     "maxLength",
     "kvDtype",
@@ -206,7 +215,7 @@ function checkNames(options: LoadOptions): void {
 
 /** The ranks that a model is to be split over; undefined for one. */
 function rankGroup(options: LoadOptions): RankGroup | undefined {
-  const { tensorParallel = 1, threads, predictZeros, device } = options;
+  const { tensorParallel = 1, threads, matmulPrecision, predictZeros, device } = options;
   if (tensorParallel === 1) return undefined;
   if (device === "cuda") {
     throw new PersimmonError(
@@ -214,7 +223,7 @@ function rankGroup(options: LoadOptions): RankGroup | undefined {
       'tensorParallel splits a model over CPUs in this version: leave out device: "cuda" or tensorParallel',
     );
   }
-  if (predictZeros === undefined) return RankGroup.of(tensorParallel, threads);
+  if (predictZeros === undefined) return RankGroup.of(tensorParallel, threads, matmulPrecision);
   throw new PersimmonError(
     "OPTION_INVALID",
     "predictZeros works on models that are not split: leave out predictZeros or tensorParallel",

@@ -191,7 +191,8 @@ export interface NativeAddon extends ParallelAddon {
   /** With the number of a GPU, a stream of that. Throws `DEVICE_UNAVAILABLE` with the reason. */
   Stream: new (
     threads: number,
-    gpu?: number,
+    gpu?: number | null,
+    matmulPrecision?: number,
   ) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
   /** The instruction set in use: "avx512-amx", "avx512-bf16", "avx512", "avx2" or "portable". */

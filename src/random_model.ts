@@ -9,7 +9,7 @@ import type { KvDType } from "./runtime/kv_cache.js";
 import { ordered, type WeightDType } from "./runtime/load_weights.js";
 import { machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, planMemory } from "./runtime/memory_check.js";
-import { Device } from "./tensor/device.js";
+import { Device, type MatmulPrecision } from "./tensor/device.js";
 import { bytesPerElement, isScaled } from "./tensor/dtype.js";
 import { elementCount, Tensor } from "./tensor/tensor.js";
 
@@ -25,6 +25,8 @@ export interface RandomShape {
 export interface RandomModelOptions {
   dtype?: WeightDType;
   threads?: number;
+  /** As in `loadModel`; "highest". */
+  matmulPrecision?: MatmulPrecision;
   maxLength?: number;
   /** As in `loadModel`; "float32". */
   kvDtype?: KvDType;
@@ -66,7 +68,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   if (!(zeros > 0 && zeros < 1)) {
     throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${zeros}`);
   }
-  const device = Device.cpu(options.threads);
+  const device = Device.cpu(options.threads, options.matmulPrecision);
   const maxLength = options.maxLength ?? config.maxPositionEmbeddings;
   const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts: kvContexts };
   const plan = planMemory(

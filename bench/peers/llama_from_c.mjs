@@ -1,8 +1,8 @@
 // Builds llama_decode.cpp against the headers of the release that node-llama-cpp brings along, linked with its libraries.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { startLineProcess } from "./line_process.mjs";
 
 const modules = join(import.meta.dirname, "node_modules");
 const build = join(modules, ".llama-from-c"); // where neither git nor other tools look
@@ -40,23 +40,6 @@ function buildProgram() {
 }
 
 /** llama.cpp without Node, with a model: `measure` gives the seconds of a prompt and of tokens after it. */
-export async function startLlamaFromC(path, threads) {
-  const child = spawn(buildProgram(), [libraries, path, String(threads)], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("llama_decode ended");
-    return value;
-  };
-  await line();
-  return {
-    async measure({ prompt, tokens }) {
-      child.stdin.write(`${[tokens, ...prompt].join(" ")}\n`);
-      const [prefill, decode] = (await line()).split(" ").map(Number);
-      return { prefill, decode };
-    },
-    stop: () => child.kill(),
-  };
+export function startLlamaFromC(path, threads) {
+  return startLineProcess(buildProgram(), [libraries, path, String(threads)]);
 }

@@ -70,7 +70,7 @@ Napi::Function StreamObject::define(Napi::Env env) {
        InstanceMethod<&StreamObject::graphs>("graphs")});
 }
 
-// new Stream(threads), or new Stream(1, gpu) for a stream of the GPU of that number
+// new Stream(threads, null, matmulPrecision), or new Stream(1, gpu, …) for a stream of the GPU of that number
 StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<StreamObject>(info) {
   const int threads = info[0].ToNumber().Int32Value();
   if (threads < 1 || threads > 1024) {
@@ -86,8 +86,9 @@ StreamObject::StreamObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<St
       return;
     }
   }
+  const auto precision = static_cast<MatmulPrecision>(info[2].ToNumber().Int32Value());
   info.This().As<Napi::Object>().TypeTag(&kStreamTag);
-  stream_ = std::make_shared<Stream>(threads, std::move(queue));
+  stream_ = std::make_shared<Stream>(threads, std::move(queue), precision);
   settle_ = Napi::ThreadSafeFunction::New(info.Env(), Napi::Function(), "persimmon stream", 0, 1);
   settle_.Unref(info.Env());
   // Hooks run last in, first out: the stream stops before the thread-safe function that it calls is closed.

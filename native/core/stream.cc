@@ -25,9 +25,10 @@ std::unique_ptr<ThreadPool> makePool(int threads) {
 
 }  // namespace
 
-Stream::Stream(int threads, std::shared_ptr<cuda::Queue> gpu)
+Stream::Stream(int threads, std::shared_ptr<cuda::Queue> gpu, MatmulPrecision precision)
     : threads_(threads),
       gpu_(std::move(gpu)),
+      precision_(precision),
       arena_(std::make_shared<Arena>(
           kArenaCacheBytes, [this](size_t bytes) { return allocate(bytes); },
           [this](MappedMemory memory) {
@@ -125,6 +126,7 @@ std::string Stream::takeError() {
 void Stream::run() {
   // Created here, so that the stream's thread is the pool's caller and counts as one of its threads.
   const std::unique_ptr<ThreadPool> pool = makePool(threads_);
+  pool->setMatmulPrecision(precision_);
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return !queue_.empty() || stopping_; });

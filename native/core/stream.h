@@ -30,7 +30,8 @@ using Command = std::function<void(ThreadPool&)>;
 class Stream {
  public:
   // `gpu`: where the commands compute, or nullptr for the threads themselves.
-  explicit Stream(int threads, std::shared_ptr<cuda::Queue> gpu = nullptr);
+  explicit Stream(int threads, std::shared_ptr<cuda::Queue> gpu = nullptr,
+                  MatmulPrecision precision = MatmulPrecision::kHighest);
   ~Stream();
 
   // Drops the commands that have not started, waits for the one that runs, and ends the thread. Later
@@ -73,6 +74,7 @@ class Stream {
 
   const int threads_;
   const std::shared_ptr<cuda::Queue> gpu_;
+  const MatmulPrecision precision_;
   const std::shared_ptr<Arena> arena_;
   std::shared_ptr<Segment> segment_;
   // Whether a group is void. The stream forgets those whose commands have all run.

@@ -9,7 +9,8 @@ import { type RandomShape, randomModel } from "../random_model.js";
 import { modelSpeed } from "../research/model_speed.js";
 import type { KvDType } from "../runtime/kv_cache.js";
 import type { WeightDType } from "../runtime/load_weights.js";
-import { kvDtypeOption, predictZerosOption } from "./options.js";
+import type { MatmulPrecision } from "../tensor/device.js";
+import { kvDtypeOption, matmulPrecisionOption, predictZerosOption } from "./options.js";
 
 interface BenchFlags {
   shape?: string;
@@ -20,6 +21,7 @@ interface BenchFlags {
   threads?: string;
   zeros?: string;
   skipZeros: boolean;
+  matmulPrecision?: MatmulPrecision;
   kvDtype?: KvDType;
   predictZeros?: string;
   compare?: string;
@@ -42,6 +44,7 @@ export function benchCommand(): Command {
     .option("--threads <n>", "threads (default: all that the process may use)")
     .option("--zeros <share>", "with --shape: the share of squared ReLUs that is zero (default: 0.5)")
     .option("--no-skip-zeros", "read all weights of the down projections, also what belongs to zeros")
+    .addOption(matmulPrecisionOption())
     .addOption(kvDtypeOption())
     .addOption(predictZerosOption())
     .addOption(
@@ -69,6 +72,7 @@ export function benchCommand(): Command {
           ? await loadModel(source, {
               dtype,
               threads,
+              matmulPrecision: flags.matmulPrecision,
               skipZeros: flags.skipZeros,
               kvDtype: flags.kvDtype,
               predictZeros: flags.predictZeros,
@@ -76,6 +80,7 @@ export function benchCommand(): Command {
           : randomModel(parseShape(flags.shape), {
               ...(dtype !== "auto" && { dtype }),
               threads,
+              matmulPrecision: flags.matmulPrecision,
               skipZeros: flags.skipZeros,
               kvDtype: flags.kvDtype,
               ...(flags.zeros !== undefined && { zeros: Number(flags.zeros) }),
@@ -120,6 +125,7 @@ async function compare(source: string | undefined, flags: BenchFlags): Promise<n
     rounds: whole("--rounds", flags.rounds),
     threads: flags.threads,
     zeros: flags.zeros,
+    "matmul-precision": flags.matmulPrecision,
     "kv-dtype": flags.kvDtype,
   };
   const given = Object.entries(options).flatMap(([name, value]) =>

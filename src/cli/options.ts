@@ -7,6 +7,7 @@ export interface ModelOptions {
   device?: LoadOptions["device"];
   dtype?: LoadOptions["dtype"];
   threads?: number;
+  matmulPrecision?: LoadOptions["matmulPrecision"];
   maxLength?: number;
   kvDtype?: LoadOptions["kvDtype"];
   predictZeros?: string;
@@ -53,6 +54,7 @@ export function addModelOptions(command: Command): Command {
       ]),
     )
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
+    .addOption(matmulPrecisionOption())
     .option("--max-length <n>", "longest context (default: the model's own)", parseNumber)
     .addOption(kvDtypeOption())
     .addOption(predictZerosOption())
@@ -63,6 +65,13 @@ export function addModelOptions(command: Command): Command {
       ).choices(["hf", "adept"]),
     )
     .option("--no-memory-check", "load a model also where it will not fit into memory");
+}
+
+export function matmulPrecisionOption(): Option {
+  return new Option(
+    "--matmul-precision <how>",
+    "whether products may round activations to bfloat16 where that is faster (default: highest, which is not to)",
+  ).choices(["highest", "medium"]);
 }
 
 export function kvDtypeOption(): Option {
@@ -92,8 +101,9 @@ export function addSamplingOptions(command: Command): Command {
 
 /** The part of the options that `loadModel` takes. */
 export function loadOptions(options: ModelOptions): LoadOptions {
-  const { device, dtype, threads, maxLength, kvDtype, predictZeros, rope, memoryCheck } = options;
-  return { device, dtype, threads, maxLength, kvDtype, predictZeros, rope, memoryCheck };
+  const { device, dtype, threads, matmulPrecision, maxLength, kvDtype, predictZeros, rope, memoryCheck } =
+    options;
+  return { device, dtype, threads, matmulPrecision, maxLength, kvDtype, predictZeros, rope, memoryCheck };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

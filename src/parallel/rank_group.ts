@@ -4,7 +4,7 @@ import { native } from "../native.js";
 import type { NativeCommunicator } from "../native_parallel.js";
 import { optionChecks } from "../option_checks.js";
 import { Lock } from "../runtime/lock.js";
-import { Device } from "../tensor/device.js";
+import { Device, type MatmulPrecision } from "../tensor/device.js";
 
 /** One of the ranks of a split model: where it computes, and how it meets the others. */
 export interface Rank {
@@ -46,9 +46,10 @@ export class RankGroup {
 
   /**
    * @param threads of this process, divided among its ranks; default: all that it may use
-   * @throws PersimmonError TENSOR_PARALLEL_INVALID, THREADS_INVALID, MPI_NOT_STARTED, MPI_UNAVAILABLE
+   * @param matmulPrecision as in `loadModel`; "highest"
+   * @throws PersimmonError TENSOR_PARALLEL_INVALID, THREADS_INVALID, OPTION_INVALID, MPI_NOT_STARTED, MPI_UNAVAILABLE
    */
-  static of(split: TensorParallel, threads?: number): RankGroup {
+  static of(split: TensorParallel, threads?: number, matmulPrecision?: MatmulPrecision): RankGroup {
     const invalid = (message: string) => new PersimmonError("TENSOR_PARALLEL_INVALID", message);
     if (split !== "mpi" && typeof split !== "number") {
       throw invalid(
@@ -56,18 +57,23 @@ export class RankGroup {
       );
     }
     if (split !== "mpi") optionChecks(invalid).whole("tensorParallel", split, 1, 64);
-    const key = `${split}, ${threads}`;
-    const group =
-      RankGroup.groups.get(key) ?? (split === "mpi" ? overMpi(threads) : inProcess(split, threads));
+    const key = `${split}, ${threads}, ${matmulPrecision}`;
+    const make = () =>
+      split === "mpi" ? overMpi(threads, matmulPrecision) : inProcess(split, threads, matmulPrecision);
+    const group = RankGroup.groups.get(key) ?? make();
     RankGroup.groups.set(key, group);
     return group;
   }
 }
 
-function inProcess(ranks: number, threads = availableParallelism()): RankGroup {
+function inProcess(
+  ranks: number,
+  threads = availableParallelism(),
+  matmulPrecision?: MatmulPrecision,
+): RankGroup {
   const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
   optionChecks(invalid).whole("threads", threads, 1, 1024);
-  const devices = Device.cpuRanks(ranks, Math.max(1, Math.floor(threads / ranks)));
+  const devices = Device.cpuRanks(ranks, Math.max(1, Math.floor(threads / ranks)), matmulPrecision);
   const communicators = native().localCommunicators(ranks);
   return new RankGroup(
     devices.map((device, number) => ({ number, ranks, device, communicator: communicators[number] })),
@@ -77,7 +83,7 @@ function inProcess(ranks: number, threads = availableParallelism()): RankGroup {
 
 let processDevice: Device | undefined;
 
-function overMpi(threads: number | undefined): RankGroup {
+function overMpi(threads: number | undefined, matmulPrecision?: MatmulPrecision): RankGroup {
   if (process.env.OMPI_COMM_WORLD_SIZE === undefined) {
     throw new PersimmonError(
       "MPI_NOT_STARTED",
@@ -87,10 +93,10 @@ function overMpi(threads: number | undefined): RankGroup {
   if (processDevice !== undefined) {
     throw new PersimmonError(
       "THREADS_INVALID",
-      `this process is one rank, and computes with ${processDevice.threads} threads: load all its models with the same number of \`threads\``,
+      `this process is one rank, and computes with ${processDevice.threads} threads and ${processDevice.matmulPrecision} precision: load all its models with the same \`threads\` and \`matmulPrecision\``,
     );
   }
-  const device = Device.cpu(threads ?? threadsOfRank());
+  const device = Device.cpu(threads ?? threadsOfRank(), matmulPrecision);
   const { communicator, rank, ranks } = native().mpiCommunicator(device.stream, secondsToWait());
   processDevice = device;
   return new RankGroup([{ number: rank, ranks, device, communicator }], ranks);

@@ -90,6 +90,7 @@ async function measured(
     dtype: model.dtype,
     threads: model.device.threads,
     instructionSet: model.device.instructionSet,
+    matmulPrecision: model.device.matmulPrecision,
     prompt,
     generate,
     rounds,

@@ -15,6 +15,8 @@ export interface ModelSpeedFigures {
   dtype: string;
   threads: number;
   instructionSet: string;
+  /** As in `loadModel`. */
+  matmulPrecision: string;
   prompt: number;
   generate: number;
   rounds: number;
@@ -43,9 +45,10 @@ export class ModelSpeed {
 
   /** A heading, and the figures as text, one line each. */
   lines(): string[] {
-    const { model, dtype, threads, instructionSet, prompt, generate, rounds } = this.figures;
+    const { model, dtype, threads, instructionSet, matmulPrecision, prompt, generate, rounds } = this.figures;
+    const precision = matmulPrecision === "highest" ? "" : `, ${matmulPrecision} precision`;
     return [
-      `${model}, ${dtype}, ${threads} threads, ${instructionSet}; prompt ${prompt}, generate ${generate}, ${rounds} rounds; medians`,
+      `${model}, ${dtype}, ${threads} threads, ${instructionSet}${precision}; prompt ${prompt}, generate ${generate}, ${rounds} rounds; medians`,
       ...this.rows().map(
         ({ name, value, range }) => `${name.padEnd(16)} ${value}${range && `   (${range})`}`,
       ),

@@ -10,31 +10,41 @@ import {
 } from "../native.js";
 import { optionChecks } from "../option_checks.js";
 
+/** As in `LoadOptions.matmulPrecision`; the number of each is its place (MatmulPrecision in native/core/thread_pool.h). */
+export const matmulPrecisions = ["highest", "medium"] as const;
+export type MatmulPrecision = (typeof matmulPrecisions)[number];
+
 /** Where tensors live and ops run: one native stream, of the CPU with its threads or of a GPU. */
 export class Device {
   readonly kind: "cpu" | "cuda";
   /** Threads of the CPU that an op is spread over; 1 for a GPU, which one thread gives its work. */
   readonly threads: number;
+  readonly matmulPrecision: MatmulPrecision;
   /** For src/tensor only. */
   readonly stream: NativeStream;
 
-  private constructor(threads: number, gpu?: number) {
+  private constructor(threads: number, matmulPrecision: MatmulPrecision = "highest", gpu?: number) {
     this.kind = gpu === undefined ? "cpu" : "cuda";
     this.threads = threads;
-    this.stream = new (native().Stream)(threads, gpu);
+    this.matmulPrecision = matmulPrecision;
+    const precision = matmulPrecisions.indexOf(matmulPrecision);
+    this.stream = new (native().Stream)(threads, gpu ?? null, precision);
   }
 
-  private static readonly cpus = new Map<number, Device>();
+  private static readonly cpus = new Map<string, Device>();
   private static readonly gpus = new Map<number, Device>();
 
   /**
-   * The CPU with a number of threads (default: all that the process may use). The same number gives the same device.
-   * Throws `THREADS_INVALID`.
+   * The CPU with a number of threads (default: all that the process may use). The same arguments give the same device.
+   * @param matmulPrecision as in `loadModel`; "highest"
+   * @throws PersimmonError THREADS_INVALID, OPTION_INVALID
    */
-  static cpu(threads: number = availableParallelism()): Device {
+  static cpu(threads: number = availableParallelism(), matmulPrecision: MatmulPrecision = "highest"): Device {
     const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
     optionChecks(invalid).whole("threads", threads, 1, 1024);
-    return madeOnce(Device.cpus, threads, () => new Device(threads));
+    checkPrecision(matmulPrecision);
+    const key = `${threads} ${matmulPrecision}`;
+    return madeOnce(Device.cpus, key, () => new Device(threads, matmulPrecision));
   }
 
   /**
@@ -46,7 +56,7 @@ export class Device {
     optionChecks(invalid).whole("the number of a GPU", gpu, 0, 1023);
     return madeOnce(Device.gpus, gpu, () => {
       try {
-        return new Device(1, gpu);
+        return new Device(1, "highest", gpu);
       } catch (error) {
         throw new PersimmonError("DEVICE_UNAVAILABLE", `${(error as Error).message}; use device: "cpu"`);
       }
@@ -69,9 +79,14 @@ export class Device {
    * A device for each rank of a split model, with as many threads each. They are kept for good, and the same numbers give the
    * same ones: a stream that were stopped while others wait for it would keep them waiting.
    */
-  static cpuRanks(ranks: number, threads: number): readonly Device[] {
-    return madeOnce(Device.groups, `${ranks} × ${threads}`, () =>
-      Array.from({ length: ranks }, () => new Device(threads)),
+  static cpuRanks(
+    ranks: number,
+    threads: number,
+    matmulPrecision: MatmulPrecision = "highest",
+  ): readonly Device[] {
+    checkPrecision(matmulPrecision);
+    return madeOnce(Device.groups, `${ranks} × ${threads} ${matmulPrecision}`, () =>
+      Array.from({ length: ranks }, () => new Device(threads, matmulPrecision)),
     );
   }
 
@@ -96,7 +111,8 @@ export class Device {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     const { gpu } = this;
     if (gpu !== undefined) return `Device ${this.kind}, ${gpu.name}`;
-    return `Device ${this.kind}, ${this.threads} ${this.threads === 1 ? "thread" : "threads"}`;
+    const precision = this.matmulPrecision === "highest" ? "" : `, ${this.matmulPrecision} precision`;
+    return `Device ${this.kind}, ${this.threads} ${this.threads === 1 ? "thread" : "threads"}${precision}`;
   }
 
   /** The instruction set of the kernels in use, such as "avx512-bf16", or "sm_90" of a GPU. */
@@ -104,6 +120,11 @@ export class Device {
     const { gpu } = this;
     return gpu === undefined ? native().instructionSet() : `sm_${gpu.major}${gpu.minor}`;
   }
+}
+
+function checkPrecision(precision: MatmulPrecision): void {
+  const invalid = (message: string) => new PersimmonError("OPTION_INVALID", message);
+  optionChecks(invalid).oneOf("matmulPrecision", precision, matmulPrecisions);
 }
 
 function madeOnce<K, D>(devices: Map<K, D>, key: K, make: () => D): D {

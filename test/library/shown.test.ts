@@ -39,6 +39,7 @@ describe("what a notebook and Node show of our objects", () => {
   it("a tokenizer, a device and a KV cache are one line, not their tables", () => {
     expect(inspect(model.tokenizer)).toBe("Tokenizer of 4096 pieces, bosId 4, endOfTextId 4");
     expect(inspect(Device.cpu(1))).toBe("Device cpu, 1 thread");
+    expect(inspect(Device.cpu(1, "medium"))).toBe("Device cpu, 1 thread, medium precision");
     expect(inspect(model.kv)).toMatch(
       /^KvCache, \d+ of 256 pages in use, 32 positions each, 12288 bytes a position in float32$/,
     );

@@ -32,8 +32,8 @@ describe("modelSpeed", () => {
   it("measures a model of random weights", async () => {
     const model = randomModel({ hidden: 128, layers: 2, heads: 2, ffn: 512, vocab: 256 }, { maxLength: 64 });
     const speed = await modelSpeed(model, { prompt: 5, generate: 10, rounds: 2 });
-    const { model: source, dtype, instructionSet, ...result } = speed.figures;
-    expect([source.slice(0, 14), dtype]).toEqual(["random weights", "bfloat16"]);
+    const { model: source, dtype, instructionSet, matmulPrecision, ...result } = speed.figures;
+    expect([source.slice(0, 14), dtype, matmulPrecision]).toEqual(["random weights", "bfloat16", "highest"]);
     expect(JSON.parse(JSON.stringify(speed))).toEqual(speed.figures);
     // About half of both down projections.
     expect(result.leftOutPerToken / (2 * 128 * 512 * 2)).toBeCloseTo(0.5, 1);

@@ -145,6 +145,7 @@ const loadOptionNames: Record<keyof RemoteLoadOptions, true> = {
   dtype: true,
   kvDtype: true,
   threads: true,
+  matmulPrecision: true,
   tensorParallel: true,
   maxLength: true,
   skipZeros: true,

@@ -16,8 +16,12 @@ export const instructionSets = (() => {
   return all;
 })();
 
-export function float32(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
-  return Tensor.from(device, Float32Array.from(values), shape);
+export function float32(
+  values: ArrayLike<number>,
+  shape: readonly number[] = [values.length],
+  on = device,
+): Tensor {
+  return Tensor.from(on, Float32Array.from(values), shape);
 }
 
 export function int32(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
@@ -25,11 +29,15 @@ export function int32(values: ArrayLike<number>, shape: readonly number[] = [val
 }
 
 /** A bfloat16 tensor of values that were rounded by the addon. */
-export function bfloat16(values: Float32Array, shape: readonly number[] = [values.length]): Tensor {
-  const source = float32(values);
-  const out = Tensor.empty(device, shape, "bfloat16");
+export function bfloat16(
+  values: Float32Array,
+  shape: readonly number[] = [values.length],
+  on = device,
+): Tensor {
+  const source = float32(values, [values.length], on);
+  const out = Tensor.empty(on, shape, "bfloat16");
   expect(nativeDType.bfloat16).toBe(1);
-  native().convert(device.stream, out.buffer, source.buffer, values.length);
+  native().convert(on.stream, out.buffer, source.buffer, values.length);
   return out;
 }
 
