@@ -1,5 +1,6 @@
 #include "core/thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -172,6 +173,19 @@ bool ChunkQueue::take(int64_t* begin, int64_t* end) {
   *begin = next_.fetch_add(grain_, std::memory_order_relaxed);
   if (*begin >= count_) return false;
   *end = *begin + grain_ < count_ ? *begin + grain_ : count_;
+  return true;
+}
+
+TaperedQueue::TaperedQueue(int64_t count, int64_t unit, int64_t least, int64_t most, int threads)
+    : count_(count), unit_(unit), least_(least), most_(most), threads_(threads), next_(0) {}
+
+bool TaperedQueue::take(int64_t* begin, int64_t* end) {
+  *begin = next_.load(std::memory_order_relaxed);
+  do {
+    if (*begin >= count_) return false;
+    const int64_t wanted = std::clamp((count_ - *begin) / (2 * threads_), least_, most_);
+    *end = std::min(count_, *begin + std::max(wanted / unit_, int64_t{1}) * unit_);
+  } while (!next_.compare_exchange_weak(*begin, *end, std::memory_order_relaxed));
   return true;
 }
 

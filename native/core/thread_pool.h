@@ -85,6 +85,22 @@ class ChunkQueue {
   alignas(64) std::atomic<int64_t> next_;
 };
 
+/**
+ * A ChunkQueue whose pieces get shorter towards the end, so that long ones are read at a stretch and the
+ * threads finish together all the same: half of a thread's share of what is left, in multiples of `unit` (but
+ * for the last), at least `least` and at most `most`.
+ */
+class TaperedQueue {
+ public:
+  TaperedQueue(int64_t count, int64_t unit, int64_t least, int64_t most, int threads);
+  /** False when nothing is left. */
+  bool take(int64_t* begin, int64_t* end);
+
+ private:
+  const int64_t count_, unit_, least_, most_, threads_;
+  alignas(64) std::atomic<int64_t> next_;
+};
+
 /** f(begin, end) over pieces of [0, count) of at most `grain`; on the caller alone when there is but one
  * piece. */
 template <class F>

@@ -16,8 +16,7 @@ PERSIMMON_INLINE uint16_t roundToBFloat16(float x) {
 PERSIMMON_INLINE void roundRow(uint16_t* out, const float* x, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX512BF16__)
-  // The only use of AVX-512-BF16; linear.cc says why. The instruction flushes subnormal numbers to zero, so
-  // vectors that hold one take the loop below.
+  // The instruction flushes subnormal numbers to zero, so vectors that hold one take the loop below.
   for (; i + 16 <= n; i += 16) {
     const __m512 v = _mm512_loadu_ps(x + i);
     constexpr int kSubnormal = 0x20;

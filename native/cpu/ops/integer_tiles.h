@@ -212,12 +212,12 @@ void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, 
     return;
   }
   // With more rows a tile takes longer.
-  const int64_t pieceBytes = rows <= kFewIntegerRows ? longPiece(tiles * tileBytes, pool.size())
-                                                     : kPieceBytes * kFewIntegerRows / rows;
-  const int64_t whole = pieceBytes / (tileBytes > 0 ? tileBytes : 1) + 1;
-  const int64_t grain = (whole + kTilesAtOnce - 1) / kTilesAtOnce * kTilesAtOnce;
-  parallelChunks(pool, tiles, grain,
-                 [&](int64_t begin, int64_t end) { integerTiles<Format>(problem, begin, end); });
+  const int64_t longer = std::max<int64_t>(4 * rows / kFewIntegerRows, 1);
+  TaperedQueue queue = longPieces(tiles, tileBytes * longer, rows == 1 ? kTilesAtOnce : 1, pool.size());
+  pool.parallel([&](int, int) {
+    int64_t begin, end;
+    while (queue.take(&begin, &end)) integerTiles<Format>(problem, begin, end);
+  });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

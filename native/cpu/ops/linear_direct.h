@@ -116,13 +116,12 @@ void directRows(DirectLinear<X> problem, int64_t rows, const T* weight, int64_t 
 /** Rows <= kDirectRows. */
 template <class X, class T>
 void linearDirect(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows, const T* weight) {
-  // A multiple of 24, so that groups of 4, 6 and 8 outputs leave no rest.
   const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
   const int64_t bytes = problem.outFeatures * rowBytes;
   // A piece for several groups of rows waits for them in the second-level cache.
-  const int64_t piece = rows <= kDirectGroup<X> ? longPiece(bytes, pool.size()) : kPieceBytes;
-  const int64_t grain = (piece / (rowBytes > 0 ? rowBytes : 1) + 24) / 24 * 24;
-  ChunkQueue queue(problem.outFeatures, grain);
+  const int64_t outputBytes = rows <= kDirectGroup<X> ? rowBytes : 4 * rowBytes;
+  // Of 24 outputs, so that groups of 4, 6 and 8 leave no rest.
+  TaperedQueue queue = longPieces(problem.outFeatures, outputBytes, 24, pool.size());
   const auto work = [&](int, int) {
     // A piece is taken before the last one is done, so that its first group can be fetched in time.
     int64_t begin, end, nextBegin, nextEnd;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/thread_pool.h"
+
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 // Below 1 MiB of weights, as in the bundled model, one thread is faster: a token of a model with hidden 256
@@ -13,11 +15,12 @@ constexpr int64_t kOneThreadBytes = 1 << 20;
 // 12 microseconds at 22 GB/s, so that the threads finish together.
 constexpr int64_t kPieceBytes = 1 << 18;
 
-/** Bytes of a piece that is read once, of `bytes` in all: up to 1 MiB, because a read that goes on is faster
- * (on two threads of a Zen 5 server 58 GB/s in pieces of 256 KiB, 63 of 512, 66 of 1024), but sixteen for
- * each thread. */
-inline int64_t longPiece(int64_t bytes, int threads) {
-  return std::clamp<int64_t>(bytes / (16 * threads), kPieceBytes, 4 * kPieceBytes);
+/** Pieces of `count` outputs that are read once: up to 1 MiB, because a read that goes on is faster (on two
+ * threads of a Zen 5 server 58 GB/s in pieces of 256 KiB, 63 of 512, 66 of 1024), and shorter towards the
+ * end. Multiples of `unit`. */
+inline TaperedQueue longPieces(int64_t count, int64_t outputBytes, int64_t unit, int threads) {
+  const int64_t bytes = std::max<int64_t>(outputBytes, 1);
+  return TaperedQueue(count, unit, kPieceBytes / 4 / bytes, 4 * kPieceBytes / bytes, threads);
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

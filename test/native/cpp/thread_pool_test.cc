@@ -1,5 +1,7 @@
 #include "core/thread_pool.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <new>
@@ -65,6 +67,40 @@ TEST(parallelChunksCoverEverythingOnce) {
         for (auto& hit : hits) CHECK(hit == 1);
       }
     }
+  }
+}
+
+TEST(taperedQueueCoversEverythingOnceInShorterAndShorterPieces) {
+  for (int64_t count : {0, 1, 7, 64, 1000, 4099}) {
+    for (auto [unit, least, most] : {std::array<int64_t, 3>{1, 1, 5000}, {4, 0, 100}, {24, 30, 200}}) {
+      persimmon::TaperedQueue queue(count, unit, least, most, 2);
+      int64_t begin, end, covered = 0, before = count;
+      while (queue.take(&begin, &end)) {
+        CHECK(begin == covered && end > begin && end - begin <= before);
+        CHECK(end - begin <= std::max(unit, most));
+        // Never more than half of a thread's share of what is left, unless that is too short.
+        CHECK(end - begin <= std::max({(count - begin) / 4, least, unit}));
+        CHECK(end == count || (end - begin) % unit == 0);
+        before = end - begin;
+        covered = end;
+      }
+      CHECK(covered == count);
+    }
+  }
+}
+
+TEST(taperedQueueGivesEachPieceToOneThread) {
+  for (int round = 0; round < 20; ++round) {
+    ThreadPool pool(3);
+    std::vector<std::atomic<int>> hits(5000);
+    persimmon::TaperedQueue queue(5000, 1, 1, 50, 3);
+    pool.parallel([&](int, int) {
+      int64_t begin, end;
+      while (queue.take(&begin, &end)) {
+        for (int64_t i = begin; i < end; ++i) ++hits[static_cast<size_t>(i)];
+      }
+    });
+    for (auto& hit : hits) CHECK(hit == 1);
   }
 }
 
