@@ -2,7 +2,7 @@
 // What rounding the weights, or the keys and values of past tokens, does to a model's predictions: held-out text through the
 // model with these in float32 and in another type, token by token.
 //   node bench/quantization.mjs [--model models/demo] [--text models/demo/held-out.txt] [--dtypes bfloat16,int8]
-//     [--kv-dtypes bfloat16,int8]
+//     [--kv-dtypes bfloat16,int8] [--matmul-precision medium]
 // With --kv-dtypes weights stay as they are stored.
 // The text is cut at lines |ENDOFTEXT|; every document is predicted from the token |ENDOFTEXT| on.
 import { parseArgs } from "node:util";
@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     text: { type: "string", default: "models/demo/held-out.txt" },
     dtypes: { type: "string", default: "bfloat16,int8" },
     "kv-dtypes": { type: "string" },
+    "matmul-precision": { type: "string", default: "highest" },
   },
 });
 
@@ -37,14 +38,15 @@ const kvDtypes = options["kv-dtypes"]?.split(",");
 const changes = kvDtypes
   ? ["float32", ...kvDtypes].map((kvDtype) => ({ kvDtype }))
   : ["float32", ...options.dtypes.split(",")].map((dtype) => ({ dtype }));
+const matmulPrecision = options["matmul-precision"];
 const exact = await loadModel(options.model, changes[0]);
-console.log(`${options.model}, ${texts.length} texts`);
+console.log(`${options.model}, ${texts.length} texts, ${matmulPrecision} precision`);
 console.log(
   `| ${kvDtypes ? "keys and values" : "weights"} | ${kvDtypes ? "bytes a token" : "MB"} | nats/token | perplexity | same first choice | mean KL, nats | largest logit error |`,
 );
 console.log("| --- | --- | --- | --- | --- | --- | --- |");
 for (const change of changes) {
-  const model = await loadModel(options.model, change);
+  const model = await loadModel(options.model, { ...change, matmulPrecision });
   let [tokens, nats, agreed, divergence, largest] = [0, 0, 0, 0, 0];
   for (const text of texts) {
     const ids = exact.encodePrompt(text);

@@ -107,21 +107,10 @@ PERSIMMON_INLINE void roundActivations(ActivationGroup* out, const float* x, int
   // Adding 1.5 * 2^23 leaves the number, rounded to the nearest and even, in the lowest bits.
   constexpr float kRounding = 12582912.0f;
   constexpr int32_t kRoundingBits = 0x4B400000;
-  float shifted[kGroupInputs];
   const auto rounded = [&](Vec v) {
     return fma(usable ? v : zero(), broadcast(inverse), broadcast(kRounding));
   };
-  store(shifted, rounded(a));
-  store(shifted + kLanes, rounded(b));
-  int32_t sum = 0;
-  for (int i = 0; i < kGroupInputs; ++i) {
-    int32_t bits;
-    __builtin_memcpy(&bits, shifted + i, sizeof bits);
-    const int32_t number = bits - kRoundingBits;
-    out->words[i / 8][i % 2][i % 8 / 2] = static_cast<int8_t>(number);
-    sum += number;
-  }
-  out->sum = sum;
+  out->sum = storeWords(&out->words[0][0][0], rounded(a), rounded(b), kRoundingBits);
   out->scale = nothing == 0.0f ? (usable ? largest / 127.0f : 0.0f) : nothing;
 }
 
@@ -195,7 +184,6 @@ void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, 
   const int64_t tiles = (outFeatures + kWeightTile - 1) / kWeightTile;
   pool.reserveScratch(static_cast<size_t>(rows * groups) * sizeof(ActivationGroup), 0);
   auto* activations = static_cast<ActivationGroup*>(pool.sharedScratch());
-  // Rounding a group takes about 20 ns.
   parallelChunks(pool, rows * groups, 512, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t row = i / groups, first = i % groups * kGroupInputs;

@@ -59,6 +59,19 @@ PERSIMMON_INLINE Integers addInt8Dots(Integers sums, Bytes a, Bytes b) {
 #endif
 PERSIMMON_INLINE Vec toFloats(Integers x) { return {_mm512_cvtepi32_ps(x.v)}; }
 
+/** 32 whole numbers in the order of activations' words, [word][half][4]: the bits of a and b less `bits`,
+ * from -128 to 127. Returns their sum. */
+PERSIMMON_INLINE int32_t storeWords(int8_t* words, Vec a, Vec b, int32_t bits) {
+  const __m512i shift = _mm512_set1_epi32(bits);
+  const __m512i first = _mm512_sub_epi32(_mm512_castps_si512(a.v), shift);
+  const __m512i second = _mm512_sub_epi32(_mm512_castps_si512(b.v), shift);
+  const __m256i inOrder = _mm256_set_m128i(_mm512_cvtepi32_epi8(second), _mm512_cvtepi32_epi8(first));
+  const __m256i halves = _mm256_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15,  //
+                                          0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(words), _mm256_shuffle_epi8(inOrder, halves));
+  return _mm512_reduce_add_epi32(_mm512_add_epi32(first, second));
+}
+
 /** The numbers of 32 bytes, see scaled_weights.h: 64 outputs of one input. */
 PERSIMMON_INLINE void loadOutputs(const uint8_t* p, Vec (&out)[4]) {
   const __m512 numbers = _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
@@ -197,6 +210,22 @@ PERSIMMON_INLINE void loadOutputs(const uint8_t* p, Vec (&out)[4]) {
   for (int i = 0; i < 4; ++i) out[i] = load(values + 16 * i);
 }
 
+#endif
+
+#if !defined(__AVX512F__)
+PERSIMMON_INLINE int32_t storeWords(int8_t* words, const Vec& a, const Vec& b, int32_t bits) {
+  float shifted[2 * kLanes];
+  store(shifted, a);
+  store(shifted + kLanes, b);
+  int32_t sum = 0;
+  for (int i = 0; i < 2 * kLanes; ++i) {
+    int32_t number;
+    __builtin_memcpy(&number, shifted + i, sizeof number);
+    words[i / 8 * 8 + i % 2 * 4 + i % 8 / 2] = static_cast<int8_t>(number - bits);
+    sum += number - bits;
+  }
+  return sum;
+}
 #endif
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA
