@@ -4,7 +4,7 @@ import { type LoadOptions, loadModel } from "../../src/load_model.js";
 import { HostModule } from "../../src/nn/host.js";
 import { edits } from "../../src/research/edits.js";
 import { allSites } from "../../src/runtime/sites.js";
-import { onEmulatedGpu } from "../support/emulated_gpu.js";
+import { onGpu } from "../support/other_addon.js";
 import { expectNear, readFixture } from "../support/fixtures.js";
 import { sharedOrSkip } from "../support/shared.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
@@ -22,7 +22,7 @@ function withExactProducts({ layers, lmHead }: LanguageModel): void {
   for (const product of [...products, lmHead]) product.weight = product.weight.copy().keep();
 }
 
-onEmulatedGpu("a model on a GPU", () => {
+onGpu("a model on a GPU", () => {
   let directory: string;
   let model: LanguageModel;
   let cpu: LanguageModel;

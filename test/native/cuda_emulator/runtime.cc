@@ -118,6 +118,11 @@ const char* cudaGetErrorString(cudaError_t error) {
 
 cudaError_t cudaGetLastError() { return std::exchange(lastError, cudaSuccess); }
 
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_DEVICES");
   *count = text == nullptr ? 1 : std::atoi(text);
