@@ -2,14 +2,14 @@
 // Builds what is missing and then does what was asked: the first thing that `npm start`, `npm test` and
 // `npm run notebooks` run, on a fresh clone as on any other day. It imports nothing that npm has to install first.
 import { join } from "node:path";
-import { ensureNative } from "./bootstrap/native-build.mjs";
-import { checkCudaBuild } from "./bootstrap/cuda-build.mjs";
 import { runConformance } from "./bootstrap/conformance.mjs";
+import { checkCudaBuild } from "./bootstrap/cuda-build.mjs";
 import { makeDemoModel, testDemoModel } from "./bootstrap/demo-model.mjs";
 import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
 import { format } from "./bootstrap/lint.mjs";
 import { locked } from "./bootstrap/lock.mjs";
 import { BootstrapError } from "./bootstrap/missing-tool.mjs";
+import { ensureNative } from "./bootstrap/native-build.mjs";
 import { ensureNodeModules } from "./bootstrap/node-modules.mjs";
 import { isNodeSupported, unsupportedNodeMessage } from "./bootstrap/node-version.mjs";
 import { root } from "./bootstrap/paths.mjs";

@@ -135,5 +135,7 @@ export function compareTables(stored, found) {
     else if (other !== line) changed.push(`stored:        ${line}`, `now:           ${other}`);
   }
   for (const [key, line] of now) if (!before.has(key)) wrong.push(`not stored:    ${line}`);
-  return stored.compiler === found.compiler ? { wrong: [...wrong, ...changed], changed: [] } : { wrong, changed };
+  return stored.compiler === found.compiler
+    ? { wrong: [...wrong, ...changed], changed: [] }
+    : { wrong, changed };
 }

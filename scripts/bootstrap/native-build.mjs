@@ -86,7 +86,11 @@ export async function ensureNative(name) {
   const options = ["--cmake-path", cmake, "--config", "Release"];
   options.push(...Object.entries(all).map(([key, value]) => `--CD${key}:BOOL=${value}`));
   await step(`building ${title}`, async () => {
-    const cmakeJs = (/** @type {string[]} */ args, /** @type {string} */ log, /** @type {string} */ failure) =>
+    const cmakeJs = (
+      /** @type {string[]} */ args,
+      /** @type {string} */ log,
+      /** @type {string} */ failure,
+    ) =>
       runLogged(
         process.execPath,
         [join(root, "node_modules", "cmake-js", "bin", "cmake-js"), ...args, ...options],

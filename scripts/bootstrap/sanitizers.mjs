@@ -46,11 +46,7 @@ function withoutAddressRandomisation() {
 export async function runSanitized({ name, directory, sanitize, env }) {
   const cmake = await ensureCmake();
   const folder = join(root, "build", directory);
-  const settings = [
-    "-DPERSIMMON_TESTS=ON",
-    "-DCMAKE_BUILD_TYPE=Release",
-    `-DPERSIMMON_SANITIZE=${sanitize}`,
-  ];
+  const settings = ["-DPERSIMMON_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", `-DPERSIMMON_SANITIZE=${sanitize}`];
   await step(`building the ${name}`, async () => {
     await runLogged(cmake, ["-S", root, "-B", folder, ...settings], {
       log: `${directory}-configure`,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { ensureNative } from "./native-build.mjs";
 import { resultDirectory, runChecks } from "./checks.mjs";
 import { lintChecks } from "./lint.mjs";
 import { locked } from "./lock.mjs";
+import { ensureNative } from "./native-build.mjs";
 import { root } from "./paths.mjs";
 import { runAttached } from "./run.mjs";
 import { runSanitized, sanitizerBuilds } from "./sanitizers.mjs";

@@ -4,8 +4,8 @@ import { type LoadOptions, loadModel } from "../../src/load_model.js";
 import { HostModule } from "../../src/nn/host.js";
 import { edits } from "../../src/research/edits.js";
 import { allSites } from "../../src/runtime/sites.js";
-import { onGpu } from "../support/other_addon.js";
 import { expectNear, readFixture } from "../support/fixtures.js";
+import { onGpu } from "../support/other_addon.js";
 import { sharedOrSkip } from "../support/shared.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 

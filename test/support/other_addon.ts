@@ -25,6 +25,7 @@ function withAddon(file: string, command: string, title: string, body: () => voi
   const path = join(repositoryRoot, "build", "Release", file);
   const isThere = existsSync(path);
   if (isThere) process.env.PERSIMMON_ADDON = path;
-  else process.stderr.write(`SKIPPED: ${title}: build/Release/${file} is not there; \`${command}\` builds it\n`);
+  else
+    process.stderr.write(`SKIPPED: ${title}: build/Release/${file} is not there; \`${command}\` builds it\n`);
   describe.skipIf(!isThere)(title, body);
 }
