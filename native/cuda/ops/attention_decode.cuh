@@ -64,7 +64,7 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
     PERSIMMON_UNROLL
     for (int step = 0; step < kSteps; ++step) {
       float key[kEach];
-      widenAll(keyBits[step], key);
+      widen(keyBits[step], key);
       float dot = 0;
       PERSIMMON_UNROLL
       for (int i = 0; i < kEach; ++i) dot += query[i] * key[i];
@@ -85,7 +85,7 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
       sum += share;
       if constexpr (kHasScales<T>) share *= valueScale[step];
       float value[kEach];
-      widenAll(valueBits[step], value);
+      widen(valueBits[step], value);
       PERSIMMON_UNROLL
       for (int i = 0; i < kEach; ++i) z[i] += share * value[i];
     }

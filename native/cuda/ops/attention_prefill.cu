@@ -33,7 +33,7 @@ __device__ __forceinline__ void spread(float* out, const T* row, float scale) {
   float x[kEach];
   // A copy: of a reference the compiler reads each word by itself.
   const uint4 bits = *reinterpret_cast<const uint4*>(row);
-  widenAll(bits, x);
+  widen(bits, x);
   PERSIMMON_UNROLL
   for (int i = 0; i < kEach; i += 4)
     *reinterpret_cast<float4*>(out + i) =
@@ -211,9 +211,8 @@ __global__ void __launch_bounds__(kThreads) attendTilesKernel(AttendCall call) {
 }  // namespace
 
 void attendTiles(Queue& queue, const AttendCall& call) {
-  const auto kernel = call.cache.dtype == DType::kInt8       ? attendTilesKernel<int8_t>
-                      : call.cache.dtype == DType::kBFloat16 ? attendTilesKernel<uint16_t>
-                                                             : attendTilesKernel<float>;
+  const auto kernel =
+      withCacheType(call.cache.dtype, [](auto element) { return attendTilesKernel<decltype(element)>; });
   const int64_t tiles = (call.shape.tokens + kQueries - 1) / kQueries;
   launch(queue, kernel, blocksFor(tiles * call.shape.heads, 1), kThreads, {.overlapping = true}, call);
 }

@@ -185,9 +185,8 @@ void attentionPattern(Queue& queue, float* pattern, int64_t keys, const float* q
   if (rows == 0) return;
   int32_t* inside = flagOf(queue);
   checkPlaces(queue, inside, placesOf(shape, positions, sequences, cache, limits));
-  const auto kernel = cache.dtype == DType::kInt8       ? patternKernel<int8_t>
-                      : cache.dtype == DType::kBFloat16 ? patternKernel<uint16_t>
-                                                        : patternKernel<float>;
+  const auto kernel =
+      withCacheType(cache.dtype, [](auto element) { return patternKernel<decltype(element)>; });
   launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, pattern, keys, q, shape,
          positions, sequences, cache, inside);
 }
@@ -199,9 +198,8 @@ void attentionValues(Queue& queue, float* z, const float* pattern, int64_t keys,
   if (rows == 0) return;
   int32_t* inside = flagOf(queue);
   checkPlaces(queue, inside, placesOf(shape, positions, sequences, cache, limits));
-  const auto kernel = cache.dtype == DType::kInt8       ? valuesKernel<int8_t>
-                      : cache.dtype == DType::kBFloat16 ? valuesKernel<uint16_t>
-                                                        : valuesKernel<float>;
+  const auto kernel =
+      withCacheType(cache.dtype, [](auto element) { return valuesKernel<decltype(element)>; });
   launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, z, pattern, keys, shape,
          positions, sequences, cache, inside);
 }

@@ -11,7 +11,6 @@
 
 namespace persimmon::cuda {
 
-constexpr int64_t kGemvRows = 8;
 constexpr int kGemvThreads = 128;
 
 /** Outputs of a warp, and 16-byte pieces of each that a lane loads at once: more outputs share the

@@ -4,7 +4,7 @@
 // Bytes: the rows of weights that are open in some row of x, once for up to 8 rows (the CPU reads them once
 // for each row); all of them for more rows, which together leave little shut. Limited by memory, and by the
 // latency of one row of weights where few are open.
-#include "cuda/ops.h"
+#include "cuda/ops/linear_call.cuh"
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
 
@@ -12,7 +12,6 @@ namespace persimmon::cuda {
 
 namespace {
 
-constexpr int64_t kFewRows = 8;
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 

@@ -57,6 +57,20 @@ __device__ __forceinline__ float byteNumber(uint32_t word, int byte, int zero) {
          (kWhole + static_cast<float>(zero));
 }
 
+/** The four signed bytes of a word. */
+__device__ __forceinline__ void widenBytes(uint32_t word, float* numbers) {
+  PERSIMMON_UNROLL
+  for (int i = 0; i < 4; ++i) numbers[i] = byteNumber(word ^ 0x80808080u, i, 128);
+}
+
+/** Sixteen bytes of int8. */
+__device__ __forceinline__ void widen(const uint4& w, float (&numbers)[16]) {
+  widenBytes(w.x, numbers);
+  widenBytes(w.y, numbers + 4);
+  widenBytes(w.z, numbers + 8);
+  widenBytes(w.w, numbers + 12);
+}
+
 /**
  * The four lower nibbles i of a word, each less 8. A nibble is taken where it stands, times 16^i, so one
  * logical operation and one exact multiply-add are enough.
