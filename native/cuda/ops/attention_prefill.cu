@@ -92,7 +92,7 @@ __device__ __forceinline__ void addValues(Running& running, const Shared& shared
       for (int j = 0; j < 4; ++j) {
         if (kMasked && from + key + i >= running.counts[j]) continue;
         PERSIMMON_UNROLL
-        for (int d = 0; d < 8; ++d) running.z[j][d] += shares[j][i] * value[d];
+        for (int d = 0; d < 8; ++d) running.z[j][d] = fmaf(shares[j][i], value[d], running.z[j][d]);
       }
     }
   }
@@ -113,10 +113,10 @@ __device__ __forceinline__ void addScores(Running& running, Shared& shared, int 
     for (int j = 0; j < 4; ++j) {
       PERSIMMON_UNROLL
       for (int k = 0; k < 4; ++k) {
-        score[j][k] += query[j].x * key[k].x;
-        score[j][k] += query[j].y * key[k].y;
-        score[j][k] += query[j].z * key[k].z;
-        score[j][k] += query[j].w * key[k].w;
+        score[j][k] = fmaf(query[j].x, key[k].x, score[j][k]);
+        score[j][k] = fmaf(query[j].y, key[k].y, score[j][k]);
+        score[j][k] = fmaf(query[j].z, key[k].z, score[j][k]);
+        score[j][k] = fmaf(query[j].w, key[k].w, score[j][k]);
       }
     }
   }

@@ -90,7 +90,7 @@ __global__ void patternKernel(float* pattern, int64_t keys, const float* q, Atte
       const int64_t at = cacheRow(cache, shape.heads, sequences[token], head, key);
       float sum = 0;
       for (int64_t i = laneOfWarp(); i < width; i += kWarp)
-        sum += q[row * width + i] * widen(cached[at * width + i]);
+        sum = fmaf(q[row * width + i], widen(cached[at * width + i]), sum);
       sum = warpSum(sum) * scale;
       if constexpr (kHasScales<T>) sum *= cache.keyScales[at];
       if (laneOfWarp() == 0) scores[key] = sum;
@@ -131,7 +131,7 @@ __global__ void valuesKernel(float* z, const float* pattern, int64_t keys, Atten
         const int64_t at = cacheRow(cache, shape.heads, sequences[token], head, key);
         float share = pattern[row * keys + key];
         if constexpr (kHasScales<T>) share *= cache.valueScales[at];
-        if (i < width) sum += share * widen(cached[at * width + i]);
+        if (i < width) sum = fmaf(share, widen(cached[at * width + i]), sum);
       }
       sums[warp][lane] = sum;
       __syncthreads();

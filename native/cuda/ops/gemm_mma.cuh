@@ -167,8 +167,8 @@ __global__ __launch_bounds__(kProductThreads,
         const float factor = kScaledByGroup ? tile.scales[warpOutput + n * 8 + 2 * t + i] : 1.0f;
         PERSIMMON_UNROLL
         for (int m = 0; m < 2; ++m) {
-          sums[m][n][i] += factor * products[m][n][i];
-          sums[m][n][i + 2] += factor * products[m][n][i + 2];
+          sums[m][n][i] = fmaf(factor, products[m][n][i], sums[m][n][i]);
+          sums[m][n][i + 2] = fmaf(factor, products[m][n][i + 2], sums[m][n][i + 2]);
         }
       }
     }

@@ -180,7 +180,7 @@ __global__ __launch_bounds__(kLiveThreads, 2) void liveInputsKernel(const T* wei
       for (int r = 0; r < kRows; ++r) {
         const float a = live.x[r][i];
         PERSIMMON_UNROLL
-        for (int c = 0; c < kColumns; ++c) sums[r][c] += a * n[c];
+        for (int c = 0; c < kColumns; ++c) sums[r][c] = fmaf(a, n[c], sums[r][c]);
       }
     }
   }

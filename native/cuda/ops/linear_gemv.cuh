@@ -64,10 +64,10 @@ __global__ __launch_bounds__(kGemvThreads,
           for (int o = 0; o < kOutputs; ++o) {
             float numbers[kNumbers];
             widen(w[p][o], numbers);
-            sums[r][o] += a.x * numbers[4 * part];
-            sums[r][o] += a.y * numbers[4 * part + 1];
-            sums[r][o] += a.z * numbers[4 * part + 2];
-            sums[r][o] += a.w * numbers[4 * part + 3];
+            sums[r][o] = fmaf(a.x, numbers[4 * part], sums[r][o]);
+            sums[r][o] = fmaf(a.y, numbers[4 * part + 1], sums[r][o]);
+            sums[r][o] = fmaf(a.z, numbers[4 * part + 2], sums[r][o]);
+            sums[r][o] = fmaf(a.w, numbers[4 * part + 3], sums[r][o]);
           }
         }
       }

@@ -128,8 +128,8 @@ __global__ __launch_bounds__(kTileThreads,
           for (int r = 0; r < kRows; ++r) {
             float sum = Traits::kScaledByGroup ? 0.0f : sums[r][o];
             PERSIMMON_UNROLL
-            for (int i = 0; i < kSpan; ++i) sum += a[r][i] * n[part + i];
-            sums[r][o] = Traits::kScaledByGroup ? sums[r][o] + pieces[p].scale(o) * sum : sum;
+            for (int i = 0; i < kSpan; ++i) sum = fmaf(a[r][i], n[part + i], sum);
+            sums[r][o] = Traits::kScaledByGroup ? fmaf(pieces[p].scale(o), sum, sums[r][o]) : sum;
           }
         }
       }

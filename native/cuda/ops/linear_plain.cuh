@@ -22,7 +22,7 @@ __global__ __launch_bounds__(kPlainThreads) void plainKernel(float* out, const f
     const float number = weight.number(o, k) * weight.scale(o, k);
     PERSIMMON_UNROLL
     for (int r = 0; r < kFewRows; ++r) {
-      if (r < rows) sums[r] += x[r * inFeatures + k] * number;
+      if (r < rows) sums[r] = fmaf(x[r * inFeatures + k], number, sums[r]);
     }
   }
   PERSIMMON_UNROLL

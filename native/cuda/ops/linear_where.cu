@@ -43,7 +43,7 @@ __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weig
           if ((open >> r & 1) == 0) continue;
           const float* a = x + r * inFeatures + k;
           PERSIMMON_UNROLL
-          for (int i = 0; i < kNumbers; ++i) sums[r] += a[i] * n[i];
+          for (int i = 0; i < kNumbers; ++i) sums[r] = fmaf(a[i], n[i], sums[r]);
         }
       }
     }
@@ -52,7 +52,7 @@ __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weig
       const float n = widened(weight[k]);
       PERSIMMON_UNROLL
       for (int r = 0; r < kFewRows; ++r) {
-        if ((open >> r & 1) != 0) sums[r] += x[r * inFeatures + k] * n;
+        if ((open >> r & 1) != 0) sums[r] = fmaf(x[r * inFeatures + k], n, sums[r]);
       }
     }
   }
@@ -97,10 +97,9 @@ __global__ __launch_bounds__(kThreads) void linearWhereKernel(float* out, const 
 
 __global__ void closeKernel(float* out, const float* gate, int64_t count) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) {
-    if (isShut(gate[i])) out[i] = 0.0f;
-  }
+  const int64_t i = indexOfThread();
+  if (i >= count) return;
+  if (isShut(gate[i])) out[i] = 0.0f;
 }
 
 }  // namespace
