@@ -2,7 +2,7 @@
 // through shared memory, with a running maximum and sum for each query. Heads of 64 dimensions whose rows lie
 // at multiples of 16 bytes; attention_decode.cuh has the rest.
 //
-// 256 multiply-adds for each query and key it sees, by float32 units: bound by those, and by the 12 reads of
+// 128 multiply-adds for each query and key it sees, by float32 units: bound by those, and by the 12 reads of
 // 16 bytes of shared memory for each 128 of them. The keys and values of a head are read once for each 64
 // queries.
 #include "cuda/ops/attention_call.cuh"
