@@ -39,10 +39,13 @@ describe("resources of CUDA kernels", () => {
     expect(parseResources(log + log)).toEqual(parseResources(log));
   });
 
-  it("are not read from outputs that are mixed up", () => {
-    const lines = log.split("\n");
-    [lines[4], lines[7]] = [lines[7], lines[4]];
-    expect(() => parseResources(lines.join("\n"))).toThrow(/two compilers is mixed up .* ninja/);
+  it.each([
+    ["registers before the kernel", (lines: string[]) => [lines[5], ...lines]],
+    ["a stack frame before the kernel", (lines: string[]) => [lines[4], ...lines]],
+    ["a kernel before another's registers", (lines: string[]) => lines.filter((_, i) => i !== 5)],
+  ])("are not read from outputs that are mixed up: %s", (_, mixed) => {
+    const text = mixed(log.split("\n").slice(0, 8)).join("\n");
+    expect(() => parseResources(text)).toThrow(/two compilers is mixed up .* ninja/);
   });
 
   it.each([
