@@ -145,9 +145,13 @@ __device__ __forceinline__ void addScores(Running& running, Shared& shared, int 
   }
 }
 
-/** Blocks: for each head of each 64 tokens; the late tokens, which see most, first. */
+/**
+ * Blocks: for each head of each 64 tokens; the late tokens, which see most, first. Three fit a
+ * multiprocessor, with 168 registers a thread and 44 KiB: left to itself the compiler aims at 128 registers
+ * on sm_90, and spills some.
+ */
 template <class T>
-__global__ void __launch_bounds__(kThreads) attendTilesKernel(AttendCall call) {
+__global__ void __launch_bounds__(kThreads, 3) attendTilesKernel(AttendCall call) {
   __shared__ Shared shared;
   waitForPrevious();
   const int32_t heads = call.shape.heads;
