@@ -18,7 +18,8 @@ constexpr int kThreads = kWarps * kWarp;
 /** A gate that is not a number leaves its output open. */
 __device__ __forceinline__ bool isShut(float gate) { return gate <= 0.0f; }
 
-/** Sums of one output over what a lane reads, for the rows of a mask. */
+/** Sums of one output over what a lane reads, for the rows of a mask. kAligned: weights and activations, and
+ * their rows. */
 template <class T, bool kAligned>
 __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weight, const float* x,
                                           unsigned open, int64_t inFeatures, int lane) {
@@ -41,9 +42,15 @@ __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weig
         PERSIMMON_UNROLL
         for (int r = 0; r < kFewRows; ++r) {
           if ((open >> r & 1) == 0) continue;
-          const float* a = x + r * inFeatures + k;
+          const auto* a = reinterpret_cast<const float4*>(x + r * inFeatures + k);
           PERSIMMON_UNROLL
-          for (int i = 0; i < kNumbers; ++i) sums[r] = fmaf(a[i], n[i], sums[r]);
+          for (int i = 0; i < kNumbers; i += 4) {
+            const float4 four = a[i / 4];
+            sums[r] = fmaf(four.x, n[i], sums[r]);
+            sums[r] = fmaf(four.y, n[i + 1], sums[r]);
+            sums[r] = fmaf(four.z, n[i + 2], sums[r]);
+            sums[r] = fmaf(four.w, n[i + 3], sums[r]);
+          }
         }
       }
     }
@@ -115,7 +122,8 @@ void linearWhere(Queue& queue, float* out, const float* x, Weight weight, Weight
   }
   const auto run = [&](const auto* data) {
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(data)>>;
-    const bool aligned = isAligned(data) && inFeatures * static_cast<int64_t>(sizeof(T)) % 16 == 0;
+    const bool aligned =
+        isAligned(data) && isAligned(x) && inFeatures * static_cast<int64_t>(sizeof(T)) % 16 == 0;
     const auto kernel = aligned ? linearWhereKernel<T, true> : linearWhereKernel<T, false>;
     launch(queue, kernel, blocksFor(outFeatures, kWarp), kThreads, {.overlapping = true}, out, x, data, bias,
            gate, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue));
