@@ -8,8 +8,8 @@
 // The speed is measured apart: node bench/cuda/ladder.mjs --hf python3 --out ladder.json
 //
 // The machine may have neither Node nor a network:
-//   npm run build && npm run check:cuda-build && node scripts/check-cuda.mjs build pack persimmon-cuda.tar.xz   (here, with nvcc)
-//   tar -xf persimmon-cuda.tar.xz && cd persimmon/main && export PATH="$PWD/bin:$PATH"                          (there)
+//   npm run build && node scripts/check-cuda.mjs pack persimmon-cuda.tar.xz                  (here, with nvcc)
+//   tar -xf persimmon-cuda.tar.xz && cd persimmon/main && export PATH="$PWD/bin:$PATH"       (there)
 //   node scripts/check-cuda.mjs native sanitizer library
 // The archive has the node that ran this, the packages that tests and library import, dist/, sources and tests, what was built,
 // and the reference fixture ../shared/reference/tiny-f32 where it is there. `build` there is needed for another architecture
@@ -21,18 +21,23 @@ import { libraryStage, nativeStage, sanitizerStage } from "./check-cuda/stages.m
 /** @type {Record<string, () => Promise<import("./bootstrap/summary.mjs").Totals>>} */
 const stages = { build: buildForGpu, native: nativeStage, sanitizer: sanitizerStage, library: libraryStage };
 
-const args = process.argv.slice(2);
-const packAt = args.indexOf("pack");
-const archive = packAt < 0 ? undefined : args[packAt + 1];
-const named = packAt < 0 ? args : args.slice(0, packAt);
-const unknown = named.find((name) => !(name in stages));
-if (unknown !== undefined || (packAt >= 0 && (archive === undefined || args.length > packAt + 2))) {
-  process.stderr.write(`check-cuda takes ${Object.keys(stages).join(", ")} and pack FILE.tar.xz\n`);
+const [first, archive, ...more] = process.argv.slice(2);
+if (first === "pack") {
+  if (archive === undefined || more.length > 0) usage();
+  await pack(archive);
+  process.exit(0);
+}
+const named = process.argv.slice(2);
+if (named.some((name) => !(name in stages))) usage();
+
+/** @returns {never} */
+function usage() {
+  process.stderr.write(`check-cuda takes any of ${Object.keys(stages).join(", ")}; or pack FILE.tar.xz\n`);
   process.exit(2);
 }
 
 const sum = { passed: 0, failed: 0, skipped: 0, failures: /** @type {string[]} */ ([]) };
-for (const name of named.length === 0 && packAt < 0 ? Object.keys(stages) : named) {
+for (const name of named.length === 0 ? Object.keys(stages) : named) {
   process.stderr.write(`\n── ${name}\n`);
   try {
     const { passed, failed, skipped, failures } = await stages[name]();
@@ -46,7 +51,6 @@ for (const name of named.length === 0 && packAt < 0 ? Object.keys(stages) : name
     sum.failures.push(`${name}: ${output === undefined ? "" : `${output}\n`}${message}`);
   }
 }
-if (archive !== undefined && sum.failed === 0) await pack(archive);
 for (const failure of sum.failures) process.stdout.write(`FAILED  ${failure}\n`);
 const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : "";
 process.stdout.write(`${sum.passed} passed, ${sum.failed} failed${skipped}\n`);

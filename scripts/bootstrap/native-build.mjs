@@ -47,6 +47,13 @@ const builds = {
     sources: [sources, tests],
     title: "the native tests of CUDA kernels",
   },
+  gpuTests: {
+    file: "gpu_tests",
+    target: "gpu_tests",
+    sources: [sources, tests],
+    settings: { PERSIMMON_CUDA_TARGETS: "ON" },
+    title: "the native tests of CUDA kernels for a GPU",
+  },
 };
 
 /**

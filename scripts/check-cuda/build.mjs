@@ -20,7 +20,6 @@ export async function buildForGpu() {
   const settings = {
     CMAKE_BUILD_TYPE: "Release",
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: release,
-    CMAKE_RUNTIME_OUTPUT_DIRECTORY: release,
     CMAKE_JS_VERSION: "none",
     PERSIMMON_CUDA_TARGETS: "ON",
     PERSIMMON_CUDA_ARCHITECTURES: architectures(),

@@ -1,6 +1,8 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { locked } from "../bootstrap/lock.mjs";
+import { ensureNative } from "../bootstrap/native-build.mjs";
 import { root } from "../bootstrap/paths.mjs";
 import { step } from "../bootstrap/progress.mjs";
 import { runLogged } from "../bootstrap/run.mjs";
@@ -55,10 +57,12 @@ export function packageFolders(names, locked, isInstalled) {
 }
 
 /**
- * Packs what a machine with a GPU needs (scripts/check-cuda.mjs).
+ * Packs what a machine with a GPU needs (scripts/check-cuda.mjs), built by nvcc where it is not yet.
  * @param {string} archive a .tar.xz
  */
 export async function pack(archive) {
+  await locked(() => ensureNative("cudaAddon"));
+  await locked(() => ensureNative("gpuTests"));
   const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
   const installed = packageFolders(packages, lock.packages, (folder) => existsSync(join(root, folder)));
   const staging = mkdtempSync(join(tmpdir(), "persimmon-pack-"));
