@@ -122,13 +122,12 @@ __global__ __launch_bounds__(kProductThreads,
     return *reinterpret_cast<const uint32_t*>(tile + row * kTilePitch + k);
   };
   float sums[2][4][4] = {};
+  waitForPrevious();
   if (place.begin < place.end) {
-    fetchWeights(place.begin);  // they do not depend on the kernels before
-    waitForPrevious();
+    fetchWeights(place.begin);
     fetchActivations(place.begin);
     store(shared[0]);
   }
-  waitForPrevious();
   __syncthreads();
   int current = 0;
   for (int64_t k = place.begin; k < place.end; k += kTileInputs) {

@@ -47,8 +47,16 @@ __global__ __launch_bounds__(kGemvThreads,
     }
   };
   float sums[kRows][kOutputs] = {};
-  loadPieces(0);  // weights do not depend on the kernels before
+  PERSIMMON_UNROLL
+  for (int p = 0; p < kPieces; ++p) {
+    const int64_t k = p * kStep + lane * kNumbers;
+    PERSIMMON_UNROLL
+    for (int o = 0; o < kOutputs; ++o) {
+      if (k < inFeatures) askFor(from[o] + k);
+    }
+  }
   waitForPrevious();
+  loadPieces(0);
   for (int64_t begin = 0; begin < inFeatures; begin += kPieces * kStep) {
     PERSIMMON_UNROLL
     for (int p = 0; p < kPieces; ++p) {

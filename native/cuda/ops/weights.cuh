@@ -22,6 +22,17 @@ __device__ __forceinline__ uint4 loadStreamed(const void* data) {
 #endif
 }
 
+/**
+ * Asks for 16 bytes of a weight before the kernels before are waited for. Into the second-level cache, whose
+ * content is what the last of them writes; into a register they could be loaded only if no kernel right
+ * before made the weight.
+ */
+__device__ __forceinline__ void askFor([[maybe_unused]] const void* data) {
+#ifndef PERSIMMON_CUDA_EMULATED
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(data));
+#endif
+}
+
 __device__ __forceinline__ uint4 noWeights() { return make_uint4(0, 0, 0, 0); }
 
 __device__ __forceinline__ float widened(float x) { return x; }
