@@ -24,11 +24,30 @@ const stages = { build: buildForGpu, native: nativeStage, sanitizer: sanitizerSt
 const [first, archive, ...more] = process.argv.slice(2);
 if (first === "pack") {
   if (archive === undefined || more.length > 0) usage();
-  await pack(archive);
-  process.exit(0);
+  process.exit(await packed(archive));
 }
 const named = process.argv.slice(2);
 if (named.some((name) => !(name in stages))) usage();
+
+/**
+ * @param {string} archive
+ * @returns {Promise<number>} exit code
+ */
+async function packed(archive) {
+  try {
+    await pack(archive);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`);
+    return 1;
+  }
+}
+
+/** @param {unknown} error of a stage, with the end of a failed command's output */
+function messageOf(error) {
+  const { message, output } = /** @type {{ message: string, output?: string }} */ (error);
+  return output === undefined ? message : `${output}\n${message}`;
+}
 
 /** @returns {never} */
 function usage() {
@@ -46,9 +65,8 @@ for (const name of named.length === 0 ? Object.keys(stages) : named) {
     sum.skipped += skipped;
     sum.failures.push(...failures.map((failure) => `${name}: ${failure}`));
   } catch (error) {
-    const { message, output } = /** @type {{ message: string, output?: string }} */ (error);
     sum.failed++;
-    sum.failures.push(`${name}: ${output === undefined ? "" : `${output}\n`}${message}`);
+    sum.failures.push(`${name}: ${messageOf(error)}`);
   }
 }
 for (const failure of sum.failures) process.stdout.write(`FAILED  ${failure}\n`);
