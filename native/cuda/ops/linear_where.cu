@@ -65,11 +65,14 @@ __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weig
   }
 }
 
+// With five blocks a multiprocessor a thread may have 96 registers; left to itself the compiler takes fewer
+// and spills.
 template <class T, bool kAligned>
-__global__ __launch_bounds__(kThreads) void linearWhereKernel(float* out, const float* x, const T* weight,
-                                                              cpu::Weight bias, const float* gate, int rows,
-                                                              int64_t inFeatures, int64_t outFeatures,
-                                                              unsigned long long* traffic) {
+__global__ __launch_bounds__(kThreads, 5) void linearWhereKernel(float* out, const float* x, const T* weight,
+                                                                 cpu::Weight bias, const float* gate,
+                                                                 int rows, int64_t inFeatures,
+                                                                 int64_t outFeatures,
+                                                                 unsigned long long* traffic) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t first = int64_t{blockIdx.x} * kWarp, mine = first + lane;
   waitForPrevious();
