@@ -3,7 +3,7 @@ import { Tensor } from "../../dist/src/index.js";
 
 export class CopyBandwidth {
   /** @param bytes of the block that is copied; far above the caches */
-  constructor(device, bytes = device.kind === "cuda" ? 2 ** 30 : 2 ** 26) {
+  constructor(device, bytes) {
     this.device = device;
     this.bytes = bytes;
     this.block = Tensor.from(device, new Float32Array(bytes / 4).fill(1)).keep();

@@ -4,7 +4,7 @@
 // takes its turn, in an order that alternates, beside a measured copy of the device's memory, of which the GB/s are a share.
 //   node bench/cuda/ladder.mjs [--device cuda|cpu] [--shape hidden=4096,layers=36,heads=64,ffn=16384,vocab=262144] [--zeros 0.9]
 //     [--contexts 16,2048,16384] [--rungs eager,"+ graph",…] [--rounds 5] [--tokens 32] [--prefill 4096] [--kv-dtype bfloat16]
-//     [--hf python3] [--no-interventions] [--out FILE.json]
+//     [--copy-mib 1024] [--hf python3] [--no-interventions] [--out FILE.json]
 // Each table is printed, and the JSON written, as soon as it is there. On a card of 141 GB all rungs and HF fit at once with the
 // full shape and a context of 16,384 (some 125 GB); on a smaller one name fewer rungs or contexts.
 import { writeFileSync } from "node:fs";
@@ -28,6 +28,7 @@ const { values: options } = parseArgs({
     tokens: { type: "string", default: "32" },
     prefill: { type: "string", default: "4096" },
     "kv-dtype": { type: "string", default: "bfloat16" },
+    "copy-mib": { type: "string", default: "1024" },
     hf: { type: "string" },
     interventions: { type: "boolean", default: true },
     out: { type: "string" },
@@ -56,7 +57,7 @@ const ours = new OurSide(shape, {
   kvDtype: options["kv-dtype"],
   maxLength: Math.max(...contexts, prefill) + room,
 });
-const copy = new CopyBandwidth(device);
+const copy = new CopyBandwidth(device, Number(options["copy-mib"]) * 2 ** 20);
 const hf = options.hf === undefined ? undefined : await HfSide.start(options.hf, shape, options.device);
 const names = [...ourNames, ...(hf === undefined ? [] : Object.keys(ways))];
 const results = { device: device.gpu?.name ?? "CPU", shape, zeros, rounds, tokens, decode: [], prefill: [] };
