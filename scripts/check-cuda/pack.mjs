@@ -9,18 +9,16 @@ import { runLogged } from "../bootstrap/run.mjs";
 
 /** What tests of GPUs, the library and the benchmark need of the repository. */
 const folders = [
+  ...["CMakeLists.txt", "package.json", "tsconfig.json", "vitest.config.ts", "native", "src", "dist/src"],
   ...[
-    "CMakeLists.txt",
-    "package.json",
-    "tsconfig.json",
-    "vitest.config.ts",
-    "native",
-    "src",
-    "dist",
-    "scripts",
+    "scripts/bootstrap",
+    "scripts/check-cuda",
+    "scripts/check-cuda.mjs",
+    "bench/cuda",
+    "bench/side_by_side.mjs",
   ],
-  ...["test/native", "test/cuda", "test/support", "test/tokenizer/models.ts", "models/demo"],
-  ...["bench/cuda", "bench/side_by_side.mjs", "build/Release/gpu_tests", "build/Release/persimmon_cuda.node"],
+  ...["test/native", "test/cuda", "test/support", "test/tokenizer/models.ts"],
+  ...["build/Release/gpu_tests", "build/Release/persimmon_cuda.node"],
 ];
 const packages = ["vitest", "fast-check", "node-addon-api", "node-api-headers", "commander", "csv-parse"];
 packages.push("hyparquet", "@huggingface/hub");
