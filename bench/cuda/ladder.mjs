@@ -7,7 +7,8 @@
 //     [--copy-mib 1024] [--hf python3] [--no-interventions] [--out FILE.json]
 // Each table is printed, and the JSON written, as soon as it is there. On a card of 141 GB all rungs and HF fit at once with the
 // full shape and a context of 16,384 (some 125 GB); on a smaller one name fewer rungs or contexts.
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseShape } from "../../dist/src/cli/bench.js";
 import { Device } from "../../dist/src/index.js";
@@ -48,6 +49,9 @@ if (unknown !== undefined) {
   process.exit(1);
 }
 
+// The addon of `npm run check:cuda-build`, where the usual one may have no kernels for GPUs.
+const withKernels = join(import.meta.dirname, "..", "..", "build", "Release", "persimmon_cuda.node");
+if (options.device === "cuda" && existsSync(withKernels)) process.env.PERSIMMON_ADDON ??= withKernels;
 const device = options.device === "cuda" ? Device.cuda() : Device.cpu();
 // Hugging Face's cache grows from round to round; ours is a fork each time.
 const room = Math.max(tokens + 64, (rounds + 1) * tokens);
