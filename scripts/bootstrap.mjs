@@ -2,13 +2,14 @@
 // Builds what is missing and then does what was asked: the first thing that `npm start`, `npm test` and
 // `npm run notebooks` run, on a fresh clone as on any other day. It imports nothing that npm has to install first.
 import { join } from "node:path";
-import { ensureAddon } from "./bootstrap/addon.mjs";
 import { runConformance } from "./bootstrap/conformance.mjs";
+import { checkCudaBuild } from "./bootstrap/cuda-build.mjs";
 import { makeDemoModel, testDemoModel } from "./bootstrap/demo-model.mjs";
 import { ensureJupyter, installKernel } from "./bootstrap/jupyter.mjs";
 import { format } from "./bootstrap/lint.mjs";
-import { withLock } from "./bootstrap/lock.mjs";
+import { locked } from "./bootstrap/lock.mjs";
 import { BootstrapError } from "./bootstrap/missing-tool.mjs";
+import { ensureNative } from "./bootstrap/native-build.mjs";
 import { ensureNodeModules } from "./bootstrap/node-modules.mjs";
 import { isNodeSupported, unsupportedNodeMessage } from "./bootstrap/node-version.mjs";
 import { root } from "./bootstrap/paths.mjs";
@@ -19,24 +20,10 @@ import { summary } from "./bootstrap/summary.mjs";
 import { lint, test, testCuda, testWithSanitizers } from "./bootstrap/test.mjs";
 import { ensureTypeScript } from "./bootstrap/typescript.mjs";
 
-const lockFile = join(root, "build", "bootstrap.lock");
-
-/**
- * @template T
- * @param {() => Promise<T>} work
- * @returns {Promise<T>}
- */
-function locked(work) {
-  return withLock(lockFile, work, {
-    onWait: (pid) =>
-      process.stderr.write(`waiting for another build in this folder (process ${pid}, ${lockFile})\n`),
-  });
-}
-
 function build() {
   return locked(async () => {
     await ensureNodeModules();
-    await ensureAddon();
+    await ensureNative("addon");
     await ensureTypeScript();
     await ensureSnapshot();
   });
@@ -69,8 +56,9 @@ const commands = {
   },
   "test-cuda": async () => {
     await build();
-    return locked(testCuda);
+    return testCuda();
   },
+  "cuda-build": (args) => checkCudaBuild(args, build),
   notebooks: async (args) => {
     const { jupyter, prefix } = await buildWithJupyter();
     const script = join(root, "scripts", "run-notebooks.mjs");

@@ -64,6 +64,8 @@ export interface LoadedParts {
   maxLength: number;
   /** Of keys and values. */
   kvDtype: KvDType;
+  /** KV capacity in texts of `maxLength` tokens; 4. */
+  kvContexts?: number;
   rope: Rope;
   /** Bytes of all weights in memory or mapped. */
   weightBytes: number;
@@ -98,6 +100,7 @@ export class LanguageModel extends Persimmon {
   /** Folder or name that the model was loaded from. */
   readonly source: string;
   readonly #tokenizer: Tokenizer | undefined;
+  readonly #kvContexts: number;
   readonly #makeRuntime: (model: LanguageModel) => Runtime;
   #runtime: Runtime | undefined;
 
@@ -112,6 +115,7 @@ export class LanguageModel extends Persimmon {
     this.weightBytes = parts.weightBytes;
     this.source = parts.source;
     this.#tokenizer = parts.tokenizer;
+    this.#kvContexts = parts.kvContexts ?? kvContexts;
     this.#makeRuntime =
       parts.runtime ?? (() => new Runtime(this, this.device, this.#makeCache(), this.maxLength));
   }
@@ -145,7 +149,7 @@ export class LanguageModel extends Persimmon {
 
   /** Positions of the KV cache. A GPU has no address space without memory: there it takes half of what is free at most. */
   #cachedTokens(bytesPerToken: number): number {
-    const wanted = kvContexts * this.maxLength;
+    const wanted = this.#kvContexts * this.maxLength;
     const { gpu } = this.device;
     if (gpu === undefined) return wanted;
     const room = Math.floor(gpu.freeBytes / 2 / bytesPerToken);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type Checkpoint, openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
+import { type DeviceChoice, gpuFor } from "./device_choice.js";
 import { checkOptionNames, PersimmonError } from "./errors.js";
 import { interruptSignal } from "./host.js";
 import { kvContexts, kvShape, LanguageModel } from "./language_model.js";
@@ -23,7 +24,7 @@ export interface LoadOptions {
    * Where to run; "auto" is the CPU. "cuda" is the first GPU of NVIDIA's, from compute capability 8.0 on: kernels that were
    * tested on an emulated GPU only, of which a warning tells.
    */
-  device?: "auto" | "cpu" | "cuda";
+  device?: DeviceChoice;
   /**
    * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices, those of products and the embedding, to
    * whole numbers with a scale for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple
@@ -103,8 +104,7 @@ export async function loadModel(
 ): Promise<LanguageModel> {
   checkNames(options);
   const dtype = checkedDType(options.dtype ?? "auto");
-  checkDevice(options.device ?? "auto");
-  const target = options.device === "cuda" ? untriedGpu() : undefined;
+  const target = gpuFor(options.device);
   const rope = checkedRope(options.rope);
   const memoryCheck = checkedBoolean("memoryCheck", options.memoryCheck);
   const skipZeros = checkedBoolean("skipZeros", options.skipZeros);
@@ -266,29 +266,6 @@ export function checkedBoolean(name: string, value: boolean = true): boolean {
   if (typeof value === "boolean") return value;
   throw new PersimmonError("OPTION_INVALID", `${name} must be true or false, got ${JSON.stringify(value)}`);
 }
-
-function checkDevice(device: string): void {
-  if (device === "auto" || device === "cpu" || device === "cuda") return;
-  throw new PersimmonError(
-    "DEVICE_UNAVAILABLE",
-    `device must be "auto", "cpu" or "cuda", got ${JSON.stringify(device)}`,
-  );
-}
-
-/** The first GPU. Says once in a process that nothing of it is tried; throws `DEVICE_UNAVAILABLE`. */
-function untriedGpu(): Device {
-  const gpu = Device.cuda();
-  if (!warnedOfGpu) {
-    warnedOfGpu = true;
-    process.emitWarning(
-      'the CUDA kernels of this version have run on an emulated GPU only: compare results with device: "cpu" before you rely on them',
-      "PersimmonCudaWarning",
-    );
-  }
-  return gpu;
-}
-
-let warnedOfGpu = false;
 
 function checkedLength(length: number | undefined, most: number): number {
   if (length === undefined) return most;

@@ -1,13 +1,15 @@
 import { isQuantizable } from "./checkpoint/index.js";
+import { type DeviceChoice, gpuFor } from "./device_choice.js";
 import { PersimmonError } from "./errors.js";
 import { kvContexts, LanguageModel } from "./language_model.js";
 import { checkedBoolean, checkedDType, checkedKvDType } from "./load_model.js";
 import { type PersimmonConfig, parseConfig } from "./model/config.js";
 import { type NativeBuffer, native, nativeDType } from "./native.js";
+import { optionChecks } from "./option_checks.js";
 import { buildModules } from "./runtime/build_modules.js";
 import type { KvDType } from "./runtime/kv_cache.js";
 import { ordered, type WeightDType } from "./runtime/load_weights.js";
-import { machineMemory } from "./runtime/machine_memory.js";
+import { gpuMemory, machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, planMemory } from "./runtime/memory_check.js";
 import { Device, type MatmulPrecision } from "./tensor/device.js";
 import { bytesPerElement, isScaled } from "./tensor/dtype.js";
@@ -23,11 +25,16 @@ export interface RandomShape {
 }
 
 export interface RandomModelOptions {
+  /** As in `loadModel`; "auto". */
+  device?: DeviceChoice;
   dtype?: WeightDType;
   threads?: number;
   /** As in `loadModel`; "highest". */
   matmulPrecision?: MatmulPrecision;
+  /** 16,384 */
   maxLength?: number;
+  /** Room for keys and values, in texts of `maxLength` tokens, which forks and batches share; 4. */
+  kvContexts?: number;
   /** As in `loadModel`; "float32". */
   kvDtype?: KvDType;
   /** Share of the squared ReLUs that is zero, above 0 and below 1; 0.5. The biases in front of them are shifted for it. */
@@ -57,7 +64,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
       num_attention_heads: shape.heads ?? 64,
       intermediate_size: shape.ffn ?? 16384,
       vocab_size: shape.vocab ?? 262144,
-      max_position_embeddings: 16384,
+      max_position_embeddings: options.maxLength ?? 16384,
       rope_theta: 25000,
     },
     "the shape asked for",
@@ -68,13 +75,16 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   if (!(zeros > 0 && zeros < 1)) {
     throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${zeros}`);
   }
-  const device = Device.cpu(options.threads, options.matmulPrecision);
-  const maxLength = options.maxLength ?? config.maxPositionEmbeddings;
-  const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts: kvContexts };
+  const contexts = options.kvContexts ?? kvContexts;
+  optionChecks((message) => new PersimmonError("OPTION_INVALID", message)).whole("kvContexts", contexts, 1);
+  const gpu = gpuFor(options.device);
+  const device = gpu ?? Device.cpu(options.threads, options.matmulPrecision);
+  const maxLength = config.maxPositionEmbeddings;
+  const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts };
   const plan = planMemory(
     config,
     { ...question, lengthAsked: options.maxLength !== undefined },
-    machineMemory(),
+    gpu === undefined ? machineMemory() : gpuMemory(gpu),
   );
   expectMemory(plan, checkedBoolean("memoryCheck", options.memoryCheck));
   let seed = options.seed ?? 1;
@@ -98,6 +108,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
     eosTokenIds: [],
     maxLength,
     kvDtype,
+    kvContexts: contexts,
     rope: "hf",
     weightBytes: plan.needed.weights,
     source: `random weights (${describe(config)})`,

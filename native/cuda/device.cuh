@@ -29,6 +29,12 @@ constexpr unsigned kAllLanes = 0xffffffffu;
 #define PERSIMMON_UNROLL _Pragma("unroll")
 #endif
 
+/**
+ * Of this thread in its grid, for kernels with a thread for each element. A loop over a smaller grid would
+ * begin with a division of 64 bits, for the number of its rounds.
+ */
+__device__ __forceinline__ int64_t indexOfThread() { return int64_t{blockIdx.x} * blockDim.x + threadIdx.x; }
+
 /** Waits for the kernels before, where this one was launched overlapping them (LaunchOptions). */
 __device__ __forceinline__ void waitForPrevious() {
 #if defined(PERSIMMON_CUDA_EMULATED) || __CUDA_ARCH__ >= 900

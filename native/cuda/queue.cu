@@ -297,6 +297,13 @@ class CudaQueue final : public Queue {
 // Architectures that kernels are compiled for; newer ones take the PTX of the last.
 bool hasCode(const DeviceInfo& info) { return info.major >= 8; }
 
+/** Why there is no GPU at all, when the runtime says `status`. */
+std::string whyNone(cudaError_t status) {
+  int driver = 0;  // stays 0 where none is installed
+  if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) return "this machine has no CUDA driver";
+  return std::string("no GPU can be used: ") + cudaGetErrorString(status);
+}
+
 }  // namespace
 
 cudaStream_t streamOf(Queue& queue) { return static_cast<CudaQueue&>(queue).stream(); }
@@ -306,7 +313,7 @@ std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
   int count = 0;
   if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess) {
     (void)cudaGetLastError();
-    why = std::string("no GPU can be used: ") + cudaGetErrorString(status);
+    why = whyNone(status);
     return nullptr;
   }
   if (device < 0 || device >= count) {

@@ -57,6 +57,7 @@ class Queue {
 
   /** Memory of the GPU, or nullptr if it has none left. */
   virtual uint8_t* allocate(size_t bytes) = 0;
+  /** Gives it back once all that was launched before has run: cudaFree waits for that. */
   virtual void release(uint8_t* data) = 0;
   /** Page-locked memory of the host, which a captured copy may read from. */
   virtual std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) = 0;

@@ -13,23 +13,25 @@ export const resultDirectory = join(root, "build", "test-results");
  * @returns {Promise<number>} 0 when all passed
  */
 export async function runChecks(command, checks) {
-  /** @type {{ name: string, passed: boolean, elapsed: number }[]} */
+  /** @type {{ name: string, passed: boolean, skipped: boolean, elapsed: number }[]} */
   const results = [];
   for (const { name, run } of checks) {
     process.stderr.write(`\n── ${name}\n`);
     const started = Date.now();
-    let passed = false;
+    /** @type {number | "skipped"} */
+    let outcome = 1;
     try {
-      passed = (await run()) === 0;
+      outcome = await run();
     } catch (error) {
       const { message, output } = /** @type {{ message: string, output?: string }} */ (error);
       process.stderr.write(`${output === undefined ? "" : `${output}\n`}${message}\n`);
     }
-    results.push({ name, passed, elapsed: Date.now() - started });
+    const skipped = outcome === "skipped";
+    results.push({ name, passed: skipped || outcome === 0, skipped, elapsed: Date.now() - started });
   }
   process.stderr.write("\n");
-  for (const { name, passed, elapsed } of results) {
-    process.stderr.write(`${passed ? "ok  " : "FAIL"}  ${name} (${seconds(elapsed)})\n`);
+  for (const { name, passed, skipped, elapsed } of results) {
+    process.stderr.write(`${skipped ? "SKIP" : passed ? "ok  " : "FAIL"}  ${name} (${seconds(elapsed)})\n`);
   }
   mkdirSync(resultDirectory, { recursive: true });
   writeFileSync(join(resultDirectory, `${command}.json`), `${JSON.stringify(results, null, 2)}\n`);

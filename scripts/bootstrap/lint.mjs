@@ -3,7 +3,7 @@ import { clangFormat } from "./clang-format.mjs";
 import { root, tsc } from "./paths.mjs";
 import { runAttached } from "./run.mjs";
 
-/** @typedef {{ name: string, run: () => Promise<number> }} Check */
+/** @typedef {{ name: string, run: () => Promise<number | "skipped"> }} Check an exit code, 0 where all is well */
 
 const biome = join(root, "node_modules", "@biomejs", "biome", "bin", "biome");
 

@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { root } from "./paths.mjs";
 
 /** A crashed breaker's mark is passed over after this time; breaking takes well under a second. */
 const BREAK_MILLISECONDS = 10_000;
@@ -113,4 +114,18 @@ export async function withLock(path, work, { onWait = () => {}, pollMilliseconds
     release();
     process.off("exit", release);
   }
+}
+
+/**
+ * Runs `work` while no other process builds in this folder.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export function locked(work) {
+  const file = join(root, "build", "bootstrap.lock");
+  return withLock(file, work, {
+    onWait: (pid) =>
+      process.stderr.write(`waiting for another build in this folder (process ${pid}, ${file})\n`),
+  });
 }

@@ -91,6 +91,7 @@ const REPORTS = new Map([
   ["npm test", ["test.json"]],
   ["npm run test:native-asan", ["native-sanitizers.json"]],
   ["npm run test:cuda", ["cuda.json"]],
+  ["npm run check:cuda-build", ["cuda-build.json"]],
   ["npm start", ["start.json"]],
   ["npm run notebooks", ["notebooks.json"]],
   ["npm run conformance", ["conformance.json"]],

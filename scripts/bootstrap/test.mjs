@@ -1,17 +1,26 @@
 import { join } from "node:path";
-import { ensureEmulatedAddon } from "./addon.mjs";
 import { resultDirectory, runChecks } from "./checks.mjs";
 import { lintChecks } from "./lint.mjs";
-import { cudaBuild, plainBuild, runNativeTests, sanitizerBuilds } from "./native-tests.mjs";
+import { locked } from "./lock.mjs";
+import { ensureNative } from "./native-build.mjs";
 import { root } from "./paths.mjs";
 import { runAttached } from "./run.mjs";
+import { runSanitized, sanitizerBuilds } from "./sanitizers.mjs";
 
 /**
  * @param {string[]} args
  * @returns {Promise<number>} exit code
  */
-function vitest(args) {
+export function vitest(args) {
   return runAttached(process.execPath, [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args]);
+}
+
+/**
+ * @param {"nativeTests" | "cudaTests"} name
+ * @returns {Promise<number>} exit code
+ */
+async function nativeTests(name) {
+  return runAttached(await locked(() => ensureNative(name)), []);
 }
 
 /**
@@ -30,7 +39,7 @@ export async function test(args) {
       name: "vitest",
       run: () => vitest(["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]),
     },
-    { name: plainBuild.name, run: () => runNativeTests(plainBuild) },
+    { name: "native tests", run: () => nativeTests("nativeTests") },
   ]);
 }
 
@@ -44,9 +53,9 @@ export function lint() {
  * @returns {Promise<number>} exit code
  */
 export async function testCuda() {
-  await ensureEmulatedAddon();
+  await locked(() => ensureNative("emulatedAddon"));
   return runChecks("cuda", [
-    { name: cudaBuild.name, run: () => runNativeTests(cudaBuild) },
+    { name: "native tests of CUDA kernels", run: () => nativeTests("cudaTests") },
     { name: "the library on an emulated GPU", run: () => vitest(["test/cuda"]) },
   ]);
 }
@@ -55,6 +64,6 @@ export async function testCuda() {
 export function testWithSanitizers() {
   return runChecks(
     "native-sanitizers",
-    sanitizerBuilds.map((build) => ({ name: build.name, run: () => runNativeTests(build) })),
+    sanitizerBuilds.map((build) => ({ name: build.name, run: () => runSanitized(build) })),
   );
 }

@@ -2,14 +2,17 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/language_model.js";
 import { type LoadOptions, loadModel } from "../../src/load_model.js";
 import { HostModule } from "../../src/nn/host.js";
+import { randomModel } from "../../src/random_model.js";
 import { edits } from "../../src/research/edits.js";
 import { allSites } from "../../src/runtime/sites.js";
-import { onEmulatedGpu } from "../support/emulated_gpu.js";
 import { expectNear, readFixture } from "../support/fixtures.js";
+import { onGpu } from "../support/other_addon.js";
 import { sharedOrSkip } from "../support/shared.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 
 const ids = [1, 270, 300, 5, 9, 11, 280];
+/** Of a vocabulary of 64. */
+const lowIds = [1, 60, 33, 5, 9, 11, 63];
 
 /** Beside int8 and int4 weights the CPU rounds activations to 8 bits, the GPU does not: the same weights in float32. */
 function withExactProducts({ layers, lmHead }: LanguageModel): void {
@@ -22,7 +25,7 @@ function withExactProducts({ layers, lmHead }: LanguageModel): void {
   for (const product of [...products, lmHead]) product.weight = product.weight.copy().keep();
 }
 
-onEmulatedGpu("a model on a GPU", () => {
+onGpu("a model on a GPU", () => {
   let directory: string;
   let model: LanguageModel;
   let cpu: LanguageModel;
@@ -161,6 +164,22 @@ onEmulatedGpu("a model on a GPU", () => {
     const options = { maxNewTokens: 12, temperature: 0.8, topK: 20, topP: 0.9, seed: 5 };
     const [there, here] = await Promise.all([model, cpu].map((of) => of.generate(ids, options).done));
     expect(there.ids).toEqual(here.ids);
+  });
+
+  it.each(["bfloat16", "int8", "int4"] as const)("makes the CPU's random weights in %s", async (dtype) => {
+    const shape = { hidden: 128, layers: 2, heads: 2, ffn: 256, vocab: 64 };
+    const [there, here] = (["cuda", "cpu"] as const).map((device) =>
+      randomModel(shape, { device, dtype, maxLength: 64, kvContexts: 1, zeros: 0.9 }),
+    );
+    expect(there.device.kind).toBe("cuda");
+    expect(there.kv.pageCount).toBe(2);
+    for (const [layer, { mlp, selfAttn }] of there.layers.entries()) {
+      const other = here.layers[layer];
+      expect(await mlp.dense4hToH.weight.data()).toEqual(await other.mlp.dense4hToH.weight.data());
+      expect(await selfAttn.dense.weight.data()).toEqual(await other.selfAttn.dense.weight.data());
+    }
+    withExactProducts(here);
+    expectNear("logits", (await there.logits(lowIds)).data, (await here.logits(lowIds)).data, 5e-4);
   });
 
   sharedOrSkip("reference/tiny-f32", "fixture tiny-f32", (fixture) => {

@@ -81,14 +81,7 @@ void attend(Queue& queue, AttendCall call, uint8_t* scratch) {
   call.partialValues = reinterpret_cast<float*>(scratch);
   call.partialSums = reinterpret_cast<float2*>(scratch + partialValueBytes(call));
   if (call.byTiles) return attendTiles(queue, call);
-  switch (call.cache.dtype) {
-    case DType::kInt8:
-      return attendSplit<int8_t>(queue, call);
-    case DType::kBFloat16:
-      return attendSplit<uint16_t>(queue, call);
-    default:
-      return attendSplit<float>(queue, call);
-  }
+  withCacheType(call.cache.dtype, [&](auto element) { attendSplit<decltype(element)>(queue, call); });
 }
 
 void fusedAttention(Queue& queue, float* z, const float* qkv, const AttentionShape& shape, Weight qNormWeight,

@@ -3,6 +3,7 @@
 
 #include "cuda/ops/attention_places.cuh"
 #include "cuda/ops/attention_rows.cuh"
+#include "cuda/ops/weights.cuh"
 
 namespace persimmon::cuda {
 
@@ -40,28 +41,6 @@ struct AttendCall {
   float* partialValues;
   float2* partialSums;
 };
-
-/** The 16 bytes of a lane as numbers. */
-__device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[4]) {
-  out[0] = __uint_as_float(bits.x);
-  out[1] = __uint_as_float(bits.y);
-  out[2] = __uint_as_float(bits.z);
-  out[3] = __uint_as_float(bits.w);
-}
-__device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[8]) {
-  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
-  PERSIMMON_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    out[2 * i] = lowBFloat16(words[i]);
-    out[2 * i + 1] = highBFloat16(words[i]);
-  }
-}
-__device__ __forceinline__ void widenAll(const uint4& bits, float (&out)[16]) {
-  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
-  PERSIMMON_UNROLL
-  for (int i = 0; i < 16; ++i)
-    out[i] = static_cast<float>(static_cast<int8_t>(words[i / 4] >> (8 * (i % 4))));
-}
 
 /** What exponents are taken from: the largest score, but 0 in place of -inf, from which -inf would be NaN. */
 __device__ __forceinline__ float exponentBase(float max) { return max == -INFINITY ? 0.0f : max; }

@@ -64,10 +64,10 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
     PERSIMMON_UNROLL
     for (int step = 0; step < kSteps; ++step) {
       float key[kEach];
-      widenAll(keyBits[step], key);
+      widen(keyBits[step], key);
       float dot = 0;
       PERSIMMON_UNROLL
-      for (int i = 0; i < kEach; ++i) dot += query[i] * key[i];
+      for (int i = 0; i < kEach; ++i) dot = fmaf(query[i], key[i], dot);
       PERSIMMON_UNROLL
       for (int lanes = kLanes / 2; lanes > 0; lanes /= 2) dot += __shfl_xor_sync(kAllLanes, dot, lanes);
       if constexpr (kHasScales<T>) dot *= keyScale[step];
@@ -85,9 +85,9 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
       sum += share;
       if constexpr (kHasScales<T>) share *= valueScale[step];
       float value[kEach];
-      widenAll(valueBits[step], value);
+      widen(valueBits[step], value);
       PERSIMMON_UNROLL
-      for (int i = 0; i < kEach; ++i) z[i] += share * value[i];
+      for (int i = 0; i < kEach; ++i) z[i] = fmaf(share, value[i], z[i]);
     }
   }
   // The groups of lanes, two and two.
@@ -120,7 +120,7 @@ __device__ __forceinline__ void walkPlain(const AttendCall& call, int32_t sequen
     const int64_t row = cacheRow(call.cache, call.shape.heads, sequence, head, key);
     const T* cached = static_cast<const T*>(call.cache.keys) + row * width;
     float score = 0;
-    for (int64_t i = laneOfWarp(); i < width; i += kWarp) score += q[i] * widen(cached[i]);
+    for (int64_t i = laneOfWarp(); i < width; i += kWarp) score = fmaf(q[i], widen(cached[i]), score);
     score = warpSum(score) * call.scale;
     if constexpr (kHasScales<T>) score *= call.cache.keyScales[row];
     const float largest = fmaxf(max, score), base = exponentBase(largest);
@@ -131,7 +131,7 @@ __device__ __forceinline__ void walkPlain(const AttendCall& call, int32_t sequen
     if constexpr (kHasScales<T>) share *= call.cache.valueScales[row];
     cached = static_cast<const T*>(call.cache.values) + row * width;
     for (int64_t i = laneOfWarp(); i < width; i += kWarp)
-      zOfWarp[i] = zOfWarp[i] * shrink + share * widen(cached[i]);
+      zOfWarp[i] = fmaf(share, widen(cached[i]), zOfWarp[i] * shrink);
   }
   if (laneOfWarp() == 0) *sumOfWarp = make_float2(max, sum);
 }

@@ -76,6 +76,19 @@ __device__ __forceinline__ float widen(float x) { return x; }
 __device__ __forceinline__ float widen(uint16_t x) { return fromBFloat16(x); }
 __device__ __forceinline__ float widen(int8_t x) { return static_cast<float>(x); }
 
+/** f(an element of this type), where a cache of the type has a kernel of its own. */
+template <class F>
+auto withCacheType(cpu::DType dtype, const F& f) {
+  switch (dtype) {
+    case cpu::DType::kInt8:
+      return f(int8_t{});
+    case cpu::DType::kBFloat16:
+      return f(uint16_t{});
+    default:
+      return f(float{});
+  }
+}
+
 /** Whether rows of this type are whole numbers with a scale for each. */
 template <class T>
 constexpr bool kHasScales = false;

@@ -90,7 +90,7 @@ __global__ void patternKernel(float* pattern, int64_t keys, const float* q, Atte
       const int64_t at = cacheRow(cache, shape.heads, sequences[token], head, key);
       float sum = 0;
       for (int64_t i = laneOfWarp(); i < width; i += kWarp)
-        sum += q[row * width + i] * widen(cached[at * width + i]);
+        sum = fmaf(q[row * width + i], widen(cached[at * width + i]), sum);
       sum = warpSum(sum) * scale;
       if constexpr (kHasScales<T>) sum *= cache.keyScales[at];
       if (laneOfWarp() == 0) scores[key] = sum;
@@ -131,7 +131,7 @@ __global__ void valuesKernel(float* z, const float* pattern, int64_t keys, Atten
         const int64_t at = cacheRow(cache, shape.heads, sequences[token], head, key);
         float share = pattern[row * keys + key];
         if constexpr (kHasScales<T>) share *= cache.valueScales[at];
-        if (i < width) sum += share * widen(cached[at * width + i]);
+        if (i < width) sum = fmaf(share, widen(cached[at * width + i]), sum);
       }
       sums[warp][lane] = sum;
       __syncthreads();
@@ -185,9 +185,8 @@ void attentionPattern(Queue& queue, float* pattern, int64_t keys, const float* q
   if (rows == 0) return;
   int32_t* inside = flagOf(queue);
   checkPlaces(queue, inside, placesOf(shape, positions, sequences, cache, limits));
-  const auto kernel = cache.dtype == DType::kInt8       ? patternKernel<int8_t>
-                      : cache.dtype == DType::kBFloat16 ? patternKernel<uint16_t>
-                                                        : patternKernel<float>;
+  const auto kernel =
+      withCacheType(cache.dtype, [](auto element) { return patternKernel<decltype(element)>; });
   launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, pattern, keys, q, shape,
          positions, sequences, cache, inside);
 }
@@ -199,9 +198,8 @@ void attentionValues(Queue& queue, float* z, const float* pattern, int64_t keys,
   if (rows == 0) return;
   int32_t* inside = flagOf(queue);
   checkPlaces(queue, inside, placesOf(shape, positions, sequences, cache, limits));
-  const auto kernel = cache.dtype == DType::kInt8       ? valuesKernel<int8_t>
-                      : cache.dtype == DType::kBFloat16 ? valuesKernel<uint16_t>
-                                                        : valuesKernel<float>;
+  const auto kernel =
+      withCacheType(cache.dtype, [](auto element) { return valuesKernel<decltype(element)>; });
   launch(queue, kernel, blocksFor(rows, 1), kThreads, {.overlapping = true}, z, pattern, keys, shape,
          positions, sequences, cache, inside);
 }

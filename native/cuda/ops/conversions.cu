@@ -34,30 +34,28 @@ __device__ float valueAt(const void* x, DType from, int64_t i) {
 
 __global__ void convertKernel(void* out, DType to, const void* x, DType from, int64_t count) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) {
-    const float value = valueAt(x, from, i);
-    if (to == DType::kFloat32) {
-      static_cast<float*>(out)[i] = value;
-    } else {
-      static_cast<uint16_t*>(out)[i] = toBFloat16(value);
-    }
+  const int64_t i = indexOfThread();
+  if (i >= count) return;
+  const float value = valueAt(x, from, i);
+  if (to == DType::kFloat32) {
+    static_cast<float*>(out)[i] = value;
+  } else {
+    static_cast<uint16_t*>(out)[i] = toBFloat16(value);
   }
 }
 
 __global__ void fillNormalKernel(void* out, DType dtype, int64_t count, float mean, float deviation,
                                  uint64_t seed) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) {
-    // Two roundings, as on the CPU: no fused multiply-add.
-    const float spread = __fmul_rn(deviation, nearNormal(seed + static_cast<uint64_t>(i)));
-    const float value = mean + spread;
-    if (dtype == DType::kFloat32) {
-      static_cast<float*>(out)[i] = value;
-    } else {
-      static_cast<uint16_t*>(out)[i] = static_cast<uint16_t>(__float_as_uint(value) >> 16);
-    }
+  const int64_t i = indexOfThread();
+  if (i >= count) return;
+  // Two roundings, as on the CPU: no fused multiply-add.
+  const float spread = __fmul_rn(deviation, nearNormal(seed + static_cast<uint64_t>(i)));
+  const float value = mean + spread;
+  if (dtype == DType::kFloat32) {
+    static_cast<float*>(out)[i] = value;
+  } else {
+    static_cast<uint16_t*>(out)[i] = static_cast<uint16_t>(__float_as_uint(value) >> 16);
   }
 }
 

@@ -52,16 +52,15 @@ struct Mul {
 template <class F>
 __global__ void unaryKernel(float* out, const float* x, int64_t count, F f) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) out[i] = f(x[i]);
+  const int64_t i = indexOfThread();
+  if (i < count) out[i] = f(x[i]);
 }
 
 template <class F>
 __global__ void binaryKernel(float* out, const float* a, const float* b, int64_t count, F f) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride)
-    out[i] = f(a[i], b[i]);
+  const int64_t i = indexOfThread();
+  if (i < count) out[i] = f(a[i], b[i]);
 }
 
 __device__ float at(const Spread& x, int64_t i, int64_t count, int64_t width) {
@@ -71,9 +70,8 @@ __device__ float at(const Spread& x, int64_t i, int64_t count, int64_t width) {
 template <class F>
 __global__ void broadcastKernel(float* out, Spread a, Spread b, int64_t count, int64_t width, F f) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride)
-    out[i] = f(at(a, i, count, width), at(b, i, count, width));
+  const int64_t i = indexOfThread();
+  if (i < count) out[i] = f(at(a, i, count, width), at(b, i, count, width));
 }
 
 template <class F>

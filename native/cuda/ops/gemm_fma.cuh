@@ -81,7 +81,7 @@ __global__ __launch_bounds__(kProductThreads) void floatProductKernel(ManyRows p
       PERSIMMON_UNROLL
       for (int i = 0; i < 4; ++i) {
         PERSIMMON_UNROLL
-        for (int j = 0; j < 4; ++j) sums[i][j] += x[i] * y[j];
+        for (int j = 0; j < 4; ++j) sums[i][j] = fmaf(x[i], y[j], sums[i][j]);
       }
     }
     if (more) store(1 - current);

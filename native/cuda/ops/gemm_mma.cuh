@@ -122,13 +122,12 @@ __global__ __launch_bounds__(kProductThreads,
     return *reinterpret_cast<const uint32_t*>(tile + row * kTilePitch + k);
   };
   float sums[2][4][4] = {};
+  waitForPrevious();
   if (place.begin < place.end) {
-    fetchWeights(place.begin);  // they do not depend on the kernels before
-    waitForPrevious();
+    fetchWeights(place.begin);
     fetchActivations(place.begin);
     store(shared[0]);
   }
-  waitForPrevious();
   __syncthreads();
   int current = 0;
   for (int64_t k = place.begin; k < place.end; k += kTileInputs) {
@@ -167,8 +166,8 @@ __global__ __launch_bounds__(kProductThreads,
         const float factor = kScaledByGroup ? tile.scales[warpOutput + n * 8 + 2 * t + i] : 1.0f;
         PERSIMMON_UNROLL
         for (int m = 0; m < 2; ++m) {
-          sums[m][n][i] += factor * products[m][n][i];
-          sums[m][n][i + 2] += factor * products[m][n][i + 2];
+          sums[m][n][i] = fmaf(factor, products[m][n][i], sums[m][n][i]);
+          sums[m][n][i + 2] = fmaf(factor, products[m][n][i + 2], sums[m][n][i + 2]);
         }
       }
     }

@@ -90,7 +90,7 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
           const float a = __shfl_sync(kAllLanes, x[r], __ffs(static_cast<int>(now)) - 1);
           if (!inside) continue;
           PERSIMMON_UNROLL
-          for (int c = 0; c < kColumns; ++c) partial[r][c] += a * pieces[b].number(c);
+          for (int c = 0; c < kColumns; ++c) partial[r][c] = fmaf(a, pieces[b].number(c), partial[r][c]);
         }
         now &= now - 1;
       }
@@ -100,7 +100,7 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
     for (int c = 0; c < kColumns; ++c) {
       const float scale = fromBFloat16(__ldg(scales + g * outputs + first + place(c)));
       PERSIMMON_UNROLL
-      for (int r = 0; r < kRows; ++r) sums[r][c] += scale * partial[r][c];
+      for (int r = 0; r < kRows; ++r) sums[r][c] = fmaf(scale, partial[r][c], sums[r][c]);
     }
   }
   letNextStart();

@@ -58,12 +58,11 @@ __global__ void editKernel(float* out, const float* x, int64_t rows, int64_t wid
 
 __global__ void countPositiveKernel(int32_t* counts, const float* x, int64_t rows, int64_t width) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < width; i += stride) {
-    int32_t positive = 0;
-    for (int64_t row = 0; row < rows; ++row) positive += x[row * width + i] > 0 ? 1 : 0;
-    counts[i] += positive;
-  }
+  const int64_t i = indexOfThread();
+  if (i >= width) return;
+  int32_t positive = 0;
+  for (int64_t row = 0; row < rows; ++row) positive += x[row * width + i] > 0 ? 1 : 0;
+  counts[i] += positive;
 }
 
 // Whole numbers may be added in any order.

@@ -1,7 +1,6 @@
 // Matrix products with weights as they are stored, [outFeatures, inFeatures]: kernels of vectors for few
 // rows, of tiles for many.
-#include "cuda/ops/linear_few_rows.cuh"
-#include "cuda/ops/linear_many_rows.cuh"
+#include "cuda/ops/linear_call.cuh"
 
 namespace persimmon::cuda {
 
@@ -9,7 +8,7 @@ void linear(Queue& queue, float* out, const float* x, Weight weight, Weight bias
             int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
   const auto product = rows <= kFewRows ? linearFewRows : linearManyRows;
-  product(queue, out, x, weight, bias, rows, inFeatures, outFeatures);
+  product({queue, out, x, weight, bias, rows, inFeatures, outFeatures});
 }
 
 }  // namespace persimmon::cuda

@@ -3,7 +3,7 @@
 // out, all are.
 #include "cuda/ops/int4_by_input.cuh"
 #include "cuda/ops/linear_by_input_few.cuh"
-#include "cuda/ops/linear_many_rows.cuh"
+#include "cuda/ops/linear_call.cuh"
 #include "cuda/ops/partial_sums.cuh"
 #include "cuda/runtime.cuh"
 
@@ -11,17 +11,7 @@ namespace persimmon::cuda {
 
 namespace {
 
-constexpr int64_t kFewRows = 8;
-// Two for each multiprocessor of an H100; the same everywhere, since the order of sums depends on it.
-constexpr int64_t kWantedBlocks = 256;
-
-struct FewRows {
-  Queue& queue;
-  float* out;
-  const float* x;
-  Weight weight, bias;
-  int64_t rows, inFeatures, outFeatures;
-
+struct FewRows : LinearCall {
   /** Runs a kernel over slices and stripes of `stripe` outputs, and adds the slices. start(problem, blocks)
    */
   template <class F>
@@ -35,8 +25,7 @@ struct FewRows {
     const ByInputProblem problem = {partial,     x,           rows,    inFeatures,
                                     outFeatures, sliceInputs, stripes, trafficOf(queue)};
     if (inFeatures > 0) start(problem, blocksFor(slices() * stripes, 1));
-    const auto* scales = weight.dtype == DType::kInt8 ? static_cast<const float*>(weight.scales) : nullptr;
-    addPartialSums(queue, out, partial, slices(), rows, outFeatures, scales, bias);
+    addPartialSums(queue, out, partial, slices(), rows, outFeatures, outputScales(), bias);
   }
 
   template <class T, int kRows, int kColumns>
@@ -92,9 +81,9 @@ struct FewRows {
 void linearByInput(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
-  if (rows > kFewRows)
-    return linearByInputManyRows(queue, out, x, weight, bias, rows, inFeatures, outFeatures);
-  FewRows{queue, out, x, weight, bias, rows, inFeatures, outFeatures}();
+  const LinearCall call = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
+  if (rows > kFewRows) return linearByInputManyRows(call);
+  FewRows{call}();
 }
 
 }  // namespace persimmon::cuda

@@ -45,22 +45,8 @@ struct ColumnPiece<float, 4> : StreamedPiece<float> {};
 template <>
 struct ColumnPiece<uint16_t, 8> : StreamedPiece<uint16_t> {};
 
-/** The four signed bytes of a word. */
-__device__ __forceinline__ void widenBytes(uint32_t word, float* n) {
-  PERSIMMON_UNROLL
-  for (int i = 0; i < 4; ++i) n[i] = byteNumber(word ^ 0x80808080u, i, 128);
-}
 template <>
-struct ColumnPiece<int8_t, 16> {
-  uint4 value;
-  __device__ __forceinline__ void load(const int8_t* at) { value = loadStreamed(at); }
-  __device__ __forceinline__ void numbers(float (&n)[16]) const {
-    widenBytes(value.x, n);
-    widenBytes(value.y, n + 4);
-    widenBytes(value.z, n + 8);
-    widenBytes(value.w, n + 12);
-  }
-};
+struct ColumnPiece<int8_t, 16> : StreamedPiece<int8_t> {};
 template <>
 struct ColumnPiece<int8_t, 8> {
   uint2 value;
@@ -194,7 +180,7 @@ __global__ __launch_bounds__(kLiveThreads, 2) void liveInputsKernel(const T* wei
       for (int r = 0; r < kRows; ++r) {
         const float a = live.x[r][i];
         PERSIMMON_UNROLL
-        for (int c = 0; c < kColumns; ++c) sums[r][c] += a * n[c];
+        for (int c = 0; c < kColumns; ++c) sums[r][c] = fmaf(a, n[c], sums[r][c]);
       }
     }
   }

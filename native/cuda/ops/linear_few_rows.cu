@@ -1,5 +1,5 @@
 // linear for up to 8 rows (decoding): products of a matrix and few vectors, bound by reading the weights.
-#include "cuda/ops/linear_few_rows.cuh"
+#include "cuda/ops/linear_call.cuh"
 #include "cuda/ops/linear_gemv.cuh"
 #include "cuda/ops/linear_gemv_tiles.cuh"
 #include "cuda/ops/linear_plain.cuh"
@@ -10,8 +10,6 @@ namespace persimmon::cuda {
 
 namespace {
 
-static_assert(kFewRows == kGemvRows && kFewRows == kPlainRows);
-
 /** f(rows as a constant, 1, 2, 4 or 8). */
 template <class F>
 void withRowCount(int64_t rows, F&& f) {
@@ -21,55 +19,46 @@ void withRowCount(int64_t rows, F&& f) {
   f(std::integral_constant<int, 8>());
 }
 
-struct FewRows {
-  Queue& queue;
-  float* out;
-  const float* x;
-  Weight bias;
-  int64_t rows, inFeatures, outFeatures;
-
+struct FewRows : LinearCall {
   template <class Format>
-  void plain(const Format& weight, int64_t bytes) const {
+  void plain(const Format& format, int64_t bytes) const {
     launch(queue, plainKernel<Format>, blocksFor(outFeatures, kPlainThreads / kWarp), kPlainThreads,
-           {.overlapping = true}, out, x, weight, bias, static_cast<int>(rows), inFeatures, outFeatures,
+           {.overlapping = true}, out, x, format, bias, static_cast<int>(rows), inFeatures, outFeatures,
            trafficOf(queue), bytes);
   }
 
   template <class T>
-  void operator()(const PlainRows<T>& weight) const {
-    if (!isAligned(weight.data) || inFeatures * static_cast<int64_t>(sizeof(T)) % 16 != 0)
-      return plain(weight, inFeatures * outFeatures * static_cast<int64_t>(sizeof(T)));
+  void operator()(const PlainRows<T>& format) const {
+    if (!isAligned(format.data) || inFeatures * static_cast<int64_t>(sizeof(T)) % 16 != 0)
+      return plain(format, inFeatures * outFeatures * static_cast<int64_t>(sizeof(T)));
     const float* aligned = paddedRows(queue, x, rows, inFeatures, inFeatures);
     withRowCount(rows, [&](auto count) {
       constexpr int kRows = decltype(count)::value;
       constexpr int64_t kOutputs = GemvShape<kRows>::kOutputs * (kGemvThreads / kWarp);
       launch(queue, gemvKernel<T, kRows>, blocksFor(outFeatures, kOutputs), kGemvThreads,
-             {.overlapping = true}, out, aligned, weight.data, bias, static_cast<int>(rows), inFeatures,
+             {.overlapping = true}, out, aligned, format.data, bias, static_cast<int>(rows), inFeatures,
              outFeatures, trafficOf(queue));
     });
   }
 
   template <class Tiles>
-  void inTiles(const Tiles& weight) const {
+  void inTiles(const Tiles& format) const {
     const int64_t tiles = (outFeatures + cpu::kWeightTile - 1) / cpu::kWeightTile;
-    if (!isAligned(weight.data) || !isAligned(weight.scales, 8))
-      return plain(weight, tiles * weight.groups * TileTraits<Tiles>::kGroupBytes);
-    const float* padded = paddedRows(queue, x, rows, inFeatures, weight.groups * cpu::kGroupInputs);
+    if (!isAligned(format.data) || !isAligned(format.scales, 8))
+      return plain(format, tiles * format.groups * TileTraits<Tiles>::kGroupBytes);
+    const float* padded = paddedRows(queue, x, rows, inFeatures, format.groups * cpu::kGroupInputs);
     withRowCount(rows, [&](auto count) {
       launch(queue, tileGemvKernel<Tiles, decltype(count)::value>, blocksFor(tiles, 1), kTileThreads,
-             {.overlapping = true}, out, padded, weight, bias, static_cast<int>(rows), outFeatures,
+             {.overlapping = true}, out, padded, format, bias, static_cast<int>(rows), outFeatures,
              trafficOf(queue));
     });
   }
-  void operator()(const Int8Tiles& weight) const { inTiles(weight); }
-  void operator()(const Int4Tiles& weight) const { inTiles(weight); }
+  void operator()(const Int8Tiles& format) const { inTiles(format); }
+  void operator()(const Int4Tiles& format) const { inTiles(format); }
 };
 
 }  // namespace
 
-void linearFewRows(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
-                   int64_t inFeatures, int64_t outFeatures) {
-  withRowFormat(weight, inFeatures, FewRows{queue, out, x, bias, rows, inFeatures, outFeatures});
-}
+void linearFewRows(const LinearCall& call) { withRowFormat(call.weight, call.inFeatures, FewRows{call}); }
 
 }  // namespace persimmon::cuda

@@ -11,7 +11,6 @@
 
 namespace persimmon::cuda {
 
-constexpr int64_t kGemvRows = 8;
 constexpr int kGemvThreads = 128;
 
 /** Outputs of a warp, and 16-byte pieces of each that a lane loads at once: more outputs share the
@@ -48,8 +47,16 @@ __global__ __launch_bounds__(kGemvThreads,
     }
   };
   float sums[kRows][kOutputs] = {};
-  loadPieces(0);  // weights do not depend on the kernels before
+  PERSIMMON_UNROLL
+  for (int p = 0; p < kPieces; ++p) {
+    const int64_t k = p * kStep + lane * kNumbers;
+    PERSIMMON_UNROLL
+    for (int o = 0; o < kOutputs; ++o) {
+      if (k < inFeatures) askFor(from[o] + k);
+    }
+  }
   waitForPrevious();
+  loadPieces(0);
   for (int64_t begin = 0; begin < inFeatures; begin += kPieces * kStep) {
     PERSIMMON_UNROLL
     for (int p = 0; p < kPieces; ++p) {
@@ -65,10 +72,10 @@ __global__ __launch_bounds__(kGemvThreads,
           for (int o = 0; o < kOutputs; ++o) {
             float numbers[kNumbers];
             widen(w[p][o], numbers);
-            sums[r][o] += a.x * numbers[4 * part];
-            sums[r][o] += a.y * numbers[4 * part + 1];
-            sums[r][o] += a.z * numbers[4 * part + 2];
-            sums[r][o] += a.w * numbers[4 * part + 3];
+            sums[r][o] = fmaf(a.x, numbers[4 * part], sums[r][o]);
+            sums[r][o] = fmaf(a.y, numbers[4 * part + 1], sums[r][o]);
+            sums[r][o] = fmaf(a.z, numbers[4 * part + 2], sums[r][o]);
+            sums[r][o] = fmaf(a.w, numbers[4 * part + 3], sums[r][o]);
           }
         }
       }

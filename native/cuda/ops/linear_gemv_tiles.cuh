@@ -16,7 +16,7 @@ namespace persimmon::cuda {
 constexpr int kTileWarps = 8;
 constexpr int kTileThreads = kTileWarps * kWarp;
 
-/** Four outputs of eight inputs, as they are loaded and as numbers. */
+/** Four outputs of eight inputs: asked for early, loaded, and as numbers. */
 template <class Format>
 struct TilePiece;
 
@@ -24,8 +24,17 @@ template <>
 struct TilePiece<Int8Tiles> {
   uint4 even, odd;  // of each output a word: inputs 0, 2, 4, 6 and 1, 3, 5, 7
 
+  static __device__ __forceinline__ const uint8_t* place(const Int8Tiles& format, int64_t tile, int64_t g,
+                                                         int word, int quad) {
+    return format.group(tile, g) + word * 128 + quad * 16;
+  }
+  static __device__ __forceinline__ void ask(const Int8Tiles& format, int64_t tile, int64_t g, int word,
+                                             int quad) {
+    askFor(place(format, tile, g, word, quad));
+    askFor(place(format, tile, g, word, quad) + 64);
+  }
   __device__ __forceinline__ void load(const Int8Tiles& format, int64_t tile, int64_t g, int word, int quad) {
-    const uint8_t* at = format.group(tile, g) + word * 128 + quad * 16;
+    const uint8_t* at = place(format, tile, g, word, quad);
     even = loadStreamed(at);
     odd = loadStreamed(at + 64);
   }
@@ -45,8 +54,16 @@ struct TilePiece<Int4Tiles> {
   uint4 words;
   uint2 scales;
 
+  static __device__ __forceinline__ const uint8_t* place(const Int4Tiles& format, int64_t tile, int64_t g,
+                                                         int word, int quad) {
+    return format.group(tile, g) + word * 64 + quad * 16;
+  }
+  static __device__ __forceinline__ void ask(const Int4Tiles& format, int64_t tile, int64_t g, int word,
+                                             int quad) {
+    askFor(place(format, tile, g, word, quad));
+  }
   __device__ __forceinline__ void load(const Int4Tiles& format, int64_t tile, int64_t g, int word, int quad) {
-    words = loadStreamed(format.group(tile, g) + word * 64 + quad * 16);
+    words = loadStreamed(place(format, tile, g, word, quad));
     scales = __ldg(
         reinterpret_cast<const uint2*>(format.scales + (tile * format.groups + g) * cpu::kWeightTile) + quad);
   }
@@ -101,8 +118,13 @@ __global__ __launch_bounds__(kTileThreads,
     }
   };
   float sums[kRows][4] = {};
-  loadPieces(0);  // weights do not depend on the kernels before
+  PERSIMMON_UNROLL
+  for (int p = 0; p < kPieces; ++p) {
+    const int64_t g = groupOf(0, p);
+    if (g < weight.groups) TilePiece<Format>::ask(weight, tile, g, word, quad);
+  }
   waitForPrevious();
+  loadPieces(0);
   for (int64_t begin = 0; begin < weight.groups; begin += 2 * kTileWarps * kPieces) {
     PERSIMMON_UNROLL
     for (int p = 0; p < kPieces; ++p) {
@@ -128,8 +150,8 @@ __global__ __launch_bounds__(kTileThreads,
           for (int r = 0; r < kRows; ++r) {
             float sum = Traits::kScaledByGroup ? 0.0f : sums[r][o];
             PERSIMMON_UNROLL
-            for (int i = 0; i < kSpan; ++i) sum += a[r][i] * n[part + i];
-            sums[r][o] = Traits::kScaledByGroup ? sums[r][o] + pieces[p].scale(o) * sum : sum;
+            for (int i = 0; i < kSpan; ++i) sum = fmaf(a[r][i], n[part + i], sum);
+            sums[r][o] = Traits::kScaledByGroup ? fmaf(pieces[p].scale(o), sum, sums[r][o]) : sum;
           }
         }
       }

@@ -3,7 +3,7 @@
 
 #include "cuda/ops/gemm_fma.cuh"
 #include "cuda/ops/gemm_mma.cuh"
-#include "cuda/ops/linear_many_rows.cuh"
+#include "cuda/ops/linear_call.cuh"
 #include "cuda/ops/partial_sums.cuh"
 #include "cuda/runtime.cuh"
 
@@ -11,18 +11,10 @@ namespace persimmon::cuda {
 
 namespace {
 
-// Two for each multiprocessor of an H100; the same everywhere, since the order of sums depends on it.
-constexpr int64_t kWantedBlocks = 256;
 // Inputs below which a split is not worth its partial sums.
 constexpr int64_t kLeastSplitInputs = 256;
 
-struct Product {
-  Queue& queue;
-  float* out;
-  const float* x;
-  Weight weight, bias;
-  int64_t rows, inFeatures, outFeatures;
-
+struct Product : LinearCall {
   /** Few blocks share the inputs of an output; start(problem, blocks) launches. */
   template <class F>
   void run(int64_t tileRows, int64_t tileOutputs, int64_t bytes, const F& start) const {
@@ -32,7 +24,7 @@ struct Product {
     const int64_t splitInputs =
         ceilingOf(ceilingOf(inFeatures, std::min(wanted, most)), kTileInputs) * kTileInputs;
     const int64_t splits = splitInputs == 0 ? 1 : ceilingOf(inFeatures, splitInputs);
-    const auto* scales = weight.dtype == DType::kInt8 ? static_cast<const float*>(weight.scales) : nullptr;
+    const float* scales = outputScales();
     ManyRows problem = {out,
                         x,
                         bias,
@@ -76,63 +68,64 @@ struct Product {
              numbers, aligned, int64_t{1});
     });
   }
+
+  /** A weight [outFeatures, inFeatures], or tiles of it. */
+  void byOutput() const {
+    const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs),
+                  tiles = ceilingOf(outFeatures, cpu::kWeightTile);
+    const auto* bytes = static_cast<const uint8_t*>(weight.data);
+    switch (weight.dtype) {
+      case DType::kInt8: {
+        const TileByOutput<Int8Tiles> tile = {{bytes, static_cast<const float*>(weight.scales), groups},
+                                              isAligned(bytes, 4)};
+        return byMatrixInstruction<false>(tile, tiles * groups * 512);
+      }
+      case DType::kInt4: {
+        const TileByOutput<Int4Tiles> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), groups},
+                                              isAligned(bytes, 4)};
+        return byMatrixInstruction<true>(tile, tiles * groups * (256 + 32));
+      }
+      case DType::kBFloat16: {
+        const TileByOutput<PlainRows<uint16_t>> tile = {
+            {static_cast<const uint16_t*>(weight.data), inFeatures}, isAligned(bytes) && inFeatures % 8 == 0};
+        return byMatrixInstruction<false>(tile, inFeatures * outFeatures * 2);
+      }
+      default:
+        return byMultiplyAdds<false>();
+    }
+  }
+
+  /** A weight [inFeatures, outFeatures]. */
+  void byInput() const {
+    const int64_t outputs = ceilingOf(outFeatures, cpu::kInt4Unit) * cpu::kInt4Unit;
+    const auto* bytes = static_cast<const uint8_t*>(weight.data);
+    switch (weight.dtype) {
+      case DType::kInt8: {
+        const TileByInput<Int8Inputs> tile = {
+            {static_cast<const int8_t*>(weight.data), static_cast<const float*>(weight.scales), outFeatures},
+            isAligned(bytes, 8) && outFeatures % 8 == 0};
+        return byMatrixInstruction<false>(tile, inFeatures * outFeatures);
+      }
+      case DType::kInt4: {
+        const TileByInput<Int4Inputs> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), outputs},
+                                              true};
+        const int64_t groups = inFeatures / cpu::kGroupInputs;
+        return byMatrixInstruction<true>(tile, inFeatures * outputs / 2 + groups * outputs * 2);
+      }
+      case DType::kBFloat16: {
+        const TileByInput<BFloat16Inputs> tile = {{static_cast<const uint16_t*>(weight.data), outFeatures},
+                                                  isAligned(bytes) && outFeatures % 8 == 0};
+        return byMatrixInstruction<false>(tile, inFeatures * outFeatures * 2);
+      }
+      default:
+        return byMultiplyAdds<true>();
+    }
+  }
 };
 
 }  // namespace
 
-void linearManyRows(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
-                    int64_t inFeatures, int64_t outFeatures) {
-  const Product product = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
-  const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs),
-                tiles = ceilingOf(outFeatures, cpu::kWeightTile);
-  const auto* bytes = static_cast<const uint8_t*>(weight.data);
-  switch (weight.dtype) {
-    case DType::kInt8: {
-      const TileByOutput<Int8Tiles> tile = {{bytes, static_cast<const float*>(weight.scales), groups},
-                                            isAligned(bytes, 4)};
-      return product.byMatrixInstruction<false>(tile, tiles * groups * 512);
-    }
-    case DType::kInt4: {
-      const TileByOutput<Int4Tiles> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), groups},
-                                            isAligned(bytes, 4)};
-      return product.byMatrixInstruction<true>(tile, tiles * groups * (256 + 32));
-    }
-    case DType::kBFloat16: {
-      const TileByOutput<PlainRows<uint16_t>> tile = {{static_cast<const uint16_t*>(weight.data), inFeatures},
-                                                      isAligned(bytes) && inFeatures % 8 == 0};
-      return product.byMatrixInstruction<false>(tile, inFeatures * outFeatures * 2);
-    }
-    default:
-      return product.byMultiplyAdds<false>();
-  }
-}
-
-void linearByInputManyRows(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
-                           int64_t inFeatures, int64_t outFeatures) {
-  const Product product = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
-  const int64_t outputs = ceilingOf(outFeatures, cpu::kInt4Unit) * cpu::kInt4Unit;
-  const auto* bytes = static_cast<const uint8_t*>(weight.data);
-  switch (weight.dtype) {
-    case DType::kInt8: {
-      const TileByInput<Int8Inputs> tile = {
-          {static_cast<const int8_t*>(weight.data), static_cast<const float*>(weight.scales), outFeatures},
-          isAligned(bytes, 8) && outFeatures % 8 == 0};
-      return product.byMatrixInstruction<false>(tile, inFeatures * outFeatures);
-    }
-    case DType::kInt4: {
-      const TileByInput<Int4Inputs> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), outputs},
-                                            true};
-      const int64_t groups = inFeatures / cpu::kGroupInputs;
-      return product.byMatrixInstruction<true>(tile, inFeatures * outputs / 2 + groups * outputs * 2);
-    }
-    case DType::kBFloat16: {
-      const TileByInput<BFloat16Inputs> tile = {{static_cast<const uint16_t*>(weight.data), outFeatures},
-                                                isAligned(bytes) && outFeatures % 8 == 0};
-      return product.byMatrixInstruction<false>(tile, inFeatures * outFeatures * 2);
-    }
-    default:
-      return product.byMultiplyAdds<true>();
-  }
-}
+void linearManyRows(const LinearCall& call) { Product{call}.byOutput(); }
+void linearByInputManyRows(const LinearCall& call) { Product{call}.byInput(); }
 
 }  // namespace persimmon::cuda

@@ -4,7 +4,7 @@
 // Bytes: the rows of weights that are open in some row of x, once for up to 8 rows (the CPU reads them once
 // for each row); all of them for more rows, which together leave little shut. Limited by memory, and by the
 // latency of one row of weights where few are open.
-#include "cuda/ops.h"
+#include "cuda/ops/linear_call.cuh"
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
 
@@ -12,14 +12,14 @@ namespace persimmon::cuda {
 
 namespace {
 
-constexpr int64_t kFewRows = 8;
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 
 /** A gate that is not a number leaves its output open. */
 __device__ __forceinline__ bool isShut(float gate) { return gate <= 0.0f; }
 
-/** Sums of one output over what a lane reads, for the rows of a mask. */
+/** Sums of one output over what a lane reads, for the rows of a mask. kAligned: weights and activations, and
+ * their rows. */
 template <class T, bool kAligned>
 __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weight, const float* x,
                                           unsigned open, int64_t inFeatures, int lane) {
@@ -42,9 +42,15 @@ __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weig
         PERSIMMON_UNROLL
         for (int r = 0; r < kFewRows; ++r) {
           if ((open >> r & 1) == 0) continue;
-          const float* a = x + r * inFeatures + k;
+          const auto* a = reinterpret_cast<const float4*>(x + r * inFeatures + k);
           PERSIMMON_UNROLL
-          for (int i = 0; i < kNumbers; ++i) sums[r] += a[i] * n[i];
+          for (int i = 0; i < kNumbers; i += 4) {
+            const float4 four = a[i / 4];
+            sums[r] = fmaf(four.x, n[i], sums[r]);
+            sums[r] = fmaf(four.y, n[i + 1], sums[r]);
+            sums[r] = fmaf(four.z, n[i + 2], sums[r]);
+            sums[r] = fmaf(four.w, n[i + 3], sums[r]);
+          }
         }
       }
     }
@@ -53,17 +59,20 @@ __device__ __forceinline__ void addOutput(float (&sums)[kFewRows], const T* weig
       const float n = widened(weight[k]);
       PERSIMMON_UNROLL
       for (int r = 0; r < kFewRows; ++r) {
-        if ((open >> r & 1) != 0) sums[r] += x[r * inFeatures + k] * n;
+        if ((open >> r & 1) != 0) sums[r] = fmaf(x[r * inFeatures + k], n, sums[r]);
       }
     }
   }
 }
 
+// With five blocks a multiprocessor a thread may have 96 registers; left to itself the compiler takes fewer
+// and spills.
 template <class T, bool kAligned>
-__global__ __launch_bounds__(kThreads) void linearWhereKernel(float* out, const float* x, const T* weight,
-                                                              cpu::Weight bias, const float* gate, int rows,
-                                                              int64_t inFeatures, int64_t outFeatures,
-                                                              unsigned long long* traffic) {
+__global__ __launch_bounds__(kThreads, 5) void linearWhereKernel(float* out, const float* x, const T* weight,
+                                                                 cpu::Weight bias, const float* gate,
+                                                                 int rows, int64_t inFeatures,
+                                                                 int64_t outFeatures,
+                                                                 unsigned long long* traffic) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t first = int64_t{blockIdx.x} * kWarp, mine = first + lane;
   waitForPrevious();
@@ -98,10 +107,9 @@ __global__ __launch_bounds__(kThreads) void linearWhereKernel(float* out, const 
 
 __global__ void closeKernel(float* out, const float* gate, int64_t count) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) {
-    if (isShut(gate[i])) out[i] = 0.0f;
-  }
+  const int64_t i = indexOfThread();
+  if (i >= count) return;
+  if (isShut(gate[i])) out[i] = 0.0f;
 }
 
 }  // namespace
@@ -117,7 +125,8 @@ void linearWhere(Queue& queue, float* out, const float* x, Weight weight, Weight
   }
   const auto run = [&](const auto* data) {
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(data)>>;
-    const bool aligned = isAligned(data) && inFeatures * static_cast<int64_t>(sizeof(T)) % 16 == 0;
+    const bool aligned =
+        isAligned(data) && isAligned(x) && inFeatures * static_cast<int64_t>(sizeof(T)) % 16 == 0;
     const auto kernel = aligned ? linearWhereKernel<T, true> : linearWhereKernel<T, false>;
     launch(queue, kernel, blocksFor(outFeatures, kWarp), kThreads, {.overlapping = true}, out, x, data, bias,
            gate, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue));

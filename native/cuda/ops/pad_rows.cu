@@ -11,9 +11,8 @@ constexpr int kThreads = 256;
 
 __global__ void padRowsKernel(float* to, const float* x, int64_t count, int64_t width, int64_t padded) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride)
-    to[i] = i % padded < width ? x[i / padded * width + i % padded] : 0.0f;
+  const int64_t i = indexOfThread();
+  if (i < count) to[i] = i % padded < width ? x[i / padded * width + i % padded] : 0.0f;
 }
 
 }  // namespace

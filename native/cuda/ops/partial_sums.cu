@@ -12,14 +12,13 @@ constexpr int kThreads = 256;
 __global__ void addPartialSumsKernel(float* out, const float* partial, int64_t parts, int64_t count,
                                      int64_t columns, const float* scales, cpu::Weight bias) {
   waitForPrevious();
-  const int64_t stride = int64_t{gridDim.x} * kThreads;
-  for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count; i += stride) {
-    float sum = 0.0f;
-    for (int64_t part = 0; part < parts; ++part) sum += partial[part * count + i];
-    const int64_t column = i % columns;
-    if (scales != nullptr) sum *= scales[column];
-    out[i] = sum + biasOf(bias, column);
-  }
+  const int64_t i = indexOfThread();
+  if (i >= count) return;
+  float sum = 0.0f;
+  for (int64_t part = 0; part < parts; ++part) sum += partial[part * count + i];
+  const int64_t column = i % columns;
+  if (scales != nullptr) sum *= scales[column];
+  out[i] = sum + biasOf(bias, column);
 }
 
 }  // namespace

@@ -22,6 +22,17 @@ __device__ __forceinline__ uint4 loadStreamed(const void* data) {
 #endif
 }
 
+/**
+ * Asks for 16 bytes of a weight before the kernels before are waited for. Into the second-level cache, whose
+ * content is what the last of them writes; into a register they could be loaded only if no kernel right
+ * before made the weight.
+ */
+__device__ __forceinline__ void askFor([[maybe_unused]] const void* data) {
+#ifndef PERSIMMON_CUDA_EMULATED
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(data));
+#endif
+}
+
 __device__ __forceinline__ uint4 noWeights() { return make_uint4(0, 0, 0, 0); }
 
 __device__ __forceinline__ float widened(float x) { return x; }
@@ -55,6 +66,20 @@ constexpr float kWhole = 8388608.0f;
 __device__ __forceinline__ float byteNumber(uint32_t word, int byte, int zero) {
   return __uint_as_float(__byte_perm(word, kWholeBits, 0x7650u + static_cast<unsigned>(byte))) -
          (kWhole + static_cast<float>(zero));
+}
+
+/** The four signed bytes of a word. */
+__device__ __forceinline__ void widenBytes(uint32_t word, float* numbers) {
+  PERSIMMON_UNROLL
+  for (int i = 0; i < 4; ++i) numbers[i] = byteNumber(word ^ 0x80808080u, i, 128);
+}
+
+/** Sixteen bytes of int8. */
+__device__ __forceinline__ void widen(const uint4& w, float (&numbers)[16]) {
+  widenBytes(w.x, numbers);
+  widenBytes(w.y, numbers + 4);
+  widenBytes(w.z, numbers + 8);
+  widenBytes(w.w, numbers + 12);
 }
 
 /**

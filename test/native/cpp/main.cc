@@ -1,10 +1,13 @@
-// Runs every test, or those whose name contains the first argument.
+// Runs every test, or those whose name contains one of the arguments.
+#include <algorithm>
+
 #include "check.h"
 
 int main(int argc, char** argv) {
   int run = 0;
   for (const check::Test& test : check::tests()) {
-    if (argc > 1 && std::strstr(test.name, argv[1]) == nullptr) continue;
+    const auto isNamed = [&](const char* part) { return std::strstr(test.name, part) != nullptr; };
+    if (argc > 1 && std::none_of(argv + 1, argv + argc, isNamed)) continue;
     const int before = check::failureCount();
     test.run();
     ++run;

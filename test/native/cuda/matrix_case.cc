@@ -2,8 +2,6 @@
 
 #include <bit>
 
-#include "cuda/runtime.cuh"
-
 namespace check {
 
 namespace cpu = persimmon::cpu;
@@ -90,9 +88,12 @@ ShiftedOnGpu::ShiftedOnGpu(const std::vector<float>& values, size_t shift)
       }()) {}
 
 std::pair<int64_t, int64_t> weightTrafficOfGpu() {
-  unsigned long long counted[2];
-  gpu().copyOut(counted, persimmon::cuda::trafficOf(gpu()), sizeof counted);
-  return {static_cast<int64_t>(counted[0]), static_cast<int64_t>(counted[1])};
+  const OnGpu<int32_t> counted(4);
+  persimmon::cuda::weightTraffic(gpu(), counted.data());
+  const std::vector<int32_t> words = counted.read();
+  int64_t numbers[2];
+  std::memcpy(numbers, words.data(), sizeof numbers);
+  return {numbers[0], numbers[1]};
 }
 
 void checkProduct(CudaLinear* onGpu, CpuLinear* onCpu, WeightOrder order, const ProductShape& shape) {

@@ -1,8 +1,8 @@
 // A CUDA runtime without a GPU, for tests: native/cuda/*.cu compiled by the host's compiler runs here, on one
 // thread of the CPU. Every thread of a block is a fiber; __syncthreads, shuffles and votes switch between
-// them. Streams run late: what was put on one runs when somebody waits for it, so that memory which was freed
-// or changed too early is noticed (by AddressSanitizer, or by wrong numbers). Shared memory and new memory
-// hold NaN.
+// them. Streams run late: what was put on one runs when somebody waits for it, so that memory which was used
+// again or changed too early is noticed (by AddressSanitizer, or by wrong numbers). Shared memory and new
+// memory hold NaN.
 //
 // What it shows: indices, bounds, barriers, the order of copies and captures. What it cannot show: speed,
 // what nvcc makes of the code, and data races between warps beyond those that the chosen order of threads
@@ -204,6 +204,7 @@ struct cudaDeviceProp {
   int major, minor, multiProcessorCount;
   size_t totalGlobalMem, sharedMemPerBlockOptin;
 };
+cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaSetDevice(int device);

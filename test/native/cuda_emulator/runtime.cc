@@ -40,6 +40,7 @@ namespace {
 // One thread at a time is the GPU.
 std::recursive_mutex gpu;
 thread_local cudaError_t lastError = cudaSuccess;
+std::vector<Stream*> streams;
 size_t bytesInUse = 0;
 
 cudaError_t failed(cudaError_t error) { return lastError = error; }
@@ -118,6 +119,11 @@ const char* cudaGetErrorString(cudaError_t error) {
 
 cudaError_t cudaGetLastError() { return std::exchange(lastError, cudaSuccess); }
 
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_DEVICES");
   *count = text == nullptr ? 1 : std::atoi(text);
@@ -157,9 +163,13 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   return cudaSuccess;
 }
 
+// As CUDA's, it waits for all that was put on the GPU before.
 cudaError_t cudaFree(void* data) {
   if (data == nullptr) return cudaSuccess;
   const std::lock_guard lock(gpu);
+  for (Stream* stream : streams) {
+    if (!stream->capturing) (void)cudaStreamSynchronize(stream);
+  }
   auto* header = reinterpret_cast<BlockHeader*>(static_cast<uint8_t*>(data) - sizeof(BlockHeader));
   bytesInUse -= header->bytes;
   std::free(header);
@@ -177,11 +187,15 @@ cudaError_t cudaFreeHost(void* data) {
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  const std::lock_guard lock(gpu);
   *stream = new Stream;
+  streams.push_back(*stream);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const std::lock_guard lock(gpu);
+  std::erase(streams, stream);
   delete stream;
   return cudaSuccess;
 }

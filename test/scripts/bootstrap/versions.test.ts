@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isCacheOfAnotherFolder, isCmakeSupported } from "../../../scripts/bootstrap/addon.mjs";
+import { isCacheOfAnotherFolder, isCmakeSupported } from "../../../scripts/bootstrap/cmake.mjs";
 import { isJupyterLabSupported, jupyterEnvironment } from "../../../scripts/bootstrap/jupyter.mjs";
 import { missingToolMessage } from "../../../scripts/bootstrap/missing-tool.mjs";
 import { isNodeSupported, unsupportedNodeMessage } from "../../../scripts/bootstrap/node-version.mjs";

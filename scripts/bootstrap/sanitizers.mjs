@@ -1,28 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { ensureCmake } from "./addon.mjs";
+import { ensureCmake } from "./cmake.mjs";
 import { root } from "./paths.mjs";
 import { step } from "./progress.mjs";
 import { runAttached, runLogged, which } from "./run.mjs";
 
-/** @typedef {{ name: string, directory: string, target?: string, sanitize?: string, env?: NodeJS.ProcessEnv }} NativeBuild */
+/** @typedef {{ name: string, directory: string, sanitize: string, env: NodeJS.ProcessEnv }} SanitizerBuild */
 
-/** @type {NativeBuild} */
-export const plainBuild = { name: "native tests", directory: "native-tests" };
-
-/**
- * Kernels for GPUs, compiled for an emulated one.
- * @type {NativeBuild}
- */
-export const cudaBuild = {
-  name: "native tests of CUDA kernels",
-  directory: "native-tests",
-  target: "cuda_tests",
-};
-
-/** @type {NativeBuild[]} */
+/** @type {SanitizerBuild[]} */
 export const sanitizerBuilds = [
   {
     name: "native tests (address and undefined behaviour sanitizers)",
@@ -53,18 +39,14 @@ function withoutAddressRandomisation() {
 }
 
 /**
- * Builds the C++ tests with plain CMake, without Node, and runs them on this terminal.
- * @param {NativeBuild} build
+ * Builds the native tests with plain CMake, without Node, in a folder of their own, and runs them on this terminal.
+ * @param {SanitizerBuild} build
  * @returns {Promise<number>} exit code of the tests
  */
-export async function runNativeTests({ name, directory, target = "native_tests", sanitize, env }) {
+export async function runSanitized({ name, directory, sanitize, env }) {
   const cmake = await ensureCmake();
   const folder = join(root, "build", directory);
-  const settings = [
-    "-DPERSIMMON_TESTS=ON",
-    "-DCMAKE_BUILD_TYPE=Release",
-    `-DPERSIMMON_SANITIZE=${sanitize ?? ""}`,
-  ];
+  const settings = ["-DPERSIMMON_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", `-DPERSIMMON_SANITIZE=${sanitize}`];
   await step(`building the ${name}`, async () => {
     await runLogged(cmake, ["-S", root, "-B", folder, ...settings], {
       log: `${directory}-configure`,
@@ -72,15 +54,11 @@ export async function runNativeTests({ name, directory, target = "native_tests",
     });
     await runLogged(
       cmake,
-      ["--build", folder, "--target", target, "--parallel", `${availableParallelism()}`],
+      ["--build", folder, "--target", "native_tests", "--parallel", `${availableParallelism()}`],
       { log: `${directory}-build`, failure: `the ${name} do not compile` },
     );
   });
-  const binary = [join(folder, target), join(folder, "test", target)].find(existsSync);
-  if (binary === undefined) {
-    throw new Error(`the build made no ${target} in ${folder}`);
-  }
   const prefix = sanitize === "thread" ? withoutAddressRandomisation() : [];
-  const [command, ...args] = [...prefix, binary];
+  const [command, ...args] = [...prefix, join(folder, "native_tests")];
   return runAttached(command, args, { env });
 }

@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { resultDirectory } from "../bootstrap/checks.mjs";
+import { root } from "../bootstrap/paths.mjs";
+import { runAttached, which } from "../bootstrap/run.mjs";
+import { countVitest } from "../bootstrap/summary.mjs";
+import { gpuTests } from "./build.mjs";
+
+/** @typedef {import("../bootstrap/summary.mjs").Totals} Totals */
+
+/** Tests, by parts of their names: of every kernel the quickest, since compute-sanitizer makes them ten to a hundred times as slow. */
+const sanitized = [
+  ...[
+    "productsOfManyRowsKeepWhat",
+    "matmul",
+    "linearOfFewRowsKeeps",
+    "linearWhereDoesNot",
+    "linearByInputReads",
+  ],
+  ...[
+    "fusedAttentionOfOddHeads",
+    "fusedAttentionOfSeveral",
+    "fusedAttentionInAGraph",
+    "fusedAttentionOutside",
+  ],
+  ...[
+    "splitHeads",
+    "cacheAppend",
+    "patternAndValues",
+    "layerNorm",
+    "rmsNorm",
+    "softmaxOfOddRows",
+    "reductionsOfOdd",
+  ],
+  ...[
+    "wholeNumbers",
+    "transposes",
+    "copiesOfBlocks",
+    "broadcasts",
+    "activationsOfInfinity",
+    "editsAre",
+    "topK",
+  ],
+  ...[
+    "positiveAndNonFinite",
+    "argmaxOfOddRows",
+    "sampleOfOddLogits",
+    "gather",
+    "embeddingGives",
+    "int8HasTheBits",
+  ],
+];
+
+const tools = ["memcheck", "racecheck", "initcheck", "synccheck"];
+const SANITIZER_SECONDS = 150;
+/** So that compute-sanitizer's own failures can be told from those of the tests. */
+const SANITIZER_EXIT = 86;
+
+/**
+ * Runs a program, with its output on this terminal too.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {number} [seconds] after which it is ended
+ * @returns {Promise<{ code: number | null, output: string }>}
+ */
+function run(command, args, seconds) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: seconds === undefined ? undefined : 1000 * seconds,
+    });
+    let output = "";
+    const collect = (/** @type {Buffer} */ data) => {
+      output += data.toString();
+      process.stderr.write(data);
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, output }));
+  });
+}
+
+/**
+ * Counts the lines of native tests, `ok   name` and `FAIL name`. One that ended early counts as a failure.
+ * @param {number | null} code exit code, null after a signal
+ * @param {string} output
+ * @returns {Totals}
+ */
+export function countNative(code, output) {
+  const named = (/** @type {string} */ word) =>
+    output
+      .split("\n")
+      .filter((line) => line.startsWith(`${word} `))
+      .map((line) => line.slice(5).trim());
+  const failures = named("FAIL");
+  if (code !== 0 && failures.length === 0) {
+    const last = output.trim().split("\n").at(-1);
+    failures.push(`${code === null ? "ended by a signal or its time limit" : `exit code ${code}`}: ${last}`);
+  }
+  return { passed: named("ok  ").length, failed: failures.length, skipped: 0, failures };
+}
+
+/** @throws Error where they were not built */
+function expectBuilt() {
+  if (!existsSync(gpuTests))
+    throw new Error(`${gpuTests} is not there: \`node scripts/check-cuda.mjs build\``);
+}
+
+/** @returns {Promise<Totals>} */
+export async function nativeStage() {
+  expectBuilt();
+  const { code, output } = await run(gpuTests, []);
+  return countNative(code, output);
+}
+
+/** One check for each tool. @returns {Promise<Totals>} */
+export async function sanitizerStage() {
+  expectBuilt();
+  const sanitizer = which("compute-sanitizer");
+  if (sanitizer === undefined) {
+    process.stderr.write("SKIPPED: compute-sanitizer is not on the PATH\n");
+    return { passed: 0, failed: 0, skipped: tools.length, failures: [] };
+  }
+  /** @type {string[]} */
+  const failures = [];
+  for (const tool of tools) {
+    const options = ["--tool", tool, "--error-exitcode", `${SANITIZER_EXIT}`];
+    const { code, output } = await run(sanitizer, [...options, gpuTests, ...sanitized], SANITIZER_SECONDS);
+    if (code !== 0) failures.push(`${tool}: exit code ${code}, ${output.trim().split("\n").at(-1)}`);
+  }
+  return { passed: tools.length - failures.length, failed: failures.length, skipped: 0, failures };
+}
+
+/** @returns {Promise<Totals>} */
+export async function libraryStage() {
+  mkdirSync(resultDirectory, { recursive: true });
+  const report = join(resultDirectory, "gpu-library.json");
+  rmSync(report, { force: true });
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  await runAttached(process.execPath, [vitest, "run", "test/cuda", ...reporters], {
+    env: { PERSIMMON_TEST_GPU: "1" },
+  });
+  if (!existsSync(report)) throw new Error("vitest wrote no report");
+  return countVitest(JSON.parse(readFileSync(report, "utf8")));
+}
