@@ -57,6 +57,35 @@ void sample(const Napi::CallbackInfo& info) {
       });
 }
 
+// sampleSeeded(stream, out, logits, rows, width, temperature, topK, topP, random [rows, 4])
+void sampleSeeded(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(3), width = call.integer(4);
+  int32_t* out = call.integers(1, rows);
+  const float* logits = call.floats(2, OpCall::product({rows, width}));
+  const float temperature = call.number(5), topP = call.number(7);
+  const int32_t topK = static_cast<int32_t>(std::min<int64_t>(call.integer(6), width));
+  const int32_t* random = call.integers(8, OpCall::product({rows, 4}));
+  call.require(width > 0, 4, "a row needs a column");
+  if (call.failed()) return;
+  call.run(cpu::sampleSeeded, cuda::sampleSeeded, out, logits, rows, width, temperature, topK, topP, random);
+}
+
+// advance(stream, ids, positions, random [rows, 4] | null, results [2, rows], chosen, logprobs | null, rows)
+void advance(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(7);
+  const cpu::Advance all{call.integers(1, rows),
+                         call.integers(2, rows),
+                         call.optionalIntegers(3, OpCall::product({rows, 4})),
+                         call.integers(4, OpCall::product({rows, 2})),
+                         call.integers(5, rows),
+                         call.optionalFloats(6, rows),
+                         rows};
+  if (call.failed()) return;
+  call.run(cpu::advance, cuda::advance, all);
+}
+
 // gatherLogProbability(stream, out, logits, ids, rows, width): NaN for an id outside the row
 void gatherLogProbability(const Napi::CallbackInfo& info) {
   OpCall call(info);
@@ -74,6 +103,8 @@ void gatherLogProbability(const Napi::CallbackInfo& info) {
 void exportSamplingOps(Napi::Object exports) {
   exportOp<argmax>(exports, "argmax");
   exportOp<sample>(exports, "sample");
+  exportOp<sampleSeeded>(exports, "sampleSeeded");
+  exportOp<advance>(exports, "advance");
   exportOp<gatherLogProbability>(exports, "gatherLogProbability");
 }
 

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <vector>
 
+#include "cuda/host_copies.cuh"
 #include "cuda/runtime.cuh"
 
 namespace persimmon::cuda {
@@ -171,28 +172,35 @@ class CudaQueue final : public Queue {
   void copyIn(void* target, const void* source, size_t bytes) override {
     if (capturing_) throw Error("a copy from changing memory cannot be part of a graph");
     bind();
+    ++counts_.copiesIn;
     staging_.copyIn(stream_, static_cast<uint8_t*>(target), static_cast<const uint8_t*>(source), bytes);
   }
 
   void copyPinned(void* target, const void* source, size_t bytes) override {
     bind();
+    if (!capturing_) ++counts_.copiesIn;
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, stream_), "a copy to the GPU");
   }
 
   void copyOut(void* target, const void* source, size_t bytes) override {
     bind();
+    ++counts_.copiesOut;
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
     synchronize();
   }
 
-  void copy(void* target, const void* source, size_t bytes) override {
+  std::shared_ptr<HostCopy> startCopyOut(const void* source, size_t bytes) override {
     bind();
-    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream_), "a copy on the GPU");
+    ++counts_.copiesOut;
+    return hostCopies_->start(stream_, source, bytes);
+  }
+
+  void copy(void* target, const void* source, size_t bytes) override {
+    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream()), "a copy on the GPU");
   }
 
   void fill(void* target, uint8_t value, size_t bytes) override {
-    bind();
-    check(cudaMemsetAsync(target, value, bytes, stream_), "filling memory of the GPU");
+    check(cudaMemsetAsync(target, value, bytes, stream()), "filling memory of the GPU");
   }
 
   void synchronize() override {
@@ -246,10 +254,12 @@ class CudaQueue final : public Queue {
     check(cudaGraphLaunch(static_cast<CapturedGraph&>(graph).executable(), stream_), "a graph");
   }
 
-  GraphCounts graphCounts() const override { return counts_; }
+  QueueCounts counts() const override { return counts_; }
 
+  /** Where the next launch goes. */
   cudaStream_t stream() {
     bind();
+    if (!capturing_) ++counts_.alone;
     return stream_;
   }
   unsigned long long* traffic() const { return traffic_; }
@@ -290,7 +300,8 @@ class CudaQueue final : public Queue {
   Staging staging_;
   Working scratch_, arguments_;
   bool capturing_ = false;
-  GraphCounts counts_;
+  QueueCounts counts_;
+  const std::shared_ptr<HostCopies> hostCopies_ = std::make_shared<HostCopies>();
   const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();
 };
 

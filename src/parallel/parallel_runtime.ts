@@ -29,6 +29,8 @@ abstract class RankRuntime extends Runtime {
     interventions?: Interventions,
   ) {
     super(model, rank.device, kv, maxLength, interventions);
+    // Every rank would have to choose, and nothing would tell that they agree.
+    this.tokensInPlan = false;
   }
 
   protected begin({ number, checksum }: PassKey): void {
