@@ -4,6 +4,7 @@ import { checkOptions } from "../../src/generation/options.js";
 import { SeededRandom } from "../../src/generation/random.js";
 import type { LanguageModel } from "../../src/language_model.js";
 import { loadModel } from "../../src/load_model.js";
+import { edits } from "../../src/research/edits.js";
 import type { KvSequence } from "../../src/runtime/kv_cache.js";
 import * as ops from "../../src/tensor/ops/index.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
@@ -80,6 +81,19 @@ describe("Runtime.decode", () => {
     const fork = sequence.fork();
     sequence.release();
     sequence = fork;
+    await isAsWanted(id);
+  });
+
+  it("takes what it has launched only for edits as strong as they were", async () => {
+    using steer = model.edit("layers.0.out", edits.scale(1));
+    let id = await isAsWanted(9);
+    // What was launched began with the strength before, and there and back again is another time.
+    steer.scale = 2;
+    id = await isAsWanted(id);
+    steer.scale = 3;
+    steer.scale = 2;
+    id = await isAsWanted(id);
+    steer.dispose();
     await isAsWanted(id);
   });
 

@@ -223,7 +223,7 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
     const { tokens } = await bothWays(async () => {
       using steer = model.edit("layers.0.out", edits.add(direction, { scale: 0 }));
       const other = model.edit("layers.1.mlp.act", edits.scale(0.5));
-      const outcome = await generated(long, (_, count) => {
+      const outcome = await generated({ ...long, logprobs: true }, (_, count) => {
         if (count === 4) steer.scale = 5;
         if (count === 5) steer.scale = 0;
         if (count === 8) steer.scale = -4;
