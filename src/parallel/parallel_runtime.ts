@@ -29,8 +29,11 @@ abstract class RankRuntime extends Runtime {
     interventions?: Interventions,
   ) {
     super(model, rank.device, kv, maxLength, interventions);
-    // Every rank would have to choose, and nothing would tell that they agree.
-    this.tokensInPlan = false;
+  }
+
+  /** Every rank would have to choose, and nothing would tell that they agree: tokens come from the first rank by JavaScript. */
+  override get choosesTokens(): boolean {
+    return false;
   }
 
   protected begin({ number, checksum }: PassKey): void {
