@@ -71,13 +71,10 @@ export class TokenPlan extends DecodePlan {
     this.#results = this.hold(Tensor.from(device, new Int32Array(2 * batchSize), [2, batchSize]));
   }
 
-  /** Whether nothing but the next pass has to follow a pass: no JavaScript in it, and nothing that is reported after it. */
+  /** Whether a pass can be followed by the next one at once: there is no JavaScript in it, and nothing to be checked after it. */
   get canFollowItself(): boolean {
-    const { watched, checks } = this.taken;
     return (
-      !this.isOnce &&
-      this.breaks.every((pause) => pause === undefined) &&
-      watched.length + checks.length === 0
+      !this.isOnce && this.breaks.every((pause) => pause === undefined) && this.taken.checks.length === 0
     );
   }
 

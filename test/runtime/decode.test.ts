@@ -119,6 +119,22 @@ describe("Runtime.decode", () => {
     expect([await first, await second]).toEqual([one, two]);
   });
 
+  it("goes on when its plan has been forgotten in between", async () => {
+    let id = await isAsWanted(9);
+    id = await isAsWanted(id);
+    // More plans than are kept: one for each size of a batch.
+    for (let size = 1; size <= 9; size++) {
+      const batch = Array.from({ length: size }, () => ({
+        sequence: model.kv.createSequence(),
+        ids: [7],
+        logits: "last" as const,
+      }));
+      using _ = await model.runtime.forward(batch, { step: 1 });
+      for (const each of batch) each.sequence.release();
+    }
+    for (let i = 0; i < 3; i++) id = await isAsWanted(id);
+  });
+
   it("gives back the pages of what nobody asks for", async () => {
     using kv = await model.prefill(Array.from({ length: 31 }, (_, i) => 30 + i));
     const { pages } = kv;

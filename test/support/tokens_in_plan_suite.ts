@@ -115,13 +115,13 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
   });
 
   it("ends where the context is full", async () => {
-    const short = await load(directory, { maxLength: 36 });
+    const short = await load(directory, { maxLength: 32 });
     const { generation } = await bothWays(
       () => generated({ ...long, maxNewTokens: 100 }, () => {}, short),
       short,
     );
     expect(generation).toMatchObject({ finish: "length" });
-    expect(generation?.ids).toHaveLength(36 - prompt.length);
+    expect(generation?.ids).toHaveLength(32 - prompt.length);
   });
 
   it("ends when it is aborted in the middle, or nobody reads any more", async () => {
@@ -164,6 +164,20 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
     expect(seen[16]).toBe(2 * prompt.length + 15);
     expect(generation?.ids).toHaveLength(16);
     expect(pagesInUse()).toBe("0");
+  });
+
+  it("leaves no page in a sequence that ends with the last position of one", async () => {
+    const { ids } = await model.generate(prompt, long).done;
+    const place = 32 - prompt.length;
+    expect(ids.indexOf(ids[place])).toBe(place);
+    const eos = await load(await tinyCheckpoint({ eos_token_id: ids[place] }));
+    const { seen } = await bothWays(async () => {
+      using kv = eos.kv.createSequence();
+      const outcome = await generated({ maxNewTokens: 16, kv }, () => {}, eos);
+      outcome.seen.push(kv.length, kv.pages.length);
+      return outcome;
+    }, eos);
+    expect(seen).toEqual([32, 1]);
   });
 
   it("fails as before when its sequence is released in the middle", async () => {
@@ -282,6 +296,15 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
     ]);
   });
 
+  it("counts each pass once", async () => {
+    await bothWays(async () => {
+      using counter = model.countFiring("layers.*.mlp.act");
+      const outcome = await generated({ ...long, maxNewTokens: 5 });
+      outcome.seen.push(await counter.read());
+      return outcome;
+    });
+  });
+
   it("goes on in the plan when a watch ends while it runs", async () => {
     const { seen } = await bothWays(async () => {
       const steps: number[] = [];
@@ -306,11 +329,25 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
       return outcome;
     });
     expect(error).toBe("ACTIVATION_NOT_FINITE");
+    // Without a change of strength: the pass of the eighth token is the first that the edit is about.
+    const later = await bothWays(async () => {
+      model.checkFinite = true;
+      using _ = model.edit(
+        "layers.0.out",
+        edits.scale(Number.POSITIVE_INFINITY, { positions: [prompt.length + 6] }),
+      );
+      const outcome = await generated(long);
+      model.checkFinite = false;
+      return outcome;
+    });
+    expect(later).toMatchObject({ error: "ACTIVATION_NOT_FINITE", tokens: { length: 7 } });
   });
 
   it("runs modules in JavaScript, and modules that read values", async () => {
+    const steps: number[] = [];
     class Doubled extends HostModule {
-      run(x: Float32Array, out: Float32Array) {
+      run(x: Float32Array, out: Float32Array, _: unknown, at: { step: number }) {
+        steps.push(at.step);
         for (let i = 0; i < x.length; i++) out[i] = 2 * x[i];
       }
     }
