@@ -9,12 +9,13 @@
 
 namespace persimmon::cpu {
 
-/** A generator of random numbers: sfc32 by Chris Doty-Humphrey (PractRand), as src/generation/random.ts has it. */
+/** A generator of random numbers: sfc32 by Chris Doty-Humphrey (PractRand), as src/generation/random.ts has
+ * it. */
 struct SmallRandom {
   uint32_t words[4];
 
   constexpr uint32_t nextWord() {
-    uint32_t(&s)[4] = words;
+    uint32_t (&s)[4] = words;
     const uint32_t sum = s[0] + s[1] + s[3]++;
     s[0] = s[1] ^ s[1] >> 9;
     s[1] = s[2] + (s[2] << 3);

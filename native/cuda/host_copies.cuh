@@ -1,5 +1,5 @@
-// Small copies to the host that nobody waits for when they are started: each has pinned memory and an event of
-// its own. Making those stops the GPU, so they are used again.
+// Small copies to the host that nobody waits for when they are started: each has pinned memory and an event
+// of its own. Making those stops the GPU, so they are used again.
 #pragma once
 
 #include <algorithm>

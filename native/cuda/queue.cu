@@ -1,8 +1,10 @@
 // The queue on the CUDA runtime (cuda/queue.h).
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <vector>
 
+#include "cuda/cublaslt.h"
 #include "cuda/host_copies.cuh"
 #include "cuda/runtime.cuh"
 
@@ -128,6 +130,7 @@ class CudaQueue final : public Queue {
     staging_.open();
     check(cudaMalloc(reinterpret_cast<void**>(&traffic_), 2 * sizeof(*traffic_)), "memory of the GPU");
     check(cudaMemsetAsync(traffic_, 0, 2 * sizeof(*traffic_), stream_), "memory of the GPU");
+    openCublasLt();
   }
 
   ~CudaQueue() override {
@@ -263,6 +266,7 @@ class CudaQueue final : public Queue {
     return stream_;
   }
   unsigned long long* traffic() const { return traffic_; }
+  CublasLt* cublasLt() const { return cublasLt_.get(); }
 
  private:
   // Memory that grows. Older blocks stay for the graphs that use them; doubling keeps their sum below the
@@ -290,6 +294,16 @@ class CudaQueue final : public Queue {
     size_t bytes_ = 0;
   };
 
+  // On request only: it has never run (docs/architecture.md).
+  void openCublasLt() {
+    const char* wanted = std::getenv("PERSIMMON_CUBLASLT");
+    if (wanted == nullptr || std::strcmp(wanted, "1") != 0) return;
+    std::string why;
+    const CublasLtFunctions* functions = CublasLtFunctions::load(why);
+    if (functions == nullptr) throw Error("PERSIMMON_CUBLASLT=1, but " + why);
+    cublasLt_ = std::make_unique<CublasLt>(*functions);
+  }
+
   // The GPU is a property of each thread, and a process may use several.
   void bind() const { cudaSetDevice(device_); }
 
@@ -297,6 +311,7 @@ class CudaQueue final : public Queue {
   const DeviceInfo info_;
   cudaStream_t stream_ = nullptr;
   unsigned long long* traffic_ = nullptr;
+  std::unique_ptr<CublasLt> cublasLt_;
   Staging staging_;
   Working scratch_, arguments_;
   bool capturing_ = false;
@@ -311,6 +326,7 @@ bool hasCode(const DeviceInfo& info) { return info.major >= 8; }
 }  // namespace
 
 cudaStream_t streamOf(Queue& queue) { return static_cast<CudaQueue&>(queue).stream(); }
+CublasLt* cublasLtOf(Queue& queue) { return static_cast<CudaQueue&>(queue).cublasLt(); }
 unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
 
 std::shared_ptr<Queue> Queue::create(int device, std::string& why) {

@@ -116,10 +116,11 @@ export class TokenPasses {
 
   /** Launches the pass after `now`, where that needs nothing but what `now` leaves on the device. */
   async #launchNext(now: LaunchedPass, { tokens, batch, rows }: TokenRows, conditions: PassConditions) {
-    const { plan, pending } = now;
+    const { plan, pending, places } = now;
     const next = rowsAfter(rows);
-    // Rows that have left are still in the plan: the others go on in a plan for as many as they are.
-    if (plan.batchSize !== tokens.length || !plan.canFollowItself || !plan.suits(next)) return;
+    // Rows that have left are still in the plan, and others where they were: these go on in a plan of their own.
+    if (places.length !== plan.batchSize || places.some((place, at) => place !== at)) return;
+    if (!plan.canFollowItself || !plan.suits(next)) return;
     if (!this.#maker.mayFollow(plan, rows, conditions) || !reserve(batch)) return;
     plan.setPages(batch);
     await plan.replay(next);

@@ -119,6 +119,42 @@ describe("Runtime.decode", () => {
     expect([await first, await second]).toEqual([one, two]);
   });
 
+  it("has the rows that are asked for, in whatever order, and without some", async () => {
+    const rows = [prompt, [7], [8, 9, 10]].map((ids, row) => ({ ids, random: new SeededRandom(row) }));
+    const run = async (orders: number[][]) => {
+      const sequences = await Promise.all(rows.map(({ ids }) => model.prefill(ids)));
+      const random = rows.map((_, row) => new SeededRandom(row));
+      const ids = [9, 9, 30];
+      for (const order of orders) {
+        const tokens = order.map((row) => ({ sequence: sequences[row], id: ids[row], random: random[row] }));
+        const chosen = await model.runtime.decode(tokens, choice, { step: 1, goesOn: orders.length > 1 });
+        for (const [at, row] of order.entries()) {
+          random[row].next();
+          ids[row] = chosen.ids[at];
+        }
+      }
+      for (const sequence of sequences) sequence.release();
+      return ids;
+    };
+    for (const orders of [
+      [
+        [1, 0, 2],
+        [1, 0, 2],
+      ],
+      [
+        [0, 1, 2],
+        [1, 0, 2],
+        [1, 0, 2],
+        [2, 1, 0],
+      ],
+      [[0, 1, 2], [1, 2], [1, 2], [2, 1], [2]],
+    ]) {
+      const together = await run(orders);
+      const alone = [0, 1, 2].map((row) => orders.filter((order) => order.includes(row)).map(() => [row]));
+      for (const [row, steps] of alone.entries()) expect(together[row]).toBe((await run(steps))[row]);
+    }
+  });
+
   it("goes on when its plan has been forgotten in between", async () => {
     let id = await isAsWanted(9);
     id = await isAsWanted(id);

@@ -3,6 +3,7 @@
 
 #include "cuda/ops/gemm_fma.cuh"
 #include "cuda/ops/gemm_mma.cuh"
+#include "cuda/ops/linear_cublaslt.cuh"
 #include "cuda/ops/linear_many_rows.cuh"
 #include "cuda/ops/partial_sums.cuh"
 #include "cuda/runtime.cuh"
@@ -82,6 +83,10 @@ struct Product {
 
 void linearManyRows(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                     int64_t inFeatures, int64_t outFeatures) {
+  CublasLt* library = cublasLtOf(queue);
+  if (library != nullptr &&
+      linearByCublasLt(queue, *library, out, x, weight, bias, rows, inFeatures, outFeatures, false))
+    return;
   const Product product = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
   const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs),
                 tiles = ceilingOf(outFeatures, cpu::kWeightTile);
@@ -109,6 +114,10 @@ void linearManyRows(Queue& queue, float* out, const float* x, Weight weight, Wei
 
 void linearByInputManyRows(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                            int64_t inFeatures, int64_t outFeatures) {
+  CublasLt* library = cublasLtOf(queue);
+  if (library != nullptr &&
+      linearByCublasLt(queue, *library, out, x, weight, bias, rows, inFeatures, outFeatures, false))
+    return;
   const Product product = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
   const int64_t outputs = ceilingOf(outFeatures, cpu::kInt4Unit) * cpu::kInt4Unit;
   const auto* bytes = static_cast<const uint8_t*>(weight.data);
