@@ -115,6 +115,20 @@ describe("KvCache", () => {
     expect(a.pages[1]).toBe(alone);
   });
 
+  it("a fork has no part in pages that were reserved", () => {
+    const cache = new KvCache(device, shape, 320);
+    const a = cache.createSequence();
+    a.extend(32);
+    a.reserve(1);
+    expect(a.pages).toHaveLength(2);
+    expect(a.length).toBe(32);
+    const b = a.fork();
+    expect(b.pages).toEqual([a.pages[0]]);
+    a.extend(1);
+    b.extend(1);
+    expect(b.pages[1]).not.toBe(a.pages[1]);
+  });
+
   it("refuses lengths that make no sense and sequences that were released", () => {
     const cache = new KvCache(device, shape, 320);
     const sequence = cache.createSequence();

@@ -352,10 +352,17 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
     }
     const own = await load(directory);
     own.layers[1].mlp = new Doubled();
-    await bothWays(
-      () => generated({ ...long, maxNewTokens: 6, temperature: 1, seed: 2 }, () => {}, own),
-      own,
-    );
+    // A stop that nobody could foresee: no pass behind it may have begun.
+    const drawn = { ...long, temperature: 1, seed: 2 };
+    const { text } = await own.generate(prompt, drawn).done;
+    const { seen, generation } = await bothWays(async () => {
+      steps.length = 0;
+      const outcome = await generated({ ...drawn, stop: text.slice(6, 8) }, () => {}, own);
+      outcome.seen.push([...steps]);
+      return outcome;
+    }, own);
+    expect(generation?.finish).toBe("stop");
+    expect(seen).toEqual([Array.from(generation?.ids ?? [], (_, step) => step)]);
     const reading = await load(directory);
     const { mlp } = reading.layers[0];
     const forward = mlp.call.bind(mlp);
