@@ -20,7 +20,7 @@ export interface PassMaker {
   run(pass: TokenRows, choice: TokenChoice, conditions: PassConditions): Promise<TokenPlan>;
   /** Tells those who watch what a pass has taken. */
   report(plan: TokenPlan, rows: PassRows): Promise<void>;
-  /** Whether nobody looks at the pass, and the plan is still there for these conditions. */
+  /** Whether nobody looks at the pass, and the plan is still the one for so many rows under these conditions. */
   mayFollow(plan: TokenPlan, rows: PassRows, conditions: PassConditions): boolean;
 }
 
@@ -118,8 +118,8 @@ export class TokenPasses {
   async #launchNext(now: LaunchedPass, { tokens, batch, rows }: TokenRows, conditions: PassConditions) {
     const { plan, pending, places } = now;
     const next = rowsAfter(rows);
-    // Rows that have left are still in the plan, and others where they were: these go on in a plan of their own.
-    if (places.length !== plan.batchSize || places.some((place, at) => place !== at)) return;
+    // The plan has its rows where they were. One with rows that have left is not that of these rows (mayFollow).
+    if (places.some((place, at) => place !== at)) return;
     if (!plan.canFollowItself || !plan.suits(next)) return;
     if (!this.#maker.mayFollow(plan, rows, conditions) || !reserve(batch)) return;
     plan.setPages(batch);

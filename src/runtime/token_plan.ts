@@ -60,7 +60,7 @@ export class TokenPlan extends DecodePlan {
     device: Device,
     kv: KvCache,
     key: PlanKey,
-    readonly batchSize: number,
+    batchSize: number,
     maxLength: number,
     choice: TokenChoice,
   ) {

@@ -138,6 +138,11 @@ describe("Runtime.decode", () => {
     };
     for (const orders of [
       [
+        [0, 1, 2],
+        [0, 1],
+        [0, 1],
+      ],
+      [
         [1, 0, 2],
         [1, 0, 2],
       ],
