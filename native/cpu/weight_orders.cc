@@ -60,6 +60,7 @@ void exchangeInt8Tiles(ThreadPool& pool, int64_t rows, int64_t columns, const F&
 template <bool toInputs>
 void exchangeInputs(ThreadPool& pool, Int4Matrix inputs, Int4Matrix byRow, int64_t rows, int64_t columns) {
   const int64_t groups = columns / kGroupInputs, outputs = roundedUp(rows, kInt4Unit);
+  if (outputs == 0) return;  // nor is there memory to fill
   const auto rowGroup = [=](int64_t row, int64_t g) {
     return byRow.elements + (row * groups + g) * (kGroupInputs / 2);
   };
