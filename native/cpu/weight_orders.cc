@@ -60,7 +60,6 @@ void exchangeInt8Tiles(ThreadPool& pool, int64_t rows, int64_t columns, const F&
 template <bool toInputs>
 void exchangeInputs(ThreadPool& pool, Int4Matrix inputs, Int4Matrix byRow, int64_t rows, int64_t columns) {
   const int64_t groups = columns / kGroupInputs, outputs = roundedUp(rows, kInt4Unit);
-  if (outputs == 0) return;  // nor is there memory to fill
   const auto rowGroup = [=](int64_t row, int64_t g) {
     return byRow.elements + (row * groups + g) * (kGroupInputs / 2);
   };
@@ -131,6 +130,7 @@ void int8FromTiles(ThreadPool& pool, int8_t* out, const uint8_t* tiles, int64_t 
 
 void arrangeGroups(ThreadPool& pool, Int4Matrix out, WeightOrder to, Int4Matrix x, WeightOrder from,
                    int64_t rows, int64_t columns) {
+  if (rows == 0 || columns == 0) return;  // no order, and pointers to nothing
   const int64_t groups = columns / kGroupInputs;
   const auto bytes = [](uint16_t* scales) { return reinterpret_cast<uint8_t*>(scales); };
   constexpr uint8_t kZeros = kInt4Zero | kInt4Zero << 4;
