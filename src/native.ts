@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { PersimmonError } from "./errors.js";
 import type { ParallelAddon } from "./native_parallel.js";
+import type { SamplingAddon } from "./native_sampling.js";
 import { packageRoot } from "./package_root.js";
 
 /** Element types as the addon numbers them (`DType` in native/cpu/ops.h). */
@@ -46,6 +47,13 @@ export interface NativeStream {
   write(buffer: NativeBuffer, byteOffset: number, source: Uint8Array): void;
   /** Resolves with a copy of the bytes once the stream has come so far. */
   read(buffer: NativeBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  /**
+   * Takes a copy of the bytes in stream order, as `read`, which `finishRead` hands out: the stream does not wait for it, so that
+   * what is enqueued between the two runs meanwhile.
+   */
+  startRead(buffer: NativeBuffer, byteOffset: number, byteLength: number): NativeReading;
+  /** Resolves with the copy; the same for the same reading. Throws `NATIVE_ARGUMENT` for anything else. */
+  finishRead(reading: NativeReading): Promise<ArrayBuffer>;
   /** As `read`, but blocks JavaScript. */
   readSync(buffer: NativeBuffer, byteOffset: number, byteLength: number): ArrayBuffer;
   /**
@@ -60,9 +68,12 @@ export interface NativeStream {
   statistics(): MemoryStatistics;
   /** What the stream computes on, or null for the CPU. */
   gpu(): NativeGpu | null;
-  /** Graphs that the GPU was given so far; all 0 on the CPU. Blocks JavaScript until the stream has come so far. */
+  /** Graphs and copies that the GPU was given so far; all 0 on the CPU. Blocks JavaScript until the stream has come so far. */
   graphs(): GraphCounts;
 }
+
+/** Bytes that were read and not handed out yet: only the addon can look inside. */
+export type NativeReading = object;
 
 /** A GPU as CUDA describes it. */
 export interface NativeGpu {
@@ -76,11 +87,17 @@ export interface NativeGpu {
   freeBytes: number;
 }
 
+/** What a GPU was given so far. */
 export interface GraphCounts {
   captured: number;
   /** Of those captured: how many only changed a graph that was no longer needed. */
   updated: number;
   launched: number;
+  /** Kernels, and copies and fills inside of the GPU, that were launched outside of graphs. */
+  alone: number;
+  /** Copies from the host to the GPU, and from there to the host. */
+  copiesIn: number;
+  copiesOut: number;
 }
 
 /** Ops recorded while they ran for the first time, cut into segments, to be run again as they are. */
@@ -187,7 +204,7 @@ type DequantizeOp = (
   columns: number,
 ) => void;
 
-export interface NativeAddon extends ParallelAddon {
+export interface NativeAddon extends ParallelAddon, SamplingAddon {
   /** With the number of a GPU, a stream of that. Throws `DEVICE_UNAVAILABLE` with the reason. */
   Stream: new (
     threads: number,
@@ -377,27 +394,6 @@ export interface NativeAddon extends ParallelAddon {
     pattern: Buffer,
     keyCount: number,
     ...cache: CacheArguments
-  ): void;
-  argmax(stream: NativeStream, out: Buffer, x: Buffer, rows: number, width: number): void;
-  /** One draw a row, in the order temperature, top-k, top-p; `uniform` holds a number in [0, 1) for each row. */
-  sample(
-    stream: NativeStream,
-    out: Buffer,
-    logits: Buffer,
-    rows: number,
-    width: number,
-    temperature: number,
-    topK: number,
-    topP: number,
-    uniform: Float64Array,
-  ): void;
-  gatherLogProbability(
-    stream: NativeStream,
-    out: Buffer,
-    logits: Buffer,
-    ids: Buffer,
-    rows: number,
-    width: number,
   ): void;
   /** out int8 [rows, columns] and scales [rows] from a finite float32 or bfloat16 weight x. */
   quantizeRows: QuantizeOp;

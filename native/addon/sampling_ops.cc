@@ -33,28 +33,69 @@ void argmax(const Napi::CallbackInfo& info) {
   call.run(cpu::argmax, cuda::argmax, out, x, rows, width);
 }
 
-// sample(stream, out, logits, rows, width, temperature, topK, topP, uniform: Float64Array of `rows` draws in
-// [0, 1))
+// What all draws take: stream, out, logits, rows, width, temperature, topK, topP.
+struct Draw {
+  explicit Draw(OpCall& call)
+      : rows(call.integer(3)),
+        width(call.integer(4)),
+        out(call.integers(1, rows)),
+        logits(call.floats(2, OpCall::product({rows, width}))),
+        temperature(call.number(5)),
+        topK(static_cast<int32_t>(std::min<int64_t>(call.integer(6), width))),
+        topP(call.number(7)) {
+    call.require(width > 0, 4, "a row needs a column");
+  }
+  int64_t rows, width;
+  int32_t* out;
+  const float* logits;
+  float temperature;
+  int32_t topK;
+  float topP;
+};
+
+// sample(…, uniform: Float64Array of `rows` draws in [0, 1))
 void sample(const Napi::CallbackInfo& info) {
   OpCall call(info);
-  const int64_t rows = call.integer(3), width = call.integer(4);
-  int32_t* out = call.integers(1, rows);
-  const float* logits = call.floats(2, OpCall::product({rows, width}));
-  const float temperature = call.number(5), topP = call.number(7);
-  const int32_t topK = static_cast<int32_t>(std::min<int64_t>(call.integer(6), width));
-  const double* draws = call.doubles(8, rows);
-  call.require(width > 0, 4, "a row needs a column");
+  const Draw draw(call);
+  const double* draws = call.doubles(8, draw.rows);
   if (call.failed()) return;
-  const std::vector<double> uniform(draws, draws + rows);
+  const std::vector<double> uniform(draws, draws + draw.rows);
   call.run(
       [=](ThreadPool& pool) {
-        cpu::sample(pool, out, logits, rows, width, temperature, topK, topP, uniform.data());
+        cpu::sample(pool, draw.out, draw.logits, draw.rows, draw.width, draw.temperature, draw.topK,
+                    draw.topP, uniform.data());
       },
       [=](cuda::Queue& gpu) {
         const auto* there =
             reinterpret_cast<const double*>(gpu.arguments(uniform.data(), uniform.size() * sizeof(double)));
-        cuda::sample(gpu, out, logits, rows, width, temperature, topK, topP, there);
+        cuda::sample(gpu, draw.out, draw.logits, draw.rows, draw.width, draw.temperature, draw.topK,
+                     draw.topP, there);
       });
+}
+
+// sampleSeeded(…, random [rows, 4])
+void sampleSeeded(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const Draw draw(call);
+  const int32_t* random = call.integers(8, OpCall::product({draw.rows, 4}));
+  if (call.failed()) return;
+  call.run(cpu::sampleSeeded, cuda::sampleSeeded, draw.out, draw.logits, draw.rows, draw.width,
+           draw.temperature, draw.topK, draw.topP, random);
+}
+
+// advance(stream, ids, positions, random [rows, 4] | null, results [2, rows], chosen, logprobs | null, rows)
+void advance(const Napi::CallbackInfo& info) {
+  OpCall call(info);
+  const int64_t rows = call.integer(7);
+  const cpu::Advance all{call.integers(1, rows),
+                         call.integers(2, rows),
+                         call.optionalIntegers(3, OpCall::product({rows, 4})),
+                         call.integers(4, OpCall::product({rows, 2})),
+                         call.integers(5, rows),
+                         call.optionalFloats(6, rows),
+                         rows};
+  if (call.failed()) return;
+  call.run(cpu::advance, cuda::advance, all);
 }
 
 // gatherLogProbability(stream, out, logits, ids, rows, width): NaN for an id outside the row
@@ -74,6 +115,8 @@ void gatherLogProbability(const Napi::CallbackInfo& info) {
 void exportSamplingOps(Napi::Object exports) {
   exportOp<argmax>(exports, "argmax");
   exportOp<sample>(exports, "sample");
+  exportOp<sampleSeeded>(exports, "sampleSeeded");
+  exportOp<advance>(exports, "advance");
   exportOp<gatherLogProbability>(exports, "gatherLogProbability");
 }
 

@@ -2,9 +2,11 @@
 
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "../core/reading.h"
 #include "../cuda/queue.h"
 #include "buffer.h"
 #include "errors.h"
@@ -14,6 +16,7 @@ namespace persimmon {
 namespace {
 
 constexpr napi_type_tag kStreamTag = {0x1f0c77ab5d934e02, 0xb6a84427e0d15c39};
+constexpr napi_type_tag kReadingTag = {0x52be0c6a19f74d83, 0x8e17d3a0c4b6952f};
 
 cpu::DType dtypeOf(const Napi::Value& value) {
   return static_cast<cpu::DType>(value.ToNumber().Uint32Value());
@@ -35,6 +38,25 @@ double sizeOf(const Napi::Value& value) {
 // Checks that [offset, offset + bytes) lies inside the buffer.
 bool inside(const Buffer& buffer, double offset, double bytes) {
   return offset >= 0 && bytes >= 0 && offset + bytes <= static_cast<double>(buffer.bytes());
+}
+
+// Bytes of a buffer that are read.
+struct Range {
+  const uint8_t* source;
+  size_t bytes;
+};
+
+// (buffer, byteOffset, byteLength); nothing, with a pending exception, for a range outside of its buffer.
+std::optional<Range> rangeOf(const Napi::CallbackInfo& info) {
+  const Buffer* buffer = Buffer::from(info[0]);
+  if (buffer == nullptr) return std::nullopt;
+  const double offset = info[1].ToNumber().DoubleValue();
+  const double bytes = info[2].ToNumber().DoubleValue();
+  if (!inside(*buffer, offset, bytes)) {
+    throwCoded(info.Env(), "NATIVE_BOUNDS", "a read must lie inside its buffer");
+    return std::nullopt;
+  }
+  return Range{buffer->data() + static_cast<size_t>(offset), static_cast<size_t>(bytes)};
 }
 
 void readInto(Stream& stream, void* target, const uint8_t* source, size_t bytes) {
@@ -63,6 +85,8 @@ Napi::Function StreamObject::define(Napi::Env env) {
       {InstanceMethod<&StreamObject::allocate>("allocate"), InstanceMethod<&StreamObject::reserve>("reserve"),
        InstanceMethod<&StreamObject::mapFile>("mapFile"), InstanceMethod<&StreamObject::write>("write"),
        InstanceMethod<&StreamObject::read>("read"), InstanceMethod<&StreamObject::readSync>("readSync"),
+       InstanceMethod<&StreamObject::startRead>("startRead"),
+       InstanceMethod<&StreamObject::finishRead>("finishRead"),
        InstanceMethod<&StreamObject::synchronize>("synchronize"),
        InstanceMethod<&StreamObject::startGroup>("startGroup"),
        InstanceMethod<&StreamObject::endGroup>("endGroup"), InstanceMethod<&StreamObject::cancel>("cancel"),
@@ -210,16 +234,44 @@ void StreamObject::write(const Napi::CallbackInfo& info) {
 
 // read(buffer, byteOffset, byteLength): Promise<ArrayBuffer>
 Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  Buffer* buffer = Buffer::from(info[0]);
-  if (buffer == nullptr) return env.Undefined();
-  const double offset = info[1].ToNumber().DoubleValue();
-  const double bytes = info[2].ToNumber().DoubleValue();
-  if (!inside(*buffer, offset, bytes)) {
-    throwCoded(env, "NATIVE_BOUNDS", "a read must lie inside its buffer");
-    return env.Undefined();
+  const std::optional<Range> range = rangeOf(info);
+  if (!range) return info.Env().Undefined();
+  return promise(info, range->bytes, [stream = stream_.get(), range = *range](uint8_t* target) {
+    readInto(*stream, target, range.source, range.bytes);
+    return stream->takeError();
+  });
+}
+
+// startRead(buffer, byteOffset, byteLength): what finishRead takes
+Napi::Value StreamObject::startRead(const Napi::CallbackInfo& info) {
+  const std::optional<Range> range = rangeOf(info);
+  if (!range) return info.Env().Undefined();
+  auto reading = std::make_shared<Reading>(range->bytes);
+  stream_->enqueue([stream = stream_.get(), reading, source = range->source](ThreadPool&) {
+    reading->take(*stream, source);
+  });
+  auto handle = Napi::External<std::shared_ptr<Reading>>::New(
+      info.Env(), new std::shared_ptr<Reading>(std::move(reading)),
+      [](Napi::BasicEnv, std::shared_ptr<Reading>* held) { delete held; });
+  handle.TypeTag(&kReadingTag);
+  return handle;
+}
+
+// finishRead(reading): Promise<ArrayBuffer>
+Napi::Value StreamObject::finishRead(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal() || !info[0].As<Napi::External<void>>().CheckTypeTag(&kReadingTag)) {
+    throwCoded(info.Env(), "NATIVE_ARGUMENT", "expected what startRead has returned");
+    return info.Env().Undefined();
   }
-  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(env, static_cast<size_t>(bytes));
+  const std::shared_ptr<Reading> reading = *info[0].As<Napi::External<std::shared_ptr<Reading>>>().Data();
+  return promise(info, reading->size(), [reading](uint8_t* target) { return reading->deliver(target); });
+}
+
+// A promise of `size` bytes, which `fill` writes on the stream's thread; it returns what went wrong.
+Napi::Value StreamObject::promise(const Napi::CallbackInfo& info, size_t size,
+                                  std::function<std::string(uint8_t*)> fill) {
+  Napi::Env env = info.Env();
+  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(env, size);
   if (env.IsExceptionPending()) return env.Undefined();
   auto* pending = new PendingRead{Napi::Promise::Deferred::New(env),
                                   Napi::Persistent(result),
@@ -227,14 +279,11 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
                                   this,
                                   {}};
   if (pendingReads_++ == 0) settle_.Ref(env);
-  const uint8_t* source = buffer->data() + static_cast<size_t>(offset);
-  uint8_t* target = static_cast<uint8_t*>(result.Data());
-  stream_->enqueue([stream = stream_.get(), source, target, size = static_cast<size_t>(bytes), pending,
+  stream_->enqueue([fill = std::move(fill), target = static_cast<uint8_t*>(result.Data()), pending,
                     settle = settle_](ThreadPool&) {
     // Whatever happens, the promise is settled.
     try {
-      readInto(*stream, target, source, size);
-      pending->error = stream->takeError();
+      pending->error = fill(target);
     } catch (const std::exception& failure) {
       pending->error = failure.what();
     }
@@ -255,20 +304,13 @@ Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
 
 // readSync(buffer, byteOffset, byteLength): ArrayBuffer; blocks JavaScript until the stream has come so far
 Napi::Value StreamObject::readSync(const Napi::CallbackInfo& info) {
-  Buffer* buffer = Buffer::from(info[0]);
-  if (buffer == nullptr) return info.Env().Undefined();
-  const double offset = info[1].ToNumber().DoubleValue();
-  const double bytes = info[2].ToNumber().DoubleValue();
-  if (!inside(*buffer, offset, bytes)) {
-    throwCoded(info.Env(), "NATIVE_BOUNDS", "a read must lie inside its buffer");
-    return info.Env().Undefined();
-  }
-  const auto size = static_cast<size_t>(bytes);
-  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(info.Env(), size);
+  const std::optional<Range> range = rangeOf(info);
+  if (!range) return info.Env().Undefined();
+  Napi::ArrayBuffer result = Napi::ArrayBuffer::New(info.Env(), range->bytes);
   if (info.Env().IsExceptionPending()) return info.Env().Undefined();
-  stream_->enqueue([stream = stream_.get(), target = result.Data(),
-                    source = buffer->data() + static_cast<size_t>(offset),
-                    size](ThreadPool&) { readInto(*stream, target, source, size); });
+  stream_->enqueue([stream = stream_.get(), target = result.Data(), range = *range](ThreadPool&) {
+    readInto(*stream, target, range.source, range.bytes);
+  });
   stream_->synchronize();
   if (const std::string error = stream_->takeError(); !error.empty()) {
     throwCoded(info.Env(), "OP_FAILED", "an op failed: " + error);
@@ -315,17 +357,20 @@ Napi::Value StreamObject::gpu(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// graphs(): how many graphs the GPU has captured, updated and launched; waits until they are counted
+// graphs(): what the GPU has captured, launched and copied; waits until it is counted
 Napi::Value StreamObject::graphs(const Napi::CallbackInfo& info) {
-  cuda::GraphCounts counts;
+  cuda::QueueCounts counts;
   if (cuda::Queue* queue = stream_->gpu()) {
-    stream_->enqueue([queue, &counts](ThreadPool&) { counts = queue->graphCounts(); });
+    stream_->enqueue([queue, &counts](ThreadPool&) { counts = queue->counts(); });
     stream_->synchronize();
   }
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("captured", static_cast<double>(counts.captured));
   result.Set("updated", static_cast<double>(counts.updated));
   result.Set("launched", static_cast<double>(counts.launched));
+  result.Set("alone", static_cast<double>(counts.alone));
+  result.Set("copiesIn", static_cast<double>(counts.copiesIn));
+  result.Set("copiesOut", static_cast<double>(counts.copiesOut));
   return result;
 }
 

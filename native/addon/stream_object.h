@@ -4,7 +4,9 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "../core/stream.h"
 
@@ -29,6 +31,9 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   void write(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value readSync(const Napi::CallbackInfo& info);
+  Napi::Value startRead(const Napi::CallbackInfo& info);
+  Napi::Value finishRead(const Napi::CallbackInfo& info);
+  Napi::Value promise(const Napi::CallbackInfo& info, size_t size, std::function<std::string(uint8_t*)> fill);
   void synchronize(const Napi::CallbackInfo& info);
   Napi::Value startGroup(const Napi::CallbackInfo& info);
   void endGroup(const Napi::CallbackInfo& info);

@@ -140,6 +140,22 @@ void argmax(ThreadPool& pool, int32_t* out, const float* x, int64_t rows, int64_
 void sample(ThreadPool& pool, int32_t* out, const float* logits, int64_t rows, int64_t width,
             float temperature, int32_t topK, float topP, const double* uniform);
 
+/** As sample, with the number that each row's generator (row_advance.h) makes next; random: [rows, 4]. */
+void sampleSeeded(ThreadPool& pool, int32_t* out, const float* logits, int64_t rows, int64_t width,
+                  float temperature, int32_t topK, float topP, const int32_t* random);
+
+/** What a pass over one token a row leaves for the next pass and for whoever reads the tokens. */
+struct Advance {
+  int32_t* ids;        // [rows]: becomes what was chosen
+  int32_t* positions;  // [rows]: one more
+  int32_t* random;     // [rows, 4]: one draw further; or nullptr
+  int32_t* results;    // [2, rows]: what was chosen, and the bits of its log-probability
+  const int32_t* chosen;
+  const float* logprobs;  // or nullptr: then those of `results` stay
+  int64_t rows;
+};
+void advance(ThreadPool& pool, const Advance& all);
+
 /** out[row] = logSoftmax(logits[row])[ids[row]], bit for bit. */
 void gatherLogProbability(ThreadPool& pool, float* out, const float* logits, const int32_t* ids, int64_t rows,
                           int64_t width);

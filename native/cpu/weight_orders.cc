@@ -130,6 +130,7 @@ void int8FromTiles(ThreadPool& pool, int8_t* out, const uint8_t* tiles, int64_t 
 
 void arrangeGroups(ThreadPool& pool, Int4Matrix out, WeightOrder to, Int4Matrix x, WeightOrder from,
                    int64_t rows, int64_t columns) {
+  if (rows == 0 || columns == 0) return;  // no order, and pointers to nothing
   const int64_t groups = columns / kGroupInputs;
   const auto bytes = [](uint16_t* scales) { return reinterpret_cast<uint8_t*>(scales); };
   constexpr uint8_t kZeros = kInt4Zero | kInt4Zero << 4;

@@ -35,6 +35,7 @@
 
 namespace persimmon::cuda {
 
+using cpu::Advance;
 using cpu::AttentionShape;
 using cpu::AttentionTaps;
 using cpu::CacheView;
@@ -126,13 +127,17 @@ PERSIMMON_CUDA_OP attentionValues(Queue& queue, float* z, const float* pattern, 
                                   const int32_t* sequences, const CacheView& cache,
                                   const AttentionLimits& limits) PERSIMMON_CUDA_BODY;
 
-// --- sampling.cu, selection.cu, reductions.cu ---
+// --- argmax.cu, sample.cu, advance.cu, softmax.cu, selection.cu, reductions.cu ---
 PERSIMMON_CUDA_OP argmax(Queue& queue, int32_t* out, const float* x, int64_t rows,
                          int64_t width) PERSIMMON_CUDA_BODY;
 /** `uniform`: on the GPU. */
 PERSIMMON_CUDA_OP sample(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64_t width,
                          float temperature, int32_t topK, float topP,
                          const double* uniform) PERSIMMON_CUDA_BODY;
+PERSIMMON_CUDA_OP sampleSeeded(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64_t width,
+                               float temperature, int32_t topK, float topP,
+                               const int32_t* random) PERSIMMON_CUDA_BODY;
+PERSIMMON_CUDA_OP advance(Queue& queue, const Advance& all) PERSIMMON_CUDA_BODY;
 /** NaN for an id outside of the row. */
 PERSIMMON_CUDA_OP gatherLogProbability(Queue& queue, float* out, const float* logits, const int32_t* ids,
                                        int64_t rows, int64_t width) PERSIMMON_CUDA_BODY;

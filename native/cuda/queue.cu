@@ -1,8 +1,11 @@
 // The queue on the CUDA runtime (cuda/queue.h).
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <vector>
 
+#include "cuda/cublaslt.h"
+#include "cuda/host_copies.cuh"
 #include "cuda/runtime.cuh"
 
 namespace persimmon::cuda {
@@ -127,6 +130,7 @@ class CudaQueue final : public Queue {
     staging_.open();
     check(cudaMalloc(reinterpret_cast<void**>(&traffic_), 2 * sizeof(*traffic_)), "memory of the GPU");
     check(cudaMemsetAsync(traffic_, 0, 2 * sizeof(*traffic_), stream_), "memory of the GPU");
+    openCublasLt();
   }
 
   ~CudaQueue() override {
@@ -171,28 +175,35 @@ class CudaQueue final : public Queue {
   void copyIn(void* target, const void* source, size_t bytes) override {
     if (capturing_) throw Error("a copy from changing memory cannot be part of a graph");
     bind();
+    ++counts_.copiesIn;
     staging_.copyIn(stream_, static_cast<uint8_t*>(target), static_cast<const uint8_t*>(source), bytes);
   }
 
   void copyPinned(void* target, const void* source, size_t bytes) override {
     bind();
+    if (!capturing_) ++counts_.copiesIn;
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, stream_), "a copy to the GPU");
   }
 
   void copyOut(void* target, const void* source, size_t bytes) override {
     bind();
+    ++counts_.copiesOut;
     check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, stream_), "a copy from the GPU");
     synchronize();
   }
 
-  void copy(void* target, const void* source, size_t bytes) override {
+  std::shared_ptr<HostCopy> startCopyOut(const void* source, size_t bytes) override {
     bind();
-    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream_), "a copy on the GPU");
+    ++counts_.copiesOut;
+    return hostCopies_->start(stream_, source, bytes);
+  }
+
+  void copy(void* target, const void* source, size_t bytes) override {
+    check(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToDevice, stream()), "a copy on the GPU");
   }
 
   void fill(void* target, uint8_t value, size_t bytes) override {
-    bind();
-    check(cudaMemsetAsync(target, value, bytes, stream_), "filling memory of the GPU");
+    check(cudaMemsetAsync(target, value, bytes, stream()), "filling memory of the GPU");
   }
 
   void synchronize() override {
@@ -246,13 +257,16 @@ class CudaQueue final : public Queue {
     check(cudaGraphLaunch(static_cast<CapturedGraph&>(graph).executable(), stream_), "a graph");
   }
 
-  GraphCounts graphCounts() const override { return counts_; }
+  QueueCounts counts() const override { return counts_; }
 
+  /** Where the next launch goes. */
   cudaStream_t stream() {
     bind();
+    if (!capturing_) ++counts_.alone;
     return stream_;
   }
   unsigned long long* traffic() const { return traffic_; }
+  CublasLt* cublasLt() const { return cublasLt_.get(); }
 
  private:
   // Memory that grows. Older blocks stay for the graphs that use them; doubling keeps their sum below the
@@ -280,6 +294,16 @@ class CudaQueue final : public Queue {
     size_t bytes_ = 0;
   };
 
+  // On request only: it has never run (docs/architecture.md).
+  void openCublasLt() {
+    const char* wanted = std::getenv("PERSIMMON_CUBLASLT");
+    if (wanted == nullptr || std::strcmp(wanted, "1") != 0) return;
+    std::string why;
+    const CublasLtFunctions* functions = CublasLtFunctions::load(why);
+    if (functions == nullptr) throw Error("PERSIMMON_CUBLASLT=1, but " + why);
+    cublasLt_ = std::make_unique<CublasLt>(*functions);
+  }
+
   // The GPU is a property of each thread, and a process may use several.
   void bind() const { cudaSetDevice(device_); }
 
@@ -287,10 +311,12 @@ class CudaQueue final : public Queue {
   const DeviceInfo info_;
   cudaStream_t stream_ = nullptr;
   unsigned long long* traffic_ = nullptr;
+  std::unique_ptr<CublasLt> cublasLt_;
   Staging staging_;
   Working scratch_, arguments_;
   bool capturing_ = false;
-  GraphCounts counts_;
+  QueueCounts counts_;
+  const std::shared_ptr<HostCopies> hostCopies_ = std::make_shared<HostCopies>();
   const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();
 };
 
@@ -307,6 +333,7 @@ std::string whyNone(cudaError_t status) {
 }  // namespace
 
 cudaStream_t streamOf(Queue& queue) { return static_cast<CudaQueue&>(queue).stream(); }
+CublasLt* cublasLtOf(Queue& queue) { return static_cast<CudaQueue&>(queue).cublasLt(); }
 unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
 
 std::shared_ptr<Queue> Queue::create(int device, std::string& why) {

@@ -34,11 +34,22 @@ class Graph {
   virtual size_t nodes() const = 0;
 };
 
-/** How a graph came to be; for tests and for `describe()`. */
-struct GraphCounts {
+/** What a queue has done so far; for tests and for `describe()`. */
+struct QueueCounts {
   int64_t captured = 0;
   int64_t updated = 0;  // of these, those that changed a graph nobody needed any more instead of making one
   int64_t launched = 0;
+  int64_t alone = 0;  // kernels, and copies and fills on the GPU, that were launched outside of a graph
+  int64_t copiesIn = 0;
+  int64_t copiesOut = 0;
+};
+
+/** Bytes on their way to the host. */
+class HostCopy {
+ public:
+  virtual ~HostCopy() = default;
+  /** Waits for them alone, not for what was put on the queue later. They stay as long as this object. */
+  virtual const uint8_t* wait() = 0;
 };
 
 /**
@@ -69,6 +80,8 @@ class Queue {
   virtual void copyPinned(void* target, const void* source, size_t bytes) = 0;
   /** To the host. Waits until the bytes are there. */
   virtual void copyOut(void* target, const void* source, size_t bytes) = 0;
+  /** To memory of its own, without waiting. */
+  virtual std::shared_ptr<HostCopy> startCopyOut(const void* source, size_t bytes) = 0;
   virtual void copy(void* target, const void* source, size_t bytes) = 0;
   virtual void fill(void* target, uint8_t value, size_t bytes) = 0;
   virtual void synchronize() = 0;
@@ -89,7 +102,7 @@ class Queue {
   /** Leaves a capture that failed. */
   virtual void dropCapture() = 0;
   virtual void launch(Graph& graph) = 0;
-  virtual GraphCounts graphCounts() const = 0;
+  virtual QueueCounts counts() const = 0;
 };
 
 }  // namespace persimmon::cuda

@@ -22,6 +22,10 @@ cudaStream_t streamOf(Queue& queue);
 /** Bytes of matrix weights since the beginning, on the GPU: what was read, and what was left out as zeros. */
 unsigned long long* trafficOf(Queue& queue);
 
+class CublasLt;
+/** NVIDIA's matrix products, where they were asked for (PERSIMMON_CUBLASLT=1); else nullptr. */
+CublasLt* cublasLtOf(Queue& queue);
+
 /** What a launch may say beside its sizes. */
 struct LaunchOptions {
   size_t sharedBytes = 0;

@@ -3,6 +3,7 @@ import { isInterrupt, prefill } from "../runtime/prefill.js";
 import type { Runtime } from "../runtime/runtime.js";
 import * as ops from "../tensor/ops/index.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { choiceInPlan } from "./choice.js";
 import type { Sampling } from "./options.js";
 import { PromptLookup } from "./prompt_lookup.js";
 import { SeededRandom } from "./random.js";
@@ -126,6 +127,22 @@ export async function generateBatch(
     const lookup = sampling.promptLookup && new PromptLookup(prompt, sampling.promptLookup);
     running.push({ index, sequence, next, guess: [], writer, random, lookup });
   }
+  try {
+    await runToEnd(at.runtime, running, sampling, signal, listener);
+  } finally {
+    at.runtime.dropAhead();
+  }
+  return running.map(generationOf);
+}
+
+/** Steps until every row has ended. */
+async function runToEnd(
+  runtime: Runtime,
+  running: readonly Running[],
+  sampling: Sampling,
+  signal: AbortSignal,
+  listener: BatchListener,
+): Promise<void> {
   let active = running;
   for (let number = 0; ; number++) {
     if (signal.aborted) for (const row of active) row.writer.end("interrupted");
@@ -133,14 +150,13 @@ export async function generateBatch(
       if (row.writer.finish !== undefined) listener.onFinished?.(row.index, generationOf(row));
     }
     active = active.filter((row) => row.writer.finish === undefined);
-    if (active.length === 0) break;
+    if (active.length === 0) return;
     // The token after the guess is of use too, so a guess needs room for one more.
     for (const row of active) row.guess = (number > 0 && row.lookup?.guess(row.writer.room - 1)) || [];
-    const chosen = await step(at.runtime, active, sampling, number, signal);
+    const chosen = await step(runtime, active, sampling, number, signal);
     if (chosen === undefined) continue;
     for (const [index, row] of active.entries()) take(row, chosen[index]);
   }
-  return running.map(generationOf);
 }
 
 function generationOf({ writer, lookup }: Running): Generation {
@@ -176,8 +192,10 @@ async function step(
   number: number,
   signal: AbortSignal,
 ): Promise<Chosen[] | undefined> {
+  const { capture, breakEverywhere, promptLookup } = sampling;
+  const inPlan = capture && !breakEverywhere && promptLookup === undefined && runtime.choosesTokens;
+  if (number > 0 && inPlan) return stepInPlan(runtime, rows, sampling, number, signal);
   const logitRows = rows.some(({ guess }) => guess.length > 0) ? "all" : "last";
-  const { capture, breakEverywhere } = sampling;
   const entries = rows.map(
     ({ sequence, next, guess }) => ({ sequence, ids: [...next, ...guess], logits: logitRows }) as const,
   );
@@ -196,6 +214,23 @@ async function step(
     at = to;
     return { ids: ids.subarray(from, to), logprobs: logprobs?.subarray(from, to) };
   });
+}
+
+/** A step whose tokens are chosen inside of the plan; the next one begins while these are read. */
+async function stepInPlan(
+  runtime: Runtime,
+  rows: readonly Running[],
+  sampling: Sampling,
+  number: number,
+  signal: AbortSignal,
+): Promise<Chosen[]> {
+  const tokens = rows.map(({ sequence, next: [id], random }) => ({ sequence, id, random }));
+  const goesOn = !signal.aborted && rows.every(({ writer }) => writer.room > 1);
+  const { ids, logprobs } = await runtime.decode(tokens, choiceInPlan(sampling), { step: number, goesOn });
+  return rows.map((_, at) => ({
+    ids: ids.subarray(at, at + 1),
+    logprobs: logprobs?.subarray(at, at + 1),
+  }));
 }
 
 function choose(logits: Tensor, rows: readonly Running[], sampling: Sampling): Tensor {

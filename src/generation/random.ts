@@ -4,6 +4,7 @@
  */
 export class SeededRandom {
   private readonly state: Uint32Array;
+  private count = 0;
 
   /** @param seed any whole number from 0 to 2^53 − 1 */
   constructor(seed: number) {
@@ -14,9 +15,20 @@ export class SeededRandom {
 
   /** A number in [0, 1) with 53 random bits. */
   next(): number {
+    this.count++;
     const high = this.nextWord() >>> 5;
     const low = this.nextWord() >>> 6;
     return (high * 2 ** 26 + low) / 2 ** 53;
+  }
+
+  /** The four words of the state, as bits: what `ops.sampleSeeded` takes for a row. */
+  get words(): Int32Array {
+    return new Int32Array(this.state.slice().buffer);
+  }
+
+  /** How many numbers it has made. */
+  get drawn(): number {
+    return this.count;
   }
 
   /** The numbers that `next` will return, without taking them. */
@@ -24,6 +36,7 @@ export class SeededRandom {
     const before = this.state.slice();
     const numbers = Array.from({ length: count }, () => this.next());
     this.state.set(before);
+    this.count -= count;
     return numbers;
   }
 

@@ -31,6 +31,11 @@ abstract class RankRuntime extends Runtime {
     super(model, rank.device, kv, maxLength, interventions);
   }
 
+  /** Every rank would have to choose, and nothing would tell that they agree: tokens come from the first rank by JavaScript. */
+  override get choosesTokens(): boolean {
+    return false;
+  }
+
   protected begin({ number, checksum }: PassKey): void {
     native().beginPass(this.device.stream, this.rank.communicator, number, checksum);
   }

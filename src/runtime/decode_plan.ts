@@ -1,5 +1,6 @@
 import type { Step } from "../model/step.js";
 import type { Device } from "../tensor/device.js";
+import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { type BatchEntry, pageTable } from "./batch.js";
 import type { Rows } from "./interventions.js";
@@ -25,8 +26,10 @@ export class DecodePlan extends ForwardPlan {
   /** It holds for the pass that recorded it only. */
   isOnce = false;
   readonly #kv: KvCache;
-  readonly #inputs: { ids: Tensor; positions: Tensor; sequences: Tensor; pageTable: Tensor };
+  protected readonly inputs: { ids: Tensor; positions: Tensor; sequences: Tensor; pageTable: Tensor };
   readonly #pagesPerSequence: number;
+  /** What the page table holds on the device. */
+  #pages: Int32Array = new Int32Array();
   /** Keys of the patterns; undefined where there are none. */
   #keys: number | undefined;
 
@@ -35,13 +38,13 @@ export class DecodePlan extends ForwardPlan {
     this.#kv = kv;
     this.#pagesPerSequence = Math.ceil(maxLength / kv.pageTokens);
     const integers = (shape: number[]) => this.hold(Tensor.empty(device, shape, "int32"));
-    this.#inputs = {
+    this.inputs = {
       ids: integers([batchSize]),
       positions: integers([batchSize]),
       sequences: integers([batchSize]),
       pageTable: integers([batchSize, this.#pagesPerSequence]),
     };
-    this.#inputs.sequences.write(Int32Array.from({ length: batchSize }, (_, index) => index));
+    this.inputs.sequences.write(Int32Array.from({ length: batchSize }, (_, index) => index));
   }
 
   /** Whether the plan reaches as far as this pass does. */
@@ -52,13 +55,28 @@ export class DecodePlan extends ForwardPlan {
   }
 
   setInputs(batch: readonly BatchEntry[], rows: PassRows): void {
-    this.#inputs.ids.write(Int32Array.from(batch, ({ ids }) => ids[0]));
-    this.#inputs.positions.write(Int32Array.from(rows.positions));
-    this.#inputs.pageTable.write(pageTable(batch, this.#pagesPerSequence));
+    this.inputs.ids.write(Int32Array.from(batch, ({ ids }) => ids[0]));
+    this.inputs.positions.write(Int32Array.from(rows.positions));
+    this.setPages(batch);
+  }
+
+  /** Only writes a page table that has changed: a sequence takes a page every 32 tokens. */
+  setPages(batch: readonly BatchEntry[]): void {
+    const pages = pageTable(batch, this.#pagesPerSequence);
+    if (pages.length === this.#pages.length && pages.every((page, index) => page === this.#pages[index])) {
+      return;
+    }
+    this.inputs.pageTable.write(pages);
+    this.#pages = pages;
+  }
+
+  /** Runs a pass while the plan is recorded, and keeps what comes of it. */
+  keepResult(pass: () => Tensor): void {
+    this.logits = this.hold(scope(pass));
   }
 
   get deviceRows(): { rows: Rows; logitRows: Rows } {
-    const rows = { positions: this.#inputs.positions };
+    const rows = { positions: this.inputs.positions };
     return { rows, logitRows: rows };
   }
 
@@ -69,7 +87,7 @@ export class DecodePlan extends ForwardPlan {
       this.#keys = keys;
       return keys;
     };
-    const { ids, positions, sequences, pageTable } = this.#inputs;
+    const { ids, positions, sequences, pageTable } = this.inputs;
     return {
       ids,
       logitRows: undefined,

@@ -138,10 +138,11 @@ export class KvCache {
 
 /** The keys and values of one text. */
 export class KvSequence {
-  /** Page numbers in the order of positions. */
+  /** Page numbers in the order of positions; behind the last position there may be pages that were reserved. */
   readonly pages: number[] = [];
   private positions = 0;
   private released = false;
+  private changed = 0;
   private readonly cache: KvCache;
 
   constructor(cache: KvCache) {
@@ -153,35 +154,53 @@ export class KvSequence {
     return this.positions;
   }
 
+  /** For the runtime: another number whenever the sequence has been extended, truncated or released. */
+  get version(): number {
+    return this.changed;
+  }
+
   /** Whether this sequence lives in `cache`. */
   isOf(cache: KvCache): boolean {
     return this.cache === cache;
   }
 
-  /** For the runtime: makes room for `tokens` more positions, which the next forward pass fills. */
+  /** For the runtime: makes room for `tokens` more positions, which the next forward pass fills. Throws `KV_CACHE_FULL`. */
   extend(tokens: number): void {
+    this.reserve(tokens);
+    this.positions += tokens;
+    this.changed++;
+  }
+
+  /**
+   * For the runtime: takes the pages of `tokens` more positions, which a pass may write before it is known whether they become
+   * part of the sequence. Throws `KV_CACHE_FULL`, with no page taken.
+   */
+  reserve(tokens: number): void {
     this.assertAlive();
-    const last = this.pages.length - 1;
+    const last = this.usedPages - 1;
     if (this.positions % pageTokens !== 0 && this.cache.isShared(this.pages[last])) {
       const copy = this.cache.copyPage(this.pages[last]);
       this.cache.releasePage(this.pages[last]);
       this.pages[last] = copy;
     }
-    const before = this.positions;
     try {
-      while (this.pages.length * pageTokens < before + tokens) this.pages.push(this.cache.takePage());
+      while (this.pages.length * pageTokens < this.positions + tokens) this.pages.push(this.cache.takePage());
     } catch (error) {
-      this.truncate(before);
+      this.trim();
       throw error;
     }
-    this.positions = before + tokens;
+  }
+
+  /** For the runtime: gives back pages that were reserved and hold no position. */
+  trim(): void {
+    for (const page of this.pages.splice(this.usedPages)) this.cache.releasePage(page);
   }
 
   /** A second sequence with the same content. Both go on by themselves; full pages are shared, not copied. */
   fork(): KvSequence {
     this.assertAlive();
     const fork = new KvSequence(this.cache);
-    for (const page of this.pages) {
+    for (const page of this.pages.slice(0, this.usedPages)) {
       this.cache.sharePage(page);
       fork.pages.push(page);
     }
@@ -198,20 +217,28 @@ export class KvSequence {
         `a sequence of ${this.positions} positions cannot be truncated to ${length}`,
       );
     }
-    const keep = Math.ceil(length / pageTokens);
-    for (const page of this.pages.splice(keep)) this.cache.releasePage(page);
+    if (length === this.positions) return;
     this.positions = length;
+    this.changed++;
+    this.trim();
   }
 
   /** Gives the pages back; releasing twice is harmless. */
   release(): void {
     if (this.released) return;
     this.truncate(0);
+    this.trim();
+    this.changed++;
     this.released = true;
   }
 
   [Symbol.dispose](): void {
     this.release();
+  }
+
+  /** Pages that hold a position. */
+  private get usedPages(): number {
+    return Math.ceil(this.positions / pageTokens);
   }
 
   private assertAlive(): void {

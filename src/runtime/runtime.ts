@@ -6,19 +6,23 @@ import { type Observer, observed } from "../nn/tap.js";
 import type { Device } from "../tensor/device.js";
 import { scope } from "../tensor/scope.js";
 import { onHostRead, type Tensor } from "../tensor/tensor.js";
+import type { PassConditions } from "./ahead_pass.js";
 import { type BatchEntry, checkSequences, extendSequences } from "./batch.js";
 import { DecodePlan } from "./decode_plan.js";
 import { fingerprint } from "./fingerprint.js";
 import { interruptible } from "./interruptible.js";
-import { Interventions } from "./interventions.js";
+import { Interventions, type Phase } from "./interventions.js";
 import type { KvCache } from "./kv_cache.js";
 import { Lock } from "./lock.js";
 import { Pass, type PassObserver, type PassSettings } from "./pass.js";
+import type { PlanKey } from "./plan.js";
 import { PlanCache } from "./plan_cache.js";
 import { prefillChunk } from "./prefill.js";
 import { reportChecks, reportWatched } from "./reports.js";
 import { type PassRows, rowsOf } from "./rows.js";
 import { eagerStep } from "./step.js";
+import { type DecodeOptions, type LaunchedPass, type PassMaker, TokenPasses } from "./token_passes.js";
+import { type ChosenTokens, type TokenChoice, TokenPlan, type TokenRow } from "./token_plan.js";
 
 export interface ForwardOptions {
   /** 0 (the default) for a prompt, then 1, 2, … for each token of a generation. */
@@ -43,6 +47,12 @@ export class Runtime {
    * all layers, say, takes chunk · heads · keys numbers.
    */
   chunkTokens = prefillChunk;
+  /**
+   * Whether a generation chooses its tokens inside of the plan, and has the next pass launched before they are read. The tokens are
+   * the same. On a GPU, which would wait for JavaScript between two passes; the CPU's threads have nothing else to wait for.
+   */
+  tokensInPlan: boolean;
+  readonly #tokens: TokenPasses;
   readonly #hostReaders = new WeakSet<object>();
   readonly #lock = new Lock();
   #generation: { signal: AbortSignal; ended: Promise<void> } | undefined;
@@ -54,7 +64,10 @@ export class Runtime {
     readonly kv: KvCache,
     readonly maxLength: number,
     readonly interventions = new Interventions(),
-  ) {}
+  ) {
+    this.tokensInPlan = device.kind === "cuda";
+    this.#tokens = new TokenPasses(this.#passMaker());
+  }
 
   /**
    * One forward pass over a flat batch: the tokens of all entries behind one another. Sequences grow by their tokens; if
@@ -120,16 +133,43 @@ export class Runtime {
     // Taken for each pass: it is also what finds a part that is no module.
     const modules = fingerprint(this.model);
     if (!captured || this.#hostReaders.has(this.model)) return this.#eager(batch, rows, options);
-    this.plans.dropUnless((id) => this.interventions.has(id));
-    const key = this.#key(modules, rows, options);
-    let plan = this.plans.find(key);
-    if (plan?.suits(rows)) {
-      plan.setInputs(batch, rows);
-      await plan.replay(rows);
-    } else {
-      plan = this.#record(batch, rows, key, options);
-    }
+    const key = this.#key(this.#conditions(modules, rows.phase, options), rows);
+    const { device, kv, maxLength } = this;
+    const make = () => new DecodePlan(device, kv, key, batch.length, maxLength);
+    const plan = await this.#runPlan(make, key, rows, options, (each) => each.setInputs(batch, rows));
     return this.#finish(plan, rows);
+  }
+
+  /**
+   * As `forward` for one token a row, but the plan goes on to choose the token after each: what comes back is a few bytes, and the
+   * next pass may be under way by then (see TokenPasses). Throws what `forward` does.
+   * @returns one token for each row
+   */
+  async decode(
+    rows: readonly TokenRow[],
+    choice: TokenChoice,
+    options: DecodeOptions,
+  ): Promise<ChosenTokens> {
+    const leave = await this.#lock.enter();
+    const leavePass = this.interventions.enterPass();
+    let launched: LaunchedPass;
+    try {
+      launched = await this.#tokens.launch(rows, choice, options);
+    } finally {
+      leavePass();
+      leave();
+    }
+    return this.#tokens.read(launched);
+  }
+
+  /** Forgets a pass that `decode` has launched and nobody will ask for. */
+  dropAhead(): void {
+    this.#tokens.drop();
+  }
+
+  /** Whether generations are to use `decode`. */
+  get choosesTokens(): boolean {
+    return this.tokensInPlan && !this.#hostReaders.has(this.model);
   }
 
   /** Runs the modules without recording. */
@@ -159,21 +199,37 @@ export class Runtime {
     }
   }
 
-  /** Runs the modules and records what they do: the recording pass is the pass itself. */
-  #record(
-    batch: readonly BatchEntry[],
+  /** Runs the plan of a pass: again where there is one that reaches so far, else by recording it. */
+  async #runPlan<P extends DecodePlan>(
+    make: () => P,
+    key: PlanKey,
     rows: PassRows,
-    key: DecodePlan["key"],
     options: ForwardOptions,
-  ): DecodePlan {
-    const plan = new DecodePlan(this.device, this.kv, key, batch.length, this.maxLength);
+    setInputs: (plan: P) => void,
+  ): Promise<P> {
+    this.plans.dropUnless((id) => this.interventions.has(id));
+    // The key says what kind of plan it is.
+    const plan = this.plans.find(key) as P | undefined;
+    if (!plan?.suits(rows)) return this.#record(make(), rows, options, setInputs);
+    setInputs(plan);
+    await plan.replay(rows);
+    return plan;
+  }
+
+  /** Runs the modules and records what they do: the recording pass is the pass itself. */
+  #record<P extends DecodePlan>(
+    plan: P,
+    rows: PassRows,
+    options: ForwardOptions,
+    setInputs: (plan: P) => void,
+  ): P {
     try {
-      plan.setInputs(batch, rows);
+      setInputs(plan);
       const pass = new Pass(this.#settings(rows, options), rows, plan.deviceRows, plan);
       onHostRead(() => pass.hostRead());
       plan.begin();
       try {
-        plan.logits = plan.hold(scope(() => this.#call(pass, plan.step(rows))));
+        plan.keepResult(() => this.#call(pass, plan.step(rows)));
       } finally {
         onHostRead(undefined);
         if (plan.isRecording) plan.end();
@@ -226,13 +282,42 @@ export class Runtime {
     };
   }
 
-  #key(modules: readonly unknown[], rows: PassRows, options: ForwardOptions): DecodePlan["key"] {
-    const settings = [options.breakEverywhere ?? false, this.checkFinite, rows.positions.length];
-    const interventions = this.interventions.ids(rows.phase);
+  #conditions(modules: readonly unknown[], phase: Phase, options: ForwardOptions): PassConditions {
+    const interventions = this.interventions.ids(phase);
+    const settings = [options.breakEverywhere ?? false, this.checkFinite];
+    const { strengths } = this.interventions;
     return {
       fingerprint: modules,
       signature: `${settings.join()}:${interventions.join()}`,
       interventions,
+      strengths,
+    };
+  }
+
+  #key({ fingerprint, signature, interventions }: PassConditions, rows: PassRows): PlanKey {
+    return { fingerprint, signature: `${rows.positions.length}:${signature}`, interventions };
+  }
+
+  /** What `decode` needs. */
+  #passMaker(): PassMaker {
+    const { device, kv, maxLength, interventions, plans } = this;
+    return {
+      kv,
+      conditions: (choice) => {
+        const conditions = this.#conditions(fingerprint(this.model), "decode", {});
+        return { ...conditions, signature: `${conditions.signature}:${choice.signature}` };
+      },
+      run: ({ tokens, batch, rows }, choice, conditions) => {
+        const key = this.#key(conditions, rows);
+        const make = () => new TokenPlan(device, kv, key, batch.length, maxLength, choice);
+        return this.#runPlan(make, key, rows, {}, (plan) => {
+          plan.setInputs(batch, rows);
+          plan.setRandom(tokens);
+        });
+      },
+      report: (plan, rows) => this.report(rows, plan.taken.watched, plan.taken.checks),
+      mayFollow: (plan, rows, conditions) =>
+        !interventions.observes("decode") && plans.find(this.#key(conditions, rows)) === plan,
     };
   }
 

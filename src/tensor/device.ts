@@ -68,7 +68,7 @@ export class Device {
     return this.stream.gpu() ?? undefined;
   }
 
-  /** Graphs that were made for recorded plans on a GPU, and how often they were launched. */
+  /** Graphs that were made for recorded plans on a GPU, how often they were launched, and what ran and was copied beside them. */
   graphs(): GraphCounts {
     return this.stream.graphs();
   }

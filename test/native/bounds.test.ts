@@ -208,6 +208,19 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
       () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, Float32Array.of(0.5) as never),
     ],
     ["too few draws", () => addon.sample(stream, integers(0), one, 1, 1, 1, 0, 0, new Float64Array(0))],
+    [
+      "generators past their buffer",
+      () => addon.sampleSeeded(stream, integers(0), one, 1, 1, 1, 0, 0, integers(1, 2, 3)),
+    ],
+    [
+      "results past their buffer",
+      () => addon.advance(stream, integers(0), integers(0), null, integers(0), integers(0), null, 1),
+    ],
+    [
+      "log-probabilities past their buffer",
+      () => addon.advance(stream, integers(0, 0), integers(0, 0), null, row(4), integers(0, 0), one, 2),
+    ],
+    ["a reading past its buffer", () => stream.startRead(one, 0, 5)],
     ["no arguments", () => (addon.sample as (stream: unknown) => void)(stream)],
     ["int8 pages past their scales", () => append({}, () => bytes(8), floats(1, 1, 1))],
     ["int8 pages past the scales of values", () => append({}, () => bytes(8), row(4), row(3))],
@@ -240,6 +253,7 @@ describe("no call of the addon leaves its buffers or ends the process, whatever 
     ["a text as bytes", () => stream.write(one, 0, "abc" as never)],
     ["int8 pages without scales", () => append({}, () => bytes(8))],
     ["a text as threads", () => new addon.Stream("x" as never)],
+    ["a reading that is none", () => stream.finishRead({})],
   ])("%s", (_, call) => expect(codeOf(call)).toBe("NATIVE_ARGUMENT"));
 
   it("sizes that no memory has", () => {

@@ -26,7 +26,7 @@ function content(cache: KvCache, sequence: KvSequence): number[] {
 }
 
 describe("KvCache", () => {
-  it("any course of extend, fork, truncate and release keeps every sequence's content and loses no page", () => {
+  it("any course of extend, reserve, fork, truncate and release keeps every sequence's content and loses no page", () => {
     const action = fc.oneof(
       fc.record({
         kind: fc.constant("extend" as const),
@@ -36,9 +36,15 @@ describe("KvCache", () => {
       fc.record({ kind: fc.constant("fork" as const), at: fc.nat(5), size: fc.constant(0) }),
       fc.record({ kind: fc.constant("truncate" as const), at: fc.nat(5), size: fc.nat(100) }),
       fc.record({ kind: fc.constant("release" as const), at: fc.nat(5), size: fc.constant(0) }),
+      fc.record({
+        kind: fc.constant("reserve" as const),
+        at: fc.nat(5),
+        size: fc.integer({ min: 1, max: 40 }),
+      }),
+      fc.record({ kind: fc.constant("trim" as const), at: fc.nat(5), size: fc.constant(0) }),
     );
     fc.assert(
-      fc.property(fc.array(action, { maxLength: 25 }), (actions) => {
+      fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
         const cache = new KvCache(device, shape, 640);
         const model: { sequence: KvSequence; numbers: number[] }[] = [];
         let next = 1;
@@ -57,6 +63,18 @@ describe("KvCache", () => {
             }
             fill(cache, entry.sequence, length, numbers);
             entry.numbers.push(...numbers);
+          } else if (kind === "reserve") {
+            try {
+              entry.sequence.reserve(size);
+            } catch (error) {
+              expect((error as { code: string }).code).toBe("KV_CACHE_FULL");
+              continue;
+            }
+            // What a pass that was launched ahead writes is nobody's content.
+            fill(cache, entry.sequence, length, new Array<number>(size).fill(-1));
+          } else if (kind === "trim") {
+            entry.sequence.trim();
+            expect(entry.sequence.pages).toHaveLength(Math.ceil(length / cache.pageTokens));
           } else if (kind === "fork") {
             model.push({ sequence: entry.sequence.fork(), numbers: [...entry.numbers] });
           } else if (kind === "truncate") {
@@ -95,6 +113,20 @@ describe("KvCache", () => {
     const alone = a.pages[1];
     a.extend(1);
     expect(a.pages[1]).toBe(alone);
+  });
+
+  it("a fork has no part in pages that were reserved", () => {
+    const cache = new KvCache(device, shape, 320);
+    const a = cache.createSequence();
+    a.extend(32);
+    a.reserve(1);
+    expect(a.pages).toHaveLength(2);
+    expect(a.length).toBe(32);
+    const b = a.fork();
+    expect(b.pages).toEqual([a.pages[0]]);
+    a.extend(1);
+    b.extend(1);
+    expect(b.pages[1]).not.toBe(a.pages[1]);
   });
 
   it("refuses lengths that make no sense and sequences that were released", () => {

@@ -40,8 +40,9 @@ function area(path: string): string {
  * here.
  */
 const LAYERS: Record<string, string[]> = {
-  native: ["package_root", "native_parallel"],
+  native: ["package_root", "native_parallel", "native_sampling"],
   native_parallel: ["native"],
+  native_sampling: ["native"],
   checkpoint: ["model/config", "process_lock", "write_whole"],
   tokenizer: [],
   tensor: ["native"],

@@ -4,6 +4,7 @@
 #include "cuda/ops/gemm_fma.cuh"
 #include "cuda/ops/gemm_mma.cuh"
 #include "cuda/ops/linear_call.cuh"
+#include "cuda/ops/linear_cublaslt.cuh"
 #include "cuda/ops/partial_sums.cuh"
 #include "cuda/runtime.cuh"
 
@@ -125,7 +126,12 @@ struct Product : LinearCall {
 
 }  // namespace
 
-void linearManyRows(const LinearCall& call) { Product{call}.byOutput(); }
-void linearByInputManyRows(const LinearCall& call) { Product{call}.byInput(); }
+void linearManyRows(const LinearCall& call) {
+  if (!linearByCublasLt(call, cublasLtOf(call.queue), false)) Product{call}.byOutput();
+}
+
+void linearByInputManyRows(const LinearCall& call) {
+  if (!linearByCublasLt(call, cublasLtOf(call.queue), true)) Product{call}.byInput();
+}
 
 }  // namespace persimmon::cuda

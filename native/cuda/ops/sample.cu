@@ -6,6 +6,7 @@
 // Weights are whole numbers, exp(...) in units of 2^-44 (of rows above 2^18 columns, larger ones), so that
 // their sums do not depend on an order, and the draw is the same on every run; a weight below the unit is
 // never drawn.
+#include "cpu/row_advance.h"
 #include "cuda/ops.h"
 #include "cuda/ops/selection.cuh"
 
@@ -20,7 +21,9 @@ struct SampleCall {
   float temperature;
   int32_t topK;
   float topP;
+  /** A number for each row, or, where there is none, the generator of each row. */
   const double* uniform;
+  const int32_t* random;
   /** Columns that may be kept, [rows, width]. */
   int32_t* listed;
   /** Units of mass in a weight of 1. */
@@ -98,7 +101,8 @@ __global__ void __launch_bounds__(kSelectionThreads) sampleKernel(SampleCall cal
   const int64_t width = call.width, number = blockIdx.x;
   const float* logits = call.logits + number * width;
   const Row row{logits, logits[call.out[number]], call.temperature, call.unit};
-  const double uniform = call.uniform[number];
+  const double uniform =
+      call.uniform != nullptr ? call.uniform[number] : cpu::nextUniform(call.random, number);
   if (row.max != row.max) return;  // every logit is NaN, and out is 0
   const bool byRank = call.topK > 0 && call.topK < width, byMass = call.topP > 0 && call.topP < 1;
   if (!byRank && !byMass) {
@@ -143,17 +147,27 @@ float unitFor(int64_t width) {
   return static_cast<float>(int64_t{1} << shift);
 }
 
+/** Draws, with a call that has all but the list and the unit. */
+void draw(Queue& queue, SampleCall call, int64_t rows) {
+  if (rows * call.width == 0) return;
+  argmax(queue, call.out, call.logits, rows, call.width);
+  if (!(call.temperature > 0)) return;
+  call.listed = reinterpret_cast<int32_t*>(
+      queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(call.width) * sizeof(int32_t)));
+  call.unit = unitFor(call.width);
+  launch(queue, sampleKernel, blocksFor(rows, 1), selectionThreads(call.width), {.overlapping = true}, call);
+}
+
 }  // namespace
 
 void sample(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64_t width, float temperature,
             int32_t topK, float topP, const double* uniform) {
-  if (rows * width == 0) return;
-  argmax(queue, out, logits, rows, width);
-  if (!(temperature > 0)) return;
-  auto* listed = reinterpret_cast<int32_t*>(
-      queue.scratch(static_cast<size_t>(rows) * static_cast<size_t>(width) * sizeof(int32_t)));
-  launch(queue, sampleKernel, blocksFor(rows, 1), selectionThreads(width), {.overlapping = true},
-         {out, logits, width, temperature, topK, topP, uniform, listed, unitFor(width)});
+  draw(queue, {out, logits, width, temperature, topK, topP, uniform, nullptr, nullptr, 0}, rows);
+}
+
+void sampleSeeded(Queue& queue, int32_t* out, const float* logits, int64_t rows, int64_t width,
+                  float temperature, int32_t topK, float topP, const int32_t* random) {
+  draw(queue, {out, logits, width, temperature, topK, topP, nullptr, random, nullptr, 0}, rows);
 }
 
 }  // namespace persimmon::cuda

@@ -3,6 +3,7 @@
  * first tensor and returns the handle of the result at once.
  */
 export { gelu, relu, reluSquared, sigmoid, silu, tanh } from "./activations.js";
+export { advance, type NextInputs } from "./advance.js";
 export { add, mul, scale, sub } from "./arithmetic.js";
 export {
   type AttentionTap,
@@ -20,7 +21,7 @@ export { countNonFinite, countPositive, type EditArguments, type EditKind, edit,
 export { embedding, layerNorm, linear, linearWhere, matmul, rmsNorm } from "./matrix.js";
 export { attention } from "./plain_attention.js";
 export { max, mean, min, sum } from "./reductions.js";
-export { argmax, gatherLogProbability, sample } from "./sampling.js";
+export { argmax, type DrawOptions, gatherLogProbability, sample, sampleSeeded } from "./sampling.js";
 export { gather, keepTopK, topK } from "./selection.js";
 export { concat, slice, transpose } from "./shape.js";
 export { logSoftmax, softmax } from "./softmax.js";

@@ -13,21 +13,25 @@ export function argmax(x: Tensor): Tensor {
   return out;
 }
 
+/** How the distribution of a draw is made of logits; see `sample`. */
+export interface DrawOptions {
+  /** Above 0. */
+  temperature: number;
+  /** 0 keeps all. */
+  topK: number;
+  /** 0 or 1 keeps all. */
+  topP: number;
+}
+
 /**
  * Draws one id a row in the order of Adept's server: logits / temperature, then top-k (logits below the k-th go, ties
  * stay), then top-p (in descending order, up to and with the first whose cumulative probability exceeds p), softmax, one
  * draw.
  * @param logits [rows, vocabulary]
- * @param topK 0 keeps all
- * @param topP 0 or 1 keeps all
  * @param uniform one number in [0, 1) for each row
  * @returns [rows] int32
  */
-export function sample(
-  logits: Tensor,
-  options: { temperature: number; topK: number; topP: number },
-  uniform: Float64Array,
-): Tensor {
+export function sample(logits: Tensor, options: DrawOptions, uniform: Float64Array): Tensor {
   if (!(uniform instanceof Float64Array) || uniform.some((value) => !(value >= 0 && value < 1))) {
     throw new PersimmonError(
       "ARGUMENT_INVALID",
@@ -35,24 +39,51 @@ export function sample(
     );
   }
   expectTensor("sample", "logits", logits, [uniform.length, undefined]);
-  const [rows, width] = logits.shape;
-  expectColumns("sample", "logits", width);
-  const { temperature, topK, topP } = options;
-  expectSampling("temperature", temperature, temperature > 0 && Number.isFinite(temperature), "above 0");
-  const isCount = Number.isInteger(topK) && topK >= 0 && topK < 2 ** 31;
-  expectSampling("topK", topK, isCount, "a whole number from 0");
-  expectSampling("topP", topP, topP >= 0 && topP <= 1, "from 0 to 1");
-  const out = Tensor.empty(logits.device, [rows], "int32");
-  const { stream } = logits.device;
+  const { stream, out, rows, width, temperature, topK, topP } = drawing("sample", logits, options);
   native().sample(stream, out.buffer, logits.buffer, rows, width, temperature, topK, topP, uniform);
   return out;
 }
 
-function expectSampling(option: string, value: unknown, valid: boolean, expected: string): void {
+/**
+ * As `sample`, with numbers that are made on the device: each row has a generator (`SeededRandom.words`), and is drawn with the
+ * number that this makes next. `advance` takes the numbers; until then they stay the same.
+ * @param random [rows, 4] int32
+ */
+export function sampleSeeded(logits: Tensor, options: DrawOptions, random: Tensor): Tensor {
+  expectTensor("sampleSeeded", "logits", logits, [undefined, undefined]);
+  expectTensor("sampleSeeded", "random", random, [logits.shape[0], 4], ["int32"]);
+  const { stream, out, rows, width, temperature, topK, topP } = drawing("sampleSeeded", logits, options);
+  native().sampleSeeded(
+    stream,
+    out.buffer,
+    logits.buffer,
+    rows,
+    width,
+    temperature,
+    topK,
+    topP,
+    random.buffer,
+  );
+  return out;
+}
+
+/** What every draw has in common, checked. */
+function drawing(op: string, logits: Tensor, { temperature, topK, topP }: DrawOptions) {
+  const [rows, width] = logits.shape;
+  expectColumns(op, "logits", width);
+  expectSampling(op, "temperature", temperature, temperature > 0 && Number.isFinite(temperature), "above 0");
+  const isCount = Number.isInteger(topK) && topK >= 0 && topK < 2 ** 31;
+  expectSampling(op, "topK", topK, isCount, "a whole number from 0");
+  expectSampling(op, "topP", topP, topP >= 0 && topP <= 1, "from 0 to 1");
+  const out = Tensor.empty(logits.device, [rows], "int32");
+  return { stream: logits.device.stream, out, rows, width, temperature, topK, topP };
+}
+
+function expectSampling(op: string, option: string, value: unknown, valid: boolean, expected: string): void {
   if (valid) return;
   throw new PersimmonError(
     "SAMPLING_INVALID",
-    `ops.sample: ${option} must be ${expected}, got ${String(value)}`,
+    `ops.${op}: ${option} must be ${expected}, got ${String(value)}`,
   );
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cpu/row_advance.h"
 #include "on_gpu.h"
 
 using namespace check;
@@ -87,6 +88,50 @@ TEST(sampleIsThatOfTheCpu) {
     for (int i = 0; i < 2; ++i) {
       for (double& value : uniform) value = random.uniform();
       CHECK(drawn(x, rows, filter, uniform) == drawnByCpu(x, rows, filter, uniform));
+    }
+  }
+}
+
+TEST(sampleSeededDrawsTheNextNumberOfEachRow) {
+  Random random(52);
+  const int64_t rows = 3, width = 300;
+  const std::vector<float> x = random.normals(static_cast<size_t>(rows * width), 2);
+  std::vector<int32_t> words(static_cast<size_t>(4 * rows));
+  for (int32_t& word : words) word = static_cast<int32_t>(random.below(int64_t{1} << 32));
+  std::vector<double> uniform;
+  for (int64_t row = 0; row < rows; ++row) uniform.push_back(cpu::nextUniform(words.data(), row));
+  const OnGpu<float> logits(x);
+  const OnGpu<int32_t> state(words), out(static_cast<size_t>(rows));
+  for (const Filter& filter : {Filter{1, 0, 0}, Filter{0.7f, 9, 0.9f}}) {
+    cuda::sampleSeeded(gpu(), out.data(), logits.data(), rows, width, filter.temperature, filter.topK,
+                       filter.topP, state.data());
+    CHECK(out.read() == drawn(x, rows, filter, uniform));
+    CHECK(state.read() == words);
+  }
+}
+
+TEST(advanceIsThatOfTheCpu) {
+  Random random(53);
+  for (const int64_t rows : {0, 1, 31, 33, 70}) {
+    const auto integers = [&](int64_t count) {
+      std::vector<int32_t> values(static_cast<size_t>(count));
+      for (int32_t& value : values) value = static_cast<int32_t>(random.below(1 << 30));
+      return values;
+    };
+    for (const bool all : {true, false}) {
+      std::vector<int32_t> ids = integers(rows), positions = integers(rows), words = integers(4 * rows),
+                           results = integers(2 * rows), chosen = integers(rows);
+      std::vector<float> logprobs = random.normals(static_cast<size_t>(rows));
+      const OnGpu<int32_t> there[] = {OnGpu<int32_t>(ids), OnGpu<int32_t>(positions), OnGpu<int32_t>(words),
+                                      OnGpu<int32_t>(results), OnGpu<int32_t>(chosen)};
+      const OnGpu<float> logprobsThere(logprobs);
+      cuda::advance(gpu(), {there[0].data(), there[1].data(), all ? there[2].data() : nullptr,
+                            there[3].data(), there[4].data(), all ? logprobsThere.data() : nullptr, rows});
+      cpu::advance(cpuPool(), {ids.data(), positions.data(), all ? words.data() : nullptr, results.data(),
+                               chosen.data(), all ? logprobs.data() : nullptr, rows});
+      CHECK(there[0].read() == ids && there[1].read() == positions && there[2].read() == words &&
+            there[3].read() == results && there[4].read() == chosen);
+      CHECK(ids == chosen);
     }
   }
 }

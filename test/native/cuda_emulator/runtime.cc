@@ -27,12 +27,15 @@ struct Executable {
 
 struct Stream {
   std::deque<Node> queue;
+  uint64_t put = 0;   // how much work there has been
+  uint64_t done = 0;  // and how much of it has run
   std::unique_ptr<Graph> captured;
   bool capturing = false;
 };
 
 struct Event {
   Stream* stream = nullptr;
+  uint64_t behind = 0;  // work of the stream that comes before it
 };
 
 namespace {
@@ -58,12 +61,23 @@ struct alignas(256) BlockHeader {
   size_t bytes;
 };
 
-void drain(Stream& stream) {
-  while (!stream.queue.empty()) {
-    const Node node = std::move(stream.queue.front());
-    stream.queue.pop_front();
-    node.run();
+// Runs what was put on the stream first, and no more than somebody waits for.
+cudaError_t runUntil(Stream& stream, uint64_t done) {
+  const std::lock_guard lock(gpu);
+  if (stream.capturing) return failed(cudaErrorStreamCaptureUnsupported);
+  try {
+    while (stream.done < done) {
+      const Node node = std::move(stream.queue.front());
+      stream.queue.pop_front();
+      ++stream.done;
+      node.run();
+    }
+  } catch (const std::exception& error) {
+    // A kernel that a real GPU would hang in, or reject: a mistake in the kernel, never in its data.
+    std::fprintf(stderr, "emulated GPU: %s\n", error.what());
+    std::abort();
   }
+  return cudaSuccess;
 }
 
 cudaError_t put(Stream* stream, Node node) {
@@ -72,6 +86,7 @@ cudaError_t put(Stream* stream, Node node) {
     stream->captured->nodes.push_back(std::move(node));
   } else {
     stream->queue.push_back(std::move(node));
+    ++stream->put;
   }
   return cudaSuccess;
 }
@@ -200,18 +215,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  const std::lock_guard lock(gpu);
-  if (stream->capturing) return failed(cudaErrorStreamCaptureUnsupported);
-  try {
-    drain(*stream);
-  } catch (const std::exception& error) {
-    // A kernel that a real GPU would hang in, or reject: a mistake in the kernel, never in its data.
-    std::fprintf(stderr, "emulated GPU: %s\n", error.what());
-    std::abort();
-  }
-  return cudaSuccess;
-}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return runUntil(*stream, stream->put); }
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
@@ -233,13 +237,12 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  event->stream = stream;
+  *event = {stream, stream->put};
   return cudaSuccess;
 }
 
-// Runs more than was recorded before the event, which a real GPU may do, too.
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return event->stream == nullptr ? cudaSuccess : cudaStreamSynchronize(event->stream);
+  return event->stream == nullptr ? cudaSuccess : runUntil(*event->stream, event->behind);
 }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {

@@ -42,6 +42,20 @@ const calls: Record<string, [op: (...args: never[]) => unknown, args: () => unkn
   ],
   argmax: [ops.argmax, () => [zeros(2, 3)]],
   sample: [ops.sample, () => [zeros(2, 3), sampling, noTop]],
+  sampleSeeded: [ops.sampleSeeded, () => [zeros(2, 3), sampling, int32(new Int32Array(8), [2, 4])]],
+  advance: [
+    ops.advance,
+    () => [
+      {
+        ids: int32([0, 0]),
+        positions: int32([0, 0]),
+        random: int32(new Int32Array(8), [2, 4]),
+        results: int32(new Int32Array(4), [2, 2]),
+      },
+      int32([1, 2]),
+      zeros(2),
+    ],
+  ],
   gatherLogProbability: [ops.gatherLogProbability, () => [zeros(2, 3), int32([0, 1])]],
   sub: [ops.sub, () => [zeros(2, 3), zeros(2, 3)]],
   mul: [ops.mul, () => [zeros(2, 3), zeros(2, 3)]],
