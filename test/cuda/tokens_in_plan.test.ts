@@ -7,11 +7,11 @@ import type { GraphCounts } from "../../src/native.js";
 import { edits } from "../../src/research/edits.js";
 import { Device } from "../../src/tensor/device.js";
 import { testAdvance } from "../support/advance_suite.js";
-import { onEmulatedGpu } from "../support/emulated_gpu.js";
+import { onGpu } from "../support/other_addon.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 import { testTokensInPlan } from "../support/tokens_in_plan_suite.js";
 
-onEmulatedGpu("tokens that a GPU chooses", () => {
+onGpu("tokens that a GPU chooses", () => {
   describe("between two passes", () => testAdvance(() => Device.cuda()));
   describe("give the same texts", () => testTokensInPlan("cuda"));
 
