@@ -56,9 +56,10 @@ async function decode(rows, round) {
 /** Seconds for all questions. Those that share nothing have the same length and begin with a token of their own. */
 async function ask(shared, round) {
   const common = promptIds(model, prefix, round);
+  const asked = round === 0 ? Math.min(group, questions) : questions; // the first round only warms up
   const { seconds } = await timed(async () => {
-    for (let first = 0; first < questions; first += group) {
-      const count = Math.min(group, questions - first);
+    for (let first = 0; first < asked; first += group) {
+      const count = Math.min(group, asked - first);
       const prompts = Array.from({ length: count }, (_, i) => {
         const own = promptIds(model, question, 7919 * round + first + i);
         return shared ? [...common, ...own] : [first + i + 1, ...common.slice(1), ...own];

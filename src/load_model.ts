@@ -113,7 +113,7 @@ export async function loadModel(
   const predictor =
     options.predictZeros === undefined ? undefined : await loadZeroPredictor(options.predictZeros);
   const device = group?.here[0].device ?? target ?? Device.cpu(options.threads, options.matmulPrecision);
-  const loader = device.kind === "cpu" ? device : Device.cpu(options.threads);
+  const loader = device.kind === "cpu" ? device : Device.cpu(options.threads, options.matmulPrecision);
   const directory = await resolveCheckpoint(source, {
     signal: interruptSignal(),
     onProgress: ({ bytes, totalBytes }) =>
