@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "cuda/cublaslt.h"
@@ -266,7 +267,8 @@ class CudaQueue final : public Queue {
     return stream_;
   }
   unsigned long long* traffic() const { return traffic_; }
-  CublasLt* cublasLt() const { return cublasLt_.get(); }
+  CublasLt* cublasLt() const { return cublasLt_; }
+  CublasLt* setCublasLt(CublasLt* library) { return std::exchange(cublasLt_, library); }
 
  private:
   // Memory that grows. Older blocks stay for the graphs that use them; doubling keeps their sum below the
@@ -301,7 +303,8 @@ class CudaQueue final : public Queue {
     std::string why;
     const CublasLtFunctions* functions = CublasLtFunctions::load(why);
     if (functions == nullptr) throw Error("PERSIMMON_CUBLASLT=1, but " + why);
-    cublasLt_ = std::make_unique<CublasLt>(*functions);
+    openedCublasLt_ = std::make_unique<CublasLt>(*functions);
+    cublasLt_ = openedCublasLt_.get();
   }
 
   // The GPU is a property of each thread, and a process may use several.
@@ -311,7 +314,8 @@ class CudaQueue final : public Queue {
   const DeviceInfo info_;
   cudaStream_t stream_ = nullptr;
   unsigned long long* traffic_ = nullptr;
-  std::unique_ptr<CublasLt> cublasLt_;
+  std::unique_ptr<CublasLt> openedCublasLt_;
+  CublasLt* cublasLt_ = nullptr;
   Staging staging_;
   Working scratch_, arguments_;
   bool capturing_ = false;
@@ -334,6 +338,9 @@ std::string whyNone(cudaError_t status) {
 
 cudaStream_t streamOf(Queue& queue) { return static_cast<CudaQueue&>(queue).stream(); }
 CublasLt* cublasLtOf(Queue& queue) { return static_cast<CudaQueue&>(queue).cublasLt(); }
+CublasLt* setCublasLt(Queue& queue, CublasLt* library) {
+  return static_cast<CudaQueue&>(queue).setCublasLt(library);
+}
 unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
 
 std::shared_ptr<Queue> Queue::create(int device, std::string& why) {

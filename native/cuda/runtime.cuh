@@ -25,6 +25,8 @@ unsigned long long* trafficOf(Queue& queue);
 class CublasLt;
 /** NVIDIA's matrix products, where they were asked for (PERSIMMON_CUBLASLT=1); else nullptr. */
 CublasLt* cublasLtOf(Queue& queue);
+/** Another one, or none, for tests; returns the one before. */
+CublasLt* setCublasLt(Queue& queue, CublasLt* library);
 
 /** What a launch may say beside its sizes. */
 struct LaunchOptions {

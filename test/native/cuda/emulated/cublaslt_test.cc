@@ -9,6 +9,7 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/ops/linear_cublaslt.cuh"
+#include "cuda/runtime.cuh"
 #include "on_gpu.h"
 
 using namespace check;
@@ -249,6 +250,30 @@ TEST(cublasLtLeavesToOthersWhatItCannot) {
   recorded.workspaceNeeded = cuda::CublasLt::kWorkspaceBytes + 1;
   CHECK(isLeft(18));
   CHECK(recorded.heuristics == 3 && recorded.products == 0);
+}
+
+TEST(cublasLtTakesTheProductsOfManyRowsInBothOrders) {
+  Random random(94);
+  recorded = {};
+  const int64_t rows = 20, inputs = 32, outputs = 24;
+  const WeightOnGpu weight(random, static_cast<size_t>(inputs * outputs), DType::kBFloat16);
+  const std::vector<float> x = random.normals(static_cast<size_t>(rows * inputs));
+  const OnGpu<float> there(x), out(static_cast<size_t>(rows * outputs));
+  cuda::CublasLt library(fake);
+  const auto run = [&](auto op) {
+    op(gpu(), out.data(), there.data(), weight.weight(), Weight{nullptr, DType::kFloat32}, rows, inputs,
+       outputs);
+    return out.read();
+  };
+  for (auto* op : {&cuda::linear, &cuda::linearByInput}) {
+    const std::vector<float> ours = run(op);
+    cuda::CublasLt* before = cuda::setCublasLt(gpu(), &library);
+    const int made = recorded.products;
+    const std::vector<float> theirs = run(op);
+    cuda::setCublasLt(gpu(), before);
+    CHECK(recorded.products == made + 3);
+    CHECK(distance(theirs, std::vector<double>(ours.begin(), ours.end())) < 1e-5);
+  }
 }
 
 TEST(cublasLtFailuresAreErrors) {
