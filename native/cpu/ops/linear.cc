@@ -22,6 +22,7 @@
 #include "cpu/ops/integer_tiles.h"
 #include "cpu/ops/linear_blocked.h"
 #include "cpu/ops/linear_direct.h"
+#include "cpu/ops/rounded_inputs.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
@@ -99,7 +100,7 @@ void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight 
   }
   withWeight(weight, [&](auto* w) {
     if constexpr (kHasPairs && std::is_same_v<decltype(w), const BFloat16*>) {
-      if (pool.matmulPrecision() == MatmulPrecision::kMedium) {
+      if (roundsInputs(pool)) {
         linearAs<BFloat16>(pool, out, x, w, bias, rows, inFeatures, outFeatures);
         return;
       }

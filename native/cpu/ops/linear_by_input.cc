@@ -161,7 +161,7 @@ void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
   pool.weightTraffic().read +=
       blocks * problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
   if constexpr (kHasPairs && !std::is_same_v<T, float>) {
-    if (pool.matmulPrecision() == MatmulPrecision::kMedium) {
+    if (roundsInputs(pool)) {
       panels(pool, problem, pairedRows(pool, problem.x, problem.rows, problem.inFeatures, panelBytes));
       return;
     }

@@ -1,13 +1,11 @@
 // The host's side of products by cuBLASLt, on a recording fake in place of the library: it checks what it is
 // given, and multiplies on the CPU when the emulated GPU has come so far. The library itself is not here.
-#include <cuda_runtime.h>
+#include "cuda/cublaslt.h"
 
-// Its products run on the emulated GPU only.
-#ifdef PERSIMMON_CUDA_EMULATED
+#include <cuda_runtime.h>
 
 #include <algorithm>
 
-#include "cuda/cublaslt.h"
 #include "cuda/ops/linear_cublaslt.cuh"
 #include "cuda/runtime.cuh"
 #include "on_gpu.h"
@@ -290,5 +288,3 @@ TEST(cublasLtFailuresAreErrors) {
   }
   CHECK(message == "cuBLASLt: a product failed with status 13");
 }
-
-#endif
