@@ -73,18 +73,24 @@ PERSIMMON_INLINE void addPanel(float* sums, int64_t room, const float* panel, co
   }
 }
 
-/** Adds to the sums of outputs [column, column + columns) of `rows` rows from x on, both multiples of 64 or
- * up to the end; `sums` has `room` numbers for each row, and room for a panel behind them. */
-inline void addInt4Inputs(const Int4ByInput& problem, const float* x, float* sums, int64_t room, int64_t rows,
-                          int64_t column, int64_t columns) {
-  const int64_t outputs = problem.outputs(), groups = problem.inFeatures / kGroupInputs;
+/** Groups [begin, end) of inputs. */
+struct Int4Groups {
+  int64_t begin, end;
+};
+
+/** Adds some groups to the sums of outputs [column, column + columns) of `rows` rows from x on, both
+ * multiples of 64 or up to the end; `sums` has `room` numbers for each row, and room for a panel behind them.
+ */
+inline void addInt4Inputs(const Int4ByInput& problem, const float* x, Int4Groups groups, float* sums,
+                          int64_t room, int64_t rows, int64_t column, int64_t columns) {
+  const int64_t outputs = problem.outputs();
   float* panel = sums + rows * room;
   const auto* allScales = reinterpret_cast<const BFloat16*>(problem.scales);
-  for (int64_t g = 0; g < groups; ++g) {
+  for (int64_t g = groups.begin; g < groups.end; ++g) {
     const int32_t* inputs = problem.live.inputs + problem.live.starts[g];
     const int64_t n = problem.live.starts[g + 1] - problem.live.starts[g];
     if (n == 0) continue;
-    const int64_t next = g + 1 < groups ? problem.live.starts[g + 2] - problem.live.starts[g + 1] : 0;
+    const int64_t next = g + 1 < groups.end ? problem.live.starts[g + 2] - problem.live.starts[g + 1] : 0;
     for (int64_t c = 0; c < columns; c += kInt4Unit) {
       const int64_t at = (column + c) / 2;
       for (int64_t j = 0; j < next; ++j)
@@ -119,18 +125,11 @@ inline void addInt4Inputs(const Int4ByInput& problem, const float* x, float* sum
   }
 }
 
-/** The sums with the bias, to the rows of the result from `out` on. */
-inline void finishInt4(const Int4ByInput& problem, float* out, const float* sums, int64_t room, int64_t rows,
-                       int64_t column, int64_t columns) {
-  out += column;
-  for (int64_t row = 0; row < rows; ++row, out += problem.outFeatures) {
-    for (int64_t c = 0; c < columns && column + c < problem.outFeatures; c += kLanes) {
-      const int64_t left = problem.outFeatures - column - c;
-      Vec sum = load(sums + row * room + c);
-      if (problem.bias.data != nullptr) sum = sum + loadWeight(problem.bias, column + c, left);
-      storeUpTo(out + c, sum, left);
-    }
-  }
+/** Sixteen outputs of a row: their sum with the bias. */
+PERSIMMON_INLINE void finish(const Int4ByInput& problem, int64_t row, int64_t column, Vec sum) {
+  const int64_t left = problem.outFeatures - column;
+  if (problem.bias.data != nullptr) sum = sum + loadWeight(problem.bias, column, left);
+  storeUpTo(problem.out + row * problem.outFeatures + column, sum, left);
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

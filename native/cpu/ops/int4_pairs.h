@@ -44,18 +44,18 @@ PERSIMMON_INLINE void widenPairs(InputPair* panel, const uint8_t* weight, int64_
     loadOutputs(weight + 2 * j * step, first);
     loadOutputs(weight + (2 * j + 1) * step, second);
     for (int v = 0; v < kInt4Vectors; ++v) {
-      storePairs(panel + (j * kInt4Vectors + v) * kLanes, first[v], second[v]);
+      store(panel + (j * kInt4Vectors + v) * kLanes, pairsOf(first[v], second[v]));
     }
   }
 }
 
-/** addInt4Inputs for rows [begin, end) of x, all inputs. */
-inline void addInt4Pairs(const Int4ByInput& problem, const PairedRows& x, float* sums, int64_t room,
-                         int64_t begin, int64_t end, int64_t column, int64_t columns) {
-  const int64_t outputs = problem.outputs(), groups = problem.inFeatures / kGroupInputs, step = outputs / 2;
+/** addInt4Inputs for rows [begin, end) of x, all inputs of the groups. */
+inline void addInt4Pairs(const Int4ByInput& problem, const PairedRows& x, Int4Groups groups, float* sums,
+                         int64_t room, int64_t begin, int64_t end, int64_t column, int64_t columns) {
+  const int64_t outputs = problem.outputs(), step = outputs / 2;
   auto* panel = reinterpret_cast<InputPair*>(sums + (end - begin) * room);
   const auto* allScales = reinterpret_cast<const BFloat16*>(problem.scales);
-  for (int64_t g = 0; g < groups; ++g) {
+  for (int64_t g = groups.begin; g < groups.end; ++g) {
     const PairedRows group = x.from(g * kGroupInputs);
     const uint8_t* weight = problem.weight + g * kGroupInputs * step + column / 2;
     for (int64_t c = 0; c < columns; c += kInt4Unit) {

@@ -16,8 +16,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "cpu/ops/by_input_stream.h"
 #include "cpu/ops/int4_pairs.h"
-#include "cpu/ops/live_inputs.h"
 #include "cpu/ops/matmul_panel.h"
 #include "cpu/ops/rounded_inputs.h"
 #include "cpu/simd/weight.h"
@@ -26,228 +26,202 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 
 namespace {
 
-constexpr int64_t kFewRows = 16;
-// Rows times the share of live inputs from which on reading everything is faster, because each live input
-// goes over the sums of all rows. Two threads of a Zen 5 server, 16384 x 4096 in bfloat16, all inputs live: 4
-// rows 5.8 and 7.2 ms, 6 7.8 and 7.9, 8 9.9 and 8.1, 12 14.4 and 9.8, 16 21.7 and 11.1.
-constexpr int64_t kFewLiveRows = 6;
-constexpr int64_t kPanelsAtOnce = 4;
-// Inputs that go over the waiting sums together. Their weights lie far apart, so those of the next group are
-// fetched meanwhile.
-constexpr int kGroup = 4;
-template <class T>
-struct ByInput {
-  float* out;
-  const float* x;
-  const T* weight;
-  const float* scales;
-  Weight bias;
-  int64_t rows, inFeatures, outFeatures;
-  LiveInputs live;
-};
+constexpr int64_t kFewRows = 32, kFewInt4Rows = 16;
+constexpr int64_t kPanelsAtOnce = 4, kStripColumns = kPanelsAtOnce * kPanelColumns;
 
-/** sums[i] += x[0] * w[0][i] + ... + x[N - 1] * w[N - 1][i], in this order; fetches as many of `next`. */
-template <int N, class T>
-PERSIMMON_INLINE void addInputs(float* sums, const float (&x)[N], const T* const (&w)[N],
-                                const T* const (&next)[N], int64_t columns) {
-  Vec factor[N];
-  for (int n = 0; n < N; ++n) factor[n] = broadcast(x[n]);
-  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-  int64_t i = 0;
-  for (; i + kLine <= columns; i += kLine) {
-    for (int n = 0; n < N; ++n) __builtin_prefetch(next[n] + i, 0, 3);
-    for (int64_t j = i; j < i + kLine; j += kLanes) {
-      Vec sum = load(sums + j);
-      for (int n = 0; n < N; ++n) sum = fma(factor[n], load(w[n] + j), sum);
-      store(sums + j, sum);
-    }
-  }
-  for (; i < columns; i += kLanes) {
-    Vec sum = load(sums + i);
-    for (int n = 0; n < N; ++n) sum = fma(factor[n], loadUpTo(w[n] + i, columns - i), sum);
-    store(sums + i, sum);
+/** Sixteen outputs of a row: their sum, scaled, with the bias. */
+template <class T>
+PERSIMMON_INLINE void finish(const ByInput<T>& problem, int64_t row, int64_t column, Vec sum) {
+  const int64_t left = problem.outFeatures - column;
+  if (problem.scales != nullptr) sum = sum * loadUpTo(problem.scales + column, left);
+  // A sum that underflowed to -0 counts as 0: where zeros are left out it may be either.
+  sum = sum + zero();
+  if (problem.bias.data != nullptr) sum = sum + loadWeight(problem.bias, column, left);
+  storeUpTo(problem.out + row * problem.outFeatures + column, sum, left);
+}
+
+/** totals = sums of the first part, or totals + sums; a multiple of sixteen. */
+PERSIMMON_INLINE void addPart(float* totals, const float* sums, int64_t count, bool isFirst) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    store(totals + i, isFirst ? load(sums + i) : load(totals + i) + load(sums + i));
   }
 }
 
-/** A group of N live inputs for all rows; `next` are the inputs after them. */
-template <int N, class T>
-PERSIMMON_INLINE void addGroup(const ByInput<T>& problem, float* sums, int64_t room, const int32_t* inputs,
-                               const int32_t* next, int64_t column, int64_t columns) {
-  const T *w[N], *ahead[N];
-  for (int n = 0; n < N; ++n) {
-    w[n] = problem.weight + inputs[n] * problem.outFeatures + column;
-    ahead[n] = problem.weight + next[n] * problem.outFeatures + column;
-  }
-  for (int64_t row = 0; row < problem.rows; ++row) {
-    float x[N];
-    for (int n = 0; n < N; ++n) x[n] = problem.x[row * problem.inFeatures + inputs[n]];
-    addInputs<N>(sums + row * room, x, w, ahead, columns);
-  }
-}
-
-/** Outputs [column, column + columns) of a few rows; `sums` has room for `room` of each, a multiple of
- * sixteen. */
-template <class T>
-void streamOutputs(const ByInput<T>& problem, float* sums, int64_t room, int64_t column, int64_t columns) {
-  const int64_t chunks = (problem.inFeatures + kInnerChunk - 1) / kInnerChunk;
-  const int64_t end = problem.live.starts[chunks];
-  for (int64_t row = 0; row < problem.rows; ++row) {
-    std::memset(problem.out + row * problem.outFeatures + column, 0,
-                static_cast<size_t>(columns) * sizeof(float));
-  }
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const int64_t stop = problem.live.starts[chunk + 1];
-    int64_t i = problem.live.starts[chunk];
-    if (i == stop) continue;
-    for (int64_t n = 0; n < problem.rows * room; n += kLanes) store(sums + n, zero());
-    while (i < stop) {
-      const int32_t* inputs = problem.live.inputs + i;
-      if (stop - i >= kGroup) {
-        const bool more = i + 2 * kGroup <= end;
-        addGroup<kGroup>(problem, sums, room, inputs, more ? inputs + kGroup : inputs, column, columns);
-        i += kGroup;
-      } else {
-        const bool more = i + 1 + kGroup <= end;
-        addGroup<1>(problem, sums, room, inputs, more ? inputs + kGroup : inputs, column, columns);
-        i += 1;
-      }
-    }
+/** The result from the sums of all parts. */
+template <class Problem>
+void addParts(ThreadPool& pool, const Problem& problem, const PartialSums& partial, bool alone) {
+  constexpr int64_t kColumns = 512;
+  eachPiece(pool, (problem.outFeatures + kColumns - 1) / kColumns, alone, [&](float*, int64_t piece) {
+    const int64_t column = piece * kColumns, end = std::min(column + kColumns, problem.outFeatures);
     for (int64_t row = 0; row < problem.rows; ++row) {
-      float* out = problem.out + row * problem.outFeatures + column;
-      for (int64_t n = 0; n < columns; n += kLanes) {
-        storeUpTo(out + n, loadUpTo(out + n, columns - n) + load(sums + row * room + n), columns - n);
-      }
+      for (int64_t c = column; c < end; c += kLanes) finish(problem, row, c, partial.total(row, c));
     }
-  }
+  });
 }
 
-/** Scales the sums and adds the bias. */
-template <class T>
-void finish(const ByInput<T>& problem, int64_t begin, int64_t end, int64_t column, int64_t columns) {
-  const float* scales = problem.scales;
-  const bool biased = problem.bias.data != nullptr;
-  for (int64_t row = begin; row < end; ++row) {
-    float* out = problem.out + row * problem.outFeatures + column;
-    for (int64_t n = 0; n < columns; n += kLanes) {
-      const int64_t left = columns - n;
-      Vec sum = loadUpTo(out + n, left);
-      if (scales != nullptr) sum = sum * loadUpTo(scales + column + n, left);
-      // A sum that underflowed to -0 counts as 0: where zeros are left out it may be either.
-      sum = sum + zero();
-      if (biased) sum = sum + loadWeight(problem.bias, column + n, left);
-      storeUpTo(out + n, sum, left);
-    }
+/** Outputs [column, column + columns) of rows [begin, end), part by part. `scratch`: the panels, and the sums
+ * of a part and of all of them. */
+template <class Rows, class T>
+void panelParts(const ByInput<T>& problem, Rows x, float* scratch, int64_t begin, int64_t end, int64_t column,
+                int64_t columns) {
+  const int64_t length = partInputs(problem.inFeatures);
+  float* sums = scratch + kInnerChunk * kStripColumns;
+  float* totals = sums + kPanelRows * kStripColumns;
+  for (int64_t k = 0; k < problem.inFeatures; k += length) {
+    const int64_t inner = std::min(length, problem.inFeatures - k);
+    const Product<T, Rows> part = {sums - begin * kStripColumns,
+                                   kStripColumns,
+                                   x.from(k),
+                                   problem.weight + k * problem.outFeatures + column,
+                                   problem.outFeatures,
+                                   inner,
+                                   true};
+    productPanels(part, scratch, begin, end, columns, kPanelsAtOnce);
+    addPart(totals, sums, (end - begin) * kStripColumns, k == 0);
+  }
+  for (int64_t row = begin; row < end; ++row, totals += kStripColumns) {
+    for (int64_t c = 0; c < columns; c += kLanes) finish(problem, row, column + c, load(totals + c));
   }
 }
 
 template <class Rows, class T>
 void panels(ThreadPool& pool, const ByInput<T>& problem, Rows x) {
-  const int64_t columns = kPanelsAtOnce * kPanelColumns;
   const int64_t blocks = (problem.rows + kPanelRows - 1) / kPanelRows;
-  const int64_t pieces = (problem.outFeatures + columns - 1) / columns;
-  const Product<T, Rows> product = {problem.out, x, problem.weight, problem.inFeatures, problem.outFeatures};
-  eachPiece(pool, blocks * pieces, false, [&](float* scratch, int64_t index) {
-    const int64_t begin = index / pieces * kPanelRows, end = std::min(begin + kPanelRows, problem.rows);
-    const int64_t column = index % pieces * columns;
-    productPanels(product, scratch, begin, end, column, kPanelsAtOnce);
-    finish(problem, begin, end, column, std::min(columns, problem.outFeatures - column));
+  const int64_t strips = (problem.outFeatures + kStripColumns - 1) / kStripColumns;
+  eachPiece(pool, blocks * strips, false, [&](float* scratch, int64_t index) {
+    const int64_t begin = index / strips * kPanelRows, end = std::min(begin + kPanelRows, problem.rows);
+    const int64_t column = index % strips * kStripColumns;
+    panelParts(problem, x, scratch, begin, end, column,
+               std::min(kStripColumns, problem.outFeatures - column));
   });
 }
 
 template <class T>
 void manyRows(ThreadPool& pool, const ByInput<T>& problem) {
-  const size_t panelBytes = kInnerChunk * kPanelsAtOnce * kPanelColumns * sizeof(float);
+  const size_t scratch = (kInnerChunk + 2 * kPanelRows) * kStripColumns * sizeof(float);
   const int64_t blocks = (problem.rows + kPanelRows - 1) / kPanelRows;
   pool.weightTraffic().read +=
       blocks * problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
   if constexpr (kHasPairs && !std::is_same_v<T, float>) {
     if (roundsInputs(pool)) {
-      panels(pool, problem, pairedRows(pool, problem.x, problem.rows, problem.inFeatures, panelBytes));
+      panels(pool, problem, pairedRows(pool, problem.x, problem.rows, problem.inFeatures, scratch));
       return;
     }
   }
-  pool.reserveScratch(0, panelBytes);
+  pool.reserveScratch(0, scratch);
   panels(pool, problem, StoredRows{problem.x, problem.inFeatures});
 }
 
-template <class T>
-void fewRows(ThreadPool& pool, ByInput<T> problem) {
-  const int64_t chunks = (problem.inFeatures + kInnerChunk - 1) / kInnerChunk;
-  const int64_t bytes = problem.inFeatures * problem.outFeatures * static_cast<int64_t>(sizeof(T));
+/** Number: float, or InputPair to round the activations. */
+template <class Number, class T>
+void fewRows(ThreadPool& pool, const ByInput<T>& problem) {
+  const int64_t inFeatures = problem.inFeatures, outFeatures = problem.outFeatures, rows = problem.rows;
+  const int64_t bytes = inFeatures * outFeatures * static_cast<int64_t>(sizeof(T));
   const bool alone = bytes <= kOneThreadBytes;
-  // Two pieces for each thread would be shared more evenly, but are slower by a fifth (Zen 5, two threads,
-  // 16384 inputs of which a tenth is live, 4096 outputs: bfloat16 28 and 33 GB/s, int8 19 and 24, int4 23 and
-  // 28).
-  const int64_t room = pieceOutputs(problem.outFeatures, problem.rows, alone ? 1 : pool.size());
-  // Of float32 weights they keep their digits, as in manyRows.
-  const bool rounded = !std::is_same_v<T, float> && roundsInputs(pool);
-  const int64_t inputs = problem.rows * problem.inFeatures;
-  problem.live =
-      reserveLive(pool, problem.inFeatures, chunks, problem.rows * room, rounded ? roundedFloats(inputs) : 0);
-  findLive(problem.live, problem.x, problem.rows, problem.inFeatures, kInnerChunk);
-  if (problem.live.starts[chunks] * problem.rows > kFewLiveRows * problem.inFeatures) {
-    manyRows(pool, problem);
-    return;
-  }
-  if (rounded) problem.x = roundInputs(pool, problem.x, inputs);
-  const int64_t live = problem.live.starts[chunks] * problem.outFeatures * static_cast<int64_t>(sizeof(T));
-  pool.weightTraffic().read += live;
-  pool.weightTraffic().skipped += bytes - live;
-  eachPiece(pool, (problem.outFeatures + room - 1) / room, alone, [&](float* sums, int64_t piece) {
-    const int64_t column = piece * room, columns = std::min(room, problem.outFeatures - column);
-    streamOutputs(problem, sums, room, column, columns);
-    finish(problem, 0, problem.rows, column, columns);
+  const int64_t parts = partsOf(inFeatures);
+  // Whole rows, unless there are more threads than parts.
+  const int64_t cuts = alone ? 1 : (pool.size() + parts - 1) / parts,
+                most = std::min(kStreamOutputs, (outFeatures + cuts - 1) / cuts);
+  const int64_t columns = (most + kStreamColumns - 1) / kStreamColumns * kStreamColumns;
+  const int64_t pieces = (outFeatures + columns - 1) / columns;
+  const int64_t partials = (PartialSums::floats(parts, rows, outFeatures) + 1) / 2 * 2;
+  const LiveInputs live =
+      reserveLive(pool, inFeatures, parts, streamScratch(rows, inFeatures, columns), partials);
+  findLive(live, problem.x, rows, inFeatures, partInputs(inFeatures));
+  const int64_t read = live.starts[parts] * outFeatures * static_cast<int64_t>(sizeof(T));
+  pool.weightTraffic().read += read;
+  pool.weightTraffic().skipped += bytes - read;
+  const PartialSums partial = {static_cast<float*>(pool.sharedScratch()), parts, rows, outFeatures};
+  eachPiece(pool, parts * pieces, alone, [&](float* scratch, int64_t piece) {
+    const int64_t column = piece % pieces * columns;
+    streamPart<Number>(problem, live, scratch, partial, piece / pieces, column,
+                       std::min(columns, outFeatures - column));
   });
+  addParts(pool, problem, partial, alone);
 }
 
-void int4ByInput(ThreadPool& pool, Int4ByInput problem) {
+Int4Groups groupsOf(int64_t part, int64_t inFeatures) {
+  const int64_t length = partInputs(inFeatures) / kGroupInputs;
+  return {part * length, std::min((part + 1) * length, inFeatures / kGroupInputs)};
+}
+
+void int4FewRows(ThreadPool& pool, Int4ByInput problem) {
   const int64_t groups = problem.inFeatures / kGroupInputs, outputs = problem.outputs(), rows = problem.rows;
-  const bool few = rows <= kFewRows;
   const int64_t scaleBytes = outputs * static_cast<int64_t>(sizeof(uint16_t));
   const int64_t bytes = problem.inFeatures * outputs / 2 + groups * scaleBytes;
-  const bool alone = few && bytes <= kOneThreadBytes;
-  const int64_t blockRows = few ? rows : kPanelRows, blocks = (rows + blockRows - 1) / blockRows;
-  // As in fewRows, one long piece for each thread. Many rows find their sums in the second-level cache.
-  const int64_t share =
-      few ? std::min(outputs / (alone ? 1 : pool.size()), kWaitingSums / rows) : 4 * kInt4Unit;
-  const int64_t room = std::max(share / (2 * kInt4Unit) * (2 * kInt4Unit), 2 * kInt4Unit);
+  const bool alone = bytes <= kOneThreadBytes;
+  const int64_t room =
+      std::max(std::min(outputs, kWaitingSums / rows) / (2 * kInt4Unit), int64_t{1}) * 2 * kInt4Unit;
+  const int64_t parts = partsOf(problem.inFeatures), pieces = (outputs + room - 1) / room;
   const bool rounded = roundsInputs(pool);
-  const int64_t inputs = rows * problem.inFeatures;
-  const int64_t perThread = blockRows * room + kGroupInputs * kInt4Unit;
+  const int64_t inputs = rows * problem.inFeatures, partials = PartialSums::floats(parts, rows, outputs);
   const LiveInputs live = problem.live =
-      reserveLive(pool, problem.inFeatures, groups, perThread, rounded && few ? roundedFloats(inputs) : 0);
-  if (few) {
-    findLive(live, problem.x, rows, problem.inFeatures, kGroupInputs);
-  } else {
-    for (int64_t g = 0; g <= groups; ++g) live.starts[g] = g * kGroupInputs;
-    for (int64_t k = 0; k < problem.inFeatures; ++k) live.inputs[k] = static_cast<int32_t>(k);
-  }
+      reserveLive(pool, problem.inFeatures, groups, rows * room + kGroupInputs * kInt4Unit,
+                  partials + (rounded ? roundedFloats(inputs) : 0));
+  findLive(live, problem.x, rows, problem.inFeatures, kGroupInputs);
   int64_t read = 0;
   for (int64_t g = 0; g < groups; ++g) {
     const int64_t inputs = live.starts[g + 1] - live.starts[g];
     read += inputs == 0 ? 0 : inputs * outputs / 2 + scaleBytes;
   }
-  pool.weightTraffic().read += blocks * read;
-  pool.weightTraffic().skipped += blocks * (bytes - read);
-  if (rounded && few) problem.x = roundInputs(pool, problem.x, inputs);
-  PairedRows pairs = {};
-  if (rounded && !few) {
-    const auto perThreadBytes = static_cast<size_t>(perThread) * sizeof(float);
-    pairs = pairedRows(pool, problem.x, rows, problem.inFeatures, perThreadBytes);
-  }
-  const int64_t pieces = (outputs + room - 1) / room;
-  eachPiece(pool, blocks * pieces, alone, [&](float* sums, int64_t index) {
-    const int64_t begin = index / pieces * blockRows, column = index % pieces * room;
-    const int64_t n = std::min(blockRows, rows - begin), columns = std::min(room, outputs - column);
-    for (int64_t i = 0; i < n * room; i += kLanes) store(sums + i, zero());
-    if (rounded && !few) {
-#if defined(__AVX512BF16__)
-      addInt4Pairs(problem, pairs, sums, room, begin, begin + n, column, columns);
-#endif
-    } else {
-      addInt4Inputs(problem, problem.x + begin * problem.inFeatures, sums, room, n, column, columns);
+  pool.weightTraffic().read += read;
+  pool.weightTraffic().skipped += bytes - read;
+  auto* shared = static_cast<float*>(pool.sharedScratch());
+  const PartialSums partial = {shared, parts, rows, outputs};
+  if (rounded) problem.x = roundInputs(shared + partials, problem.x, inputs);
+  eachPiece(pool, parts * pieces, alone, [&](float* sums, int64_t piece) {
+    const int64_t part = piece / pieces, column = piece % pieces * room,
+                  columns = std::min(room, outputs - column);
+    std::memset(sums, 0, static_cast<size_t>(rows * room) * sizeof(float));
+    addInt4Inputs(problem, problem.x, groupsOf(part, problem.inFeatures), sums, room, rows, column, columns);
+    for (int64_t row = 0; row < rows; ++row) {
+      std::memcpy(partial.at(part, row) + column, sums + row * room,
+                  static_cast<size_t>(columns) * sizeof(float));
     }
-    finishInt4(problem, problem.out + begin * problem.outFeatures, sums, room, n, column, columns);
+  });
+  addParts(pool, problem, partial, alone);
+}
+
+void int4ManyRows(ThreadPool& pool, Int4ByInput problem) {
+  const int64_t groups = problem.inFeatures / kGroupInputs, outputs = problem.outputs();
+  const int64_t blocks = (problem.rows + kPanelRows - 1) / kPanelRows;
+  // Sums wait in the second-level cache.
+  constexpr int64_t kRoom = 4 * kInt4Unit, kSums = kPanelRows * kRoom, kPanel = kGroupInputs * kInt4Unit;
+  constexpr size_t kPerThread = (2 * kSums + kPanel) * sizeof(float);
+  const bool rounded = roundsInputs(pool);
+  PairedRows pairs = {};
+  if (rounded) {
+    pairs = pairedRows(pool, problem.x, problem.rows, problem.inFeatures, kPerThread);
+  } else {
+    problem.live = reserveLive(pool, problem.inFeatures, groups, kPerThread / sizeof(float));
+    for (int64_t g = 0; g <= groups; ++g) problem.live.starts[g] = g * kGroupInputs;
+    for (int64_t k = 0; k < problem.inFeatures; ++k) problem.live.inputs[k] = static_cast<int32_t>(k);
+  }
+  pool.weightTraffic().read +=
+      blocks * (problem.inFeatures * outputs / 2 + groups * outputs * static_cast<int64_t>(sizeof(uint16_t)));
+  const int64_t pieces = (outputs + kRoom - 1) / kRoom;
+  eachPiece(pool, blocks * pieces, false, [&](float* totals, int64_t index) {
+    const int64_t begin = index / pieces * kPanelRows, column = index % pieces * kRoom;
+    const int64_t n = std::min(kPanelRows, problem.rows - begin), columns = std::min(kRoom, outputs - column);
+    float* sums = totals + kSums;
+    for (int64_t part = 0; part < partsOf(problem.inFeatures); ++part) {
+      const Int4Groups partGroups = groupsOf(part, problem.inFeatures);
+      std::memset(sums, 0, static_cast<size_t>(n * kRoom) * sizeof(float));
+      if (rounded) {
+#if defined(__AVX512BF16__)
+        addInt4Pairs(problem, pairs, partGroups, sums, kRoom, begin, begin + n, column, columns);
+#endif
+      } else {
+        addInt4Inputs(problem, problem.x + begin * problem.inFeatures, partGroups, sums, kRoom, n, column,
+                      columns);
+      }
+      addPart(totals, sums, n * kRoom, part == 0);
+    }
+    for (int64_t row = 0; row < n; ++row) {
+      for (int64_t c = 0; c < columns && column + c < problem.outFeatures; c += kLanes) {
+        finish(problem, begin + row, column + c, load(totals + row * kRoom + c));
+      }
+    }
   });
 }
 
@@ -257,26 +231,33 @@ void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, 
                    int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
   if (weight.dtype == DType::kInt4) {
-    int4ByInput(pool, {out,
-                       x,
-                       static_cast<const uint8_t*>(weight.data),
-                       static_cast<const uint16_t*>(weight.scales),
-                       bias,
-                       rows,
-                       inFeatures,
-                       outFeatures,
-                       {}});
+    const Int4ByInput problem = {out,
+                                 x,
+                                 static_cast<const uint8_t*>(weight.data),
+                                 static_cast<const uint16_t*>(weight.scales),
+                                 bias,
+                                 rows,
+                                 inFeatures,
+                                 outFeatures,
+                                 {}};
+    rows <= kFewInt4Rows ? int4FewRows(pool, problem) : int4ManyRows(pool, problem);
     return;
   }
   const auto run = [&](auto* w) {
     using T = std::remove_cv_t<std::remove_pointer_t<decltype(w)>>;
     const auto* scales = static_cast<const float*>(weight.scales);  // of int8 only
-    const ByInput<T> problem = {out, x, w, scales, bias, rows, inFeatures, outFeatures, {}};
-    if (rows <= kFewRows) {
-      fewRows(pool, problem);
-    } else {
+    const ByInput<T> problem = {out, x, w, scales, bias, rows, inFeatures, outFeatures};
+    if (rows > kFewRows) {
       manyRows(pool, problem);
+      return;
     }
+    if constexpr (kHasPairs && !std::is_same_v<T, float>) {
+      if (roundsInputs(pool)) {
+        fewRows<InputPair>(pool, problem);
+        return;
+      }
+    }
+    fewRows<float>(pool, problem);
   };
   if (weight.dtype == DType::kInt8) {
     run(static_cast<const int8_t*>(weight.data));

@@ -19,20 +19,28 @@ struct LiveInputs {
   int32_t* inputs;
 };
 
-/** Chunks of `chunkInputs` inputs. */
+/** Chunks of `chunkInputs` inputs, at least one. */
 inline void findLive(LiveInputs live, const float* x, int64_t rows, int64_t inFeatures, int64_t chunkInputs) {
-  int64_t found = 0, chunk = 0;
-  for (int64_t k = 0; k < inFeatures; ++k) {
-    if (k % chunkInputs == 0) live.starts[chunk++] = found;
-    uint32_t any = 0;
+  constexpr int64_t kBlock = 64;
+  int64_t found = 0, chunk = 0, boundary = 0;
+  for (int64_t begin = 0; begin < inFeatures; begin += kBlock) {
+    const int64_t n = inFeatures - begin < kBlock ? inFeatures - begin : kBlock;
+    uint32_t any[kBlock] = {};
     for (int64_t row = 0; row < rows; ++row) {
-      uint32_t bits;
-      std::memcpy(&bits, x + row * inFeatures + k, sizeof bits);
-      any |= bits << 1;  // -0 is zero too
+      uint32_t bits[kBlock];
+      std::memcpy(bits, x + row * inFeatures + begin, static_cast<size_t>(n) * sizeof(float));
+      for (int64_t i = 0; i < n; ++i) any[i] |= bits[i] << 1;  // -0 is zero too
     }
-    live.inputs[found] = static_cast<int32_t>(k);
-    found += any != 0;
+    for (int64_t i = 0; i < n; ++i) {
+      if (begin + i == boundary) {
+        live.starts[chunk++] = found;
+        boundary += chunkInputs;
+      }
+      live.inputs[found] = static_cast<int32_t>(begin + i);
+      found += any[i] != 0;
+    }
   }
+  if (inFeatures == 0) live.starts[chunk++] = 0;
   live.starts[chunk] = found;
 }
 

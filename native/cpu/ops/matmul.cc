@@ -37,28 +37,27 @@ PERSIMMON_INLINE void addRows(float* sums, const float* x, const float* b, int64
   }
 }
 
-/** Columns [column, column + columns) of few rows; `sums` has room for kStreamColumns of each. */
-void productStream(const Product<float, StoredRows>& problem, float* sums, int64_t rows, int64_t column,
-                   int64_t columns) {
+/** So many columns of few rows; `sums` has room for kStreamColumns of each. */
+void productStream(const Product<float, StoredRows>& problem, float* sums, int64_t rows, int64_t columns) {
   int64_t begin = 0;
   do {
     const int64_t end = problem.inner - begin < kInnerChunk ? problem.inner : begin + kInnerChunk;
     for (int64_t i = 0; i < rows * kStreamColumns; i += kLanes) store(sums + i, zero());
     for (int64_t k = begin; k < end;) {
       const int64_t step = end - k < 4 ? 1 : 4;
-      const float* b = problem.b + k * problem.columns + column;
+      const float* b = problem.b + k * problem.bRow;
       for (int64_t row = 0; row < rows; ++row) {
         const float* x = problem.a.begin(row) + k;
         if (step == 4) {
-          addRows<4>(sums + row * kStreamColumns, x, b, problem.columns, columns);
+          addRows<4>(sums + row * kStreamColumns, x, b, problem.bRow, columns);
         } else {
-          addRows<1>(sums + row * kStreamColumns, x, b, problem.columns, columns);
+          addRows<1>(sums + row * kStreamColumns, x, b, problem.bRow, columns);
         }
       }
       k += step;
     }
     for (int64_t row = 0; row < rows; ++row) {
-      float* out = problem.out + row * problem.columns + column;
+      float* out = problem.out + row * problem.outRow;
       for (int64_t i = 0; i < columns; i += kLanes) {
         const Vec sum = load(sums + row * kStreamColumns + i);
         storeUpTo(out + i, begin == 0 ? sum : loadUpTo(out + i, columns - i) + sum, columns - i);
@@ -93,15 +92,15 @@ void matmul(ThreadPool& pool, float* out, const float* a, const float* b, int64_
     while (queue.take(&index, &next)) {
       const int64_t pair = index / (blocks * panels), column = index % panels * blockColumns;
       const StoredRows rowsOfA = {a + pair * rows * inner, inner};
-      const Product<float, StoredRows> problem = {out + pair * rows * columns, rowsOfA,
-                                                  b + pair * inner * columns, inner, columns};
+      const Product<float, StoredRows> problem = {out + pair * rows * columns + column, columns, rowsOfA,
+                                                  b + pair * inner * columns + column,  columns, inner};
       if (isFew) {
-        productStream(problem, scratch, rows, column,
+        productStream(problem, scratch, rows,
                       columns - column < blockColumns ? columns - column : blockColumns);
       } else {
         const int64_t begin = index / panels % blocks * blockRows;
-        productPanels(problem, scratch, begin, rows - begin < blockRows ? rows : begin + blockRows, column,
-                      1);
+        productPanels(problem, scratch, begin, rows - begin < blockRows ? rows : begin + blockRows,
+                      columns - column, 1);
       }
     }
   };

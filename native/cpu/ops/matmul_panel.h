@@ -10,13 +10,17 @@ constexpr int64_t kPanelColumns = kProductVectors * kLanes;
 // Rows that share a panel; with more, blocks of rows go to different threads.
 constexpr int64_t kPanelRows = 128;
 
-/** out[rows, columns] = a[rows, inner] . b[inner, columns]; T: float, or BFloat16 or int8_t for a weight. */
+/** out[rows, columns] = a[rows, inner] . b[inner, columns], whose rows lie so far apart; T: float, or
+ * BFloat16 or int8_t for a weight. */
 template <class T, class Rows>
 struct Product {
   float* out;
+  int64_t outRow;
   Rows a;
   const T* b;
-  int64_t inner, columns;
+  int64_t bRow;
+  int64_t inner;
+  bool goesOn = false;  // over all of the inner axis; else its chunks are added up each by itself
 };
 
 /** Calls copy(k, v, column) for vector v of every panel from `column` on, and every `step`th of `inner` rows
@@ -52,36 +56,36 @@ PERSIMMON_INLINE void packColumns(InputPair* panels, const T* b, int64_t bRow, i
     const int64_t at = column + v * kLanes, left = n - at;
     const T* first = b + k * bRow + at;
     InputPair* panel = panels + (column * kInnerChunk + k * kPanelColumns) / 2;
-    storePairs(panel + v * kLanes, left > 0 ? loadUpTo(first, left) : zero(),
-               left > 0 && k + 1 < inner ? loadUpTo(first + bRow, left) : zero());
+    store(panel + v * kLanes, pairsOf(left > 0 ? loadUpTo(first, left) : zero(),
+                                      left > 0 && k + 1 < inner ? loadUpTo(first + bRow, left) : zero()));
   });
 }
 
-/** The columns of `panels` tiles from `column` on, for rows [begin, end); `packed` has room for a chunk of
- * them. Inlined, so that the number of panels is known and every vector of packColumns has an instruction of
- * its own, whose steps the CPU foresees: as a loop 8 rows of 16384 x 4096 in bfloat16 take 13.8 ms, not 8.3.
+/** The columns of up to `panels` tiles for rows [begin, end); `packed` has room for a chunk of them. Inlined,
+ * so that the number of panels is known and every vector of packColumns has an instruction of its own, whose
+ * steps the CPU foresees: as a loop 8 rows of 16384 x 4096 in bfloat16 take 13.8 ms, not 8.3.
  */
 template <class T, class Rows>
 PERSIMMON_INLINE void productPanels(const Product<T, Rows>& problem, void* packed, int64_t begin, int64_t end,
-                                    int64_t column, int64_t panels) {
+                                    int64_t left, int64_t panels) {
   auto* copies = static_cast<typename Rows::Number*>(packed);
-  const int64_t most = panels * kPanelColumns, left = problem.columns - column;
-  const int64_t columns = left < most ? left : most;
+  const int64_t most = panels * kPanelColumns, columns = left < most ? left : most;
   int64_t k = 0;
   // At least once: a product over nothing is zero.
   do {
     const int64_t rest = problem.inner - k, inner = rest < kInnerChunk ? rest : kInnerChunk;
-    packColumns(copies, problem.b + k * problem.columns + column, problem.columns, inner, columns);
+    packColumns(copies, problem.b + k * problem.bRow, problem.bRow, inner, columns);
     for (int64_t c = 0; c < columns; c += kPanelColumns) {
       const int64_t width = columns - c < kPanelColumns ? columns - c : kPanelColumns;
-      const ProductChunk<Rows> chunk = {problem.out + column + c,
-                                        problem.columns,
+      const ProductChunk<Rows> chunk = {problem.out + c,
+                                        problem.outRow,
                                         problem.a.from(k),
                                         copies + c * kInnerChunk / Rows::kPlaces,
                                         kPanelColumns,
                                         (inner + Rows::kPlaces - 1) / Rows::kPlaces,
                                         width,
-                                        k == 0};
+                                        k == 0,
+                                        problem.goesOn};
       productRows<kProductRows, kProductVectors>(chunk, begin, end);
     }
     k += inner;

@@ -71,14 +71,19 @@ struct ProductChunk {
   int64_t inner;    // numbers, each kPlaces
   int64_t columns;  // to store; the others of the V vectors are dropped
   bool isFirst;     // the sums start anew instead of adding to `out`
+  bool goesOn;      // adding to `out` means going on with its sums, not adding a sum of this chunk alone
 };
 
 /** M rows from `row` on, of one panel. All V vectors of b can be read. */
 template <int M, int V, class Rows>
 PERSIMMON_INLINE void productTile(const ProductChunk<Rows>& chunk, int64_t row) {
   Vec sums[M][V];
+  const bool goesOn = chunk.goesOn && !chunk.isFirst;
   for (int m = 0; m < M; ++m) {
-    for (int v = 0; v < V; ++v) sums[m][v] = zero();
+    for (int v = 0; v < V; ++v) {
+      const float* out = chunk.out + (row + m) * chunk.outRow + v * kLanes;
+      sums[m][v] = goesOn && chunk.columns > v * kLanes ? loadUpTo(out, chunk.columns - v * kLanes) : zero();
+    }
   }
   const auto* a = chunk.a.begin(row);
   const auto* b = chunk.b;
@@ -95,7 +100,8 @@ PERSIMMON_INLINE void productTile(const ProductChunk<Rows>& chunk, int64_t row) 
       const int64_t n = chunk.columns - v * kLanes;
       if (n <= 0) break;
       float* out = chunk.out + (row + m) * chunk.outRow + v * kLanes;
-      storeUpTo(out, chunk.isFirst ? sums[m][v] : loadUpTo(out, n) + sums[m][v], n);
+      const bool adds = !chunk.isFirst && !chunk.goesOn;
+      storeUpTo(out, adds ? loadUpTo(out, n) + sums[m][v] : sums[m][v], n);
     }
   }
 }

@@ -14,12 +14,11 @@ PERSIMMON_INLINE bool roundsInputs(const ThreadPool& pool) {
   return kHasPairs && pool.matmulPrecision() == MatmulPrecision::kMedium;
 }
 
-/** Floats of shared scratch for roundInputs; an even number. */
+/** Floats of scratch for roundInputs; an even number. */
 PERSIMMON_INLINE int64_t roundedFloats(int64_t count) { return (count + 1) / 2 * 2; }
 
-/** The numbers of x, rounded and widened again, in the shared scratch. */
-inline const float* roundInputs(ThreadPool& pool, const float* x, int64_t count) {
-  auto* rounded = static_cast<float*>(pool.sharedScratch());
+/** The numbers of x, rounded and widened again. */
+inline const float* roundInputs(float* rounded, const float* x, int64_t count) {
   uint16_t halves[kLanes];
   for (int64_t i = 0; i < count; i += kLanes) {
     const int64_t n = count - i < kLanes ? count - i : kLanes;

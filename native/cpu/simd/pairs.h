@@ -64,10 +64,11 @@ PERSIMMON_INLINE Pairs broadcast(InputPair pair) {
   return {reinterpret_cast<__m512bh>(_mm512_set1_epi32(bits))};
 }
 /** Lane by lane `first` and `second`, which are bfloat16 numbers. */
-PERSIMMON_INLINE void storePairs(InputPair* p, Vec first, Vec second) {
+PERSIMMON_INLINE Pairs pairsOf(Vec first, Vec second) {
   const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(second.v), 16);
-  _mm512_storeu_si512(p, _mm512_or_si512(_mm512_castps_si512(first.v), low));
+  return {reinterpret_cast<__m512bh>(_mm512_or_si512(_mm512_castps_si512(first.v), low))};
 }
+PERSIMMON_INLINE void store(InputPair* p, Pairs a) { _mm512_storeu_si512(p, reinterpret_cast<__m512i>(a.v)); }
 PERSIMMON_INLINE void store(BFloat16* p, Pairs a) { _mm512_storeu_si512(p, reinterpret_cast<__m512i>(a.v)); }
 PERSIMMON_INLINE Vec fma(Pairs a, Pairs b, Vec c) { return {_mm512_dpbf16_ps(c.v, a.v, b.v)}; }
 

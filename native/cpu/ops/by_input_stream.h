@@ -1,0 +1,190 @@
+// linearByInput for a few rows: the weights of live inputs stream from memory once.
+//
+// A thread takes a part of the inputs and goes through the live ones kNumbers (or twice as many) at a time,
+// whose weights for some outputs it holds in registers while all rows pass. The sums wait in the first- or
+// second-level cache.
+#pragma once
+
+#include "cpu/ops/bfloat16_rounding.h"
+#include "cpu/ops/input_parts.h"
+#include "cpu/ops/live_inputs.h"
+#include "cpu/simd/pairs.h"
+#include "cpu/simd/weight.h"
+
+namespace persimmon::cpu::PERSIMMON_ISA {
+
+// Vectors of weights in the registers: numbers (one input, or a pair) by sixteen outputs each.
+#if defined(__AVX512F__)
+constexpr int kNumbers = 8, kStreamVectors = 2;
+#else
+constexpr int kNumbers = 4, kStreamVectors = 1;
+#endif
+constexpr int kStreamColumns = kStreamVectors * kLanes;
+/** How far ahead of its use each row of weights is fetched. */
+constexpr int64_t kStreamAheadBytes = 512;
+
+template <class T>
+struct ByInput {
+  float* out;
+  const float* x;
+  const T* weight;
+  const float* scales;
+  Weight bias;
+  int64_t rows, inFeatures, outFeatures;
+};
+
+/** Weights of one number for kStreamColumns outputs, from rows of weights that begin there; `left` outputs
+ * are there. */
+template <class T>
+PERSIMMON_INLINE void loadNumber(const T* const* rows, int64_t column, int64_t left, Vec* w) {
+  for (int v = 0; v < kStreamVectors; ++v) {
+    const int64_t n = left - v * kLanes;
+    w[v] = n > 0 ? loadUpTo(rows[0] + column + v * kLanes, n) : zero();
+  }
+}
+
+template <class Number>
+constexpr int kPlaces = 1;  // inputs in a number
+template <>
+constexpr int kPlaces<InputPair> = 2;
+
+PERSIMMON_INLINE void packNumbers(float* numbers, const float* x) {
+  for (int i = 0; i < kNumbers; ++i) numbers[i] = x[i];
+}
+
+#if defined(__AVX512BF16__)
+template <class T>
+PERSIMMON_INLINE void loadNumber(const T* const* rows, int64_t column, int64_t left, Pairs* w) {
+  for (int v = 0; v < kStreamVectors; ++v) {
+    const int64_t n = left - v * kLanes, at = column + v * kLanes;
+    w[v] = n > 0 ? pairsOf(loadUpTo(rows[0] + at, n), loadUpTo(rows[1] + at, n)) : pairsOf(zero(), zero());
+  }
+}
+PERSIMMON_INLINE void packNumbers(InputPair* numbers, const float* x) {
+  uint16_t rounded[2 * kNumbers];
+  roundRow(rounded, x, 2 * kNumbers);
+  for (int i = 0; i < kNumbers; ++i) numbers[i] = {{rounded[2 * i + 1]}, {rounded[2 * i]}};
+}
+#endif
+
+/** So many live inputs of a part: where their weights begin, and their activations [row][number]. */
+template <class Number, class T>
+struct LiveGroup {
+  static constexpr int kInputs = kNumbers * kPlaces<Number>;
+  const T* weights[kInputs];
+  const Number* numbers;
+};
+
+/** The weights of a group; what is missing counts as input `inputs[0]`, whose activation is then zero. */
+template <class Number, class T>
+PERSIMMON_INLINE LiveGroup<Number, T> groupOf(const ByInput<T>& problem, const int32_t* inputs, int64_t count,
+                                              const Number* numbers) {
+  LiveGroup<Number, T> group;
+  group.numbers = numbers;
+  for (int i = 0; i < group.kInputs; ++i) {
+    group.weights[i] = problem.weight + inputs[i < count ? i : 0] * problem.outFeatures;
+  }
+  return group;
+}
+
+/** sums[row] += the products of a group for kStreamColumns outputs, whose weights are w. */
+template <class Number, class W>
+PERSIMMON_INLINE void addProducts(float* sums, const Number* numbers, int64_t rows,
+                                  const W (&w)[kNumbers][kStreamVectors]) {
+  for (int64_t row = 0; row < rows; ++row, sums += kStreamColumns, numbers += kNumbers) {
+    Vec sum[kStreamVectors];
+    for (int v = 0; v < kStreamVectors; ++v) sum[v] = load(sums + v * kLanes);
+    for (int i = 0; i < kNumbers; ++i) {
+      const W factor = broadcast(numbers[i]);
+      for (int v = 0; v < kStreamVectors; ++v) sum[v] = fma(factor, w[i][v], sum[v]);
+    }
+    for (int v = 0; v < kStreamVectors; ++v) store(sums + v * kLanes, sum[v]);
+  }
+}
+
+/** Adds a group to the sums of outputs [column, column + columns), [kStreamColumns outputs][row][output], and
+ * fetches the same of the next group. */
+template <class Number, class T>
+void addGroup(const ByInput<T>& problem, float* sums, const LiveGroup<Number, T>& group,
+              const LiveGroup<Number, T>& next, int64_t column, int64_t columns) {
+  using W = decltype(broadcast(Number{}));
+  constexpr int64_t kAhead = kStreamAheadBytes / static_cast<int64_t>(sizeof(T));
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  int64_t c = 0;
+  W w[kNumbers][kStreamVectors];
+  for (; c + kStreamColumns <= columns; c += kStreamColumns, sums += problem.rows * kStreamColumns) {
+    const bool same = c + kAhead < columns;
+    const T* const* ahead = same ? group.weights : next.weights;
+    const int64_t at = column + c + kAhead - (same ? 0 : columns);
+    if (kStreamColumns >= kLine || c % kLine == 0) {
+      for (int i = 0; i < group.kInputs; ++i) {
+        for (int64_t line = 0; line < kStreamColumns; line += kLine) {
+          __builtin_prefetch(ahead[i] + at + line, 0, 3);
+        }
+      }
+    }
+    for (int i = 0; i < kNumbers; ++i) {
+      loadNumber(group.weights + i * kPlaces<Number>, column + c, kStreamColumns, w[i]);
+    }
+    addProducts(sums, group.numbers, problem.rows, w);
+  }
+  if (c < columns) {
+    for (int i = 0; i < kNumbers; ++i) {
+      loadNumber(group.weights + i * kPlaces<Number>, column + c, columns - c, w[i]);
+    }
+    addProducts(sums, group.numbers, problem.rows, w);
+  }
+}
+
+/** Numbers of the live inputs of a part, [group][row][number], zeros after the last. */
+template <class Number>
+void packLive(Number* numbers, const float* x, int64_t rows, int64_t inFeatures, const int32_t* inputs,
+              int64_t count) {
+  constexpr int kInputs = kNumbers * kPlaces<Number>;
+  float group[kInputs];
+  for (int64_t i = 0; i < count; i += kInputs) {
+    const int n = static_cast<int>(std::min<int64_t>(kInputs, count - i));
+    for (int64_t row = 0; row < rows; ++row, numbers += kNumbers) {
+      for (int j = 0; j < kInputs; ++j) group[j] = j < n ? x[row * inFeatures + inputs[i + j]] : 0;
+      packNumbers(numbers, group);
+    }
+  }
+}
+
+/** Outputs that a thread takes together, in whole lines. */
+constexpr int64_t kStreamOutputs = 4096;
+
+/** Floats of scratch that a thread needs: sums, and numbers of a part. */
+inline int64_t streamScratch(int64_t rows, int64_t inFeatures, int64_t columns) {
+  return rows * ((columns + kStreamColumns - 1) / kStreamColumns * kStreamColumns + partInputs(inFeatures) +
+                 2 * kNumbers);
+}
+
+/** Sums of a part for outputs [column, column + columns). */
+template <class Number, class T>
+void streamPart(const ByInput<T>& problem, const LiveInputs& live, float* scratch, const PartialSums& partial,
+                int64_t part, int64_t column, int64_t columns) {
+  constexpr int kInputs = LiveGroup<Number, T>::kInputs;
+  const int64_t rows = problem.rows, steps = (columns + kStreamColumns - 1) / kStreamColumns;
+  float* sums = scratch;
+  auto* numbers = reinterpret_cast<Number*>(scratch + rows * steps * kStreamColumns);
+  const int32_t* inputs = live.inputs + live.starts[part];
+  const int64_t count = live.starts[part + 1] - live.starts[part];
+  packLive(numbers, problem.x, rows, problem.inFeatures, inputs, count);
+  std::memset(sums, 0, static_cast<size_t>(rows * steps * kStreamColumns) * sizeof(float));
+  for (int64_t i = 0; i < count; i += kInputs) {
+    const auto group = groupOf(problem, inputs + i, count - i, numbers + i / kInputs * rows * kNumbers);
+    const int64_t after = i + kInputs < count ? i + kInputs : i;
+    const auto next = groupOf(problem, inputs + after, count - after, static_cast<const Number*>(nullptr));
+    addGroup(problem, sums, group, next, column, columns);
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    float* out = partial.at(part, row) + column;
+    for (int64_t c = 0; c < columns; c += kLanes) {
+      const float* sum = sums + (c / kStreamColumns * rows + row) * kStreamColumns + c % kStreamColumns;
+      storeUpTo(out + c, load(sum), columns - c);
+    }
+  }
+}
+
+}  // namespace persimmon::cpu::PERSIMMON_ISA
