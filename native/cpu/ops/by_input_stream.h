@@ -5,6 +5,8 @@
 // second-level cache.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/ops/bfloat16_rounding.h"
 #include "cpu/ops/input_parts.h"
 #include "cpu/ops/live_inputs.h"
@@ -55,6 +57,12 @@ PERSIMMON_INLINE void packNumbers(float* numbers, const float* x) {
 #if defined(__AVX512BF16__)
 template <class T>
 PERSIMMON_INLINE void loadNumber(const T* const* rows, int64_t column, int64_t left, Pairs* w) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (left >= kStreamColumns) {
+      pairsOf(rows[0] + column, rows[1] + column, w);
+      return;
+    }
+  }
   for (int v = 0; v < kStreamVectors; ++v) {
     const int64_t n = left - v * kLanes, at = column + v * kLanes;
     w[v] = n > 0 ? pairsOf(loadUpTo(rows[0] + at, n), loadUpTo(rows[1] + at, n)) : pairsOf(zero(), zero());

@@ -68,6 +68,23 @@ PERSIMMON_INLINE Pairs pairsOf(Vec first, Vec second) {
   const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(second.v), 16);
   return {reinterpret_cast<__m512bh>(_mm512_or_si512(_mm512_castps_si512(first.v), low))};
 }
+/** Of 32 numbers each, in two vectors. */
+PERSIMMON_INLINE void pairsOf(const BFloat16* first, const BFloat16* second, Pairs* pairs) {
+  alignas(64) static constexpr struct Places {
+    uint16_t words[2][32];
+    constexpr Places() : words() {
+      for (uint16_t i = 0; i < 32; ++i) {
+        words[i / 16][i % 16 * 2] = i;
+        words[i / 16][i % 16 * 2 + 1] = static_cast<uint16_t>(32 + i);
+      }
+    }
+  } kPlaces;
+  const __m512i high = _mm512_loadu_si512(first), low = _mm512_loadu_si512(second);
+  for (int v = 0; v < 2; ++v) {
+    const __m512i places = _mm512_load_si512(kPlaces.words[v]);
+    pairs[v] = {reinterpret_cast<__m512bh>(_mm512_permutex2var_epi16(low, places, high))};
+  }
+}
 PERSIMMON_INLINE void store(InputPair* p, Pairs a) { _mm512_storeu_si512(p, reinterpret_cast<__m512i>(a.v)); }
 PERSIMMON_INLINE void store(BFloat16* p, Pairs a) { _mm512_storeu_si512(p, reinterpret_cast<__m512i>(a.v)); }
 PERSIMMON_INLINE Vec fma(Pairs a, Pairs b, Vec c) { return {_mm512_dpbf16_ps(c.v, a.v, b.v)}; }
