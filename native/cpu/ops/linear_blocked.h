@@ -112,7 +112,9 @@ PERSIMMON_INLINE void runTile(const BlockedLinear<X>& problem, float* waiting, c
   if (first) {
     zeroSums(sums);
   } else {
+    PERSIMMON_UNROLL
     for (int m = 0; m < M; ++m) {
+      PERSIMMON_UNROLL
       for (int n = 0; n < kTileOutputs; ++n) sums[m][n] = load(waiting + (m * kTileOutputs + n) * kLanes);
     }
   }
@@ -126,7 +128,9 @@ PERSIMMON_INLINE void runTile(const BlockedLinear<X>& problem, float* waiting, c
     storeSums(sums, problem.out + row * problem.outFeatures + o, problem.outFeatures, problem.bias, o,
               left < kTileOutputs ? static_cast<int>(left) : kTileOutputs);
   } else {
+    PERSIMMON_UNROLL
     for (int m = 0; m < M; ++m) {
+      PERSIMMON_UNROLL
       for (int n = 0; n < kTileOutputs; ++n) store(waiting + (m * kTileOutputs + n) * kLanes, sums[m][n]);
     }
   }

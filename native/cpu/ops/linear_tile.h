@@ -32,9 +32,12 @@ PERSIMMON_INLINE void addProducts(Vec (&sums)[M][N], const X* x, int64_t xRow, i
                                   int64_t wRow, int64_t wStep, int64_t steps) {
   for (int64_t k = 0; k < steps; ++k) {
     decltype(Step<X>::load(w)) b[N];
+    PERSIMMON_UNROLL
     for (int n = 0; n < N; ++n) b[n] = Step<X>::load(w + n * wRow);
+    PERSIMMON_UNROLL
     for (int m = 0; m < M; ++m) {
       const auto a = Step<X>::load(x + m * xRow);
+      PERSIMMON_UNROLL
       for (int n = 0; n < N; ++n) sums[m][n] = fma(a, b[n], sums[m][n]);
     }
     x += xStep;
@@ -68,7 +71,9 @@ PERSIMMON_INLINE void addLastProducts(Vec (&sums)[M][N], const X* x, int64_t xRo
 
 template <int M, int N>
 PERSIMMON_INLINE void zeroSums(Vec (&sums)[M][N]) {
+  PERSIMMON_UNROLL
   for (int m = 0; m < M; ++m) {
+    PERSIMMON_UNROLL
     for (int n = 0; n < N; ++n) sums[m][n] = zero();
   }
 }
@@ -79,8 +84,10 @@ PERSIMMON_INLINE void storeSums(const Vec (&sums)[M][N], float* out, int64_t out
                                 int outputs) {
   constexpr int kBatches = (M * N + kLanes - 1) / kLanes;
   float totals[kBatches * kLanes];
+  PERSIMMON_UNROLL
   for (int batch = 0; batch < kBatches; ++batch) {
     Vec part[kLanes];
+    PERSIMMON_UNROLL
     for (int i = 0; i < kLanes; ++i) {
       const int at = batch * kLanes + i;
       part[i] = at < M * N ? sums[at / N][at % N] : zero();

@@ -79,7 +79,9 @@ template <int M, int V, class Rows>
 PERSIMMON_INLINE void productTile(const ProductChunk<Rows>& chunk, int64_t row) {
   Vec sums[M][V];
   const bool goesOn = chunk.goesOn && !chunk.isFirst;
+  PERSIMMON_UNROLL
   for (int m = 0; m < M; ++m) {
+    PERSIMMON_UNROLL
     for (int v = 0; v < V; ++v) {
       const float* out = chunk.out + (row + m) * chunk.outRow + v * kLanes;
       sums[m][v] = goesOn && chunk.columns > v * kLanes ? loadUpTo(out, chunk.columns - v * kLanes) : zero();
@@ -89,13 +91,18 @@ PERSIMMON_INLINE void productTile(const ProductChunk<Rows>& chunk, int64_t row) 
   const auto* b = chunk.b;
   for (int64_t k = 0; k < chunk.inner; ++k, b += chunk.bRow) {
     decltype(load(b)) y[V];
+    PERSIMMON_UNROLL
     for (int v = 0; v < V; ++v) y[v] = load(b + v * kLanes);
+    PERSIMMON_UNROLL
     for (int m = 0; m < M; ++m) {
       const auto x = broadcast(chunk.a.at(a, m, k));
+      PERSIMMON_UNROLL
       for (int v = 0; v < V; ++v) sums[m][v] = fma(x, y[v], sums[m][v]);
     }
   }
+  PERSIMMON_UNROLL
   for (int m = 0; m < M; ++m) {
+    PERSIMMON_UNROLL
     for (int v = 0; v < V; ++v) {
       const int64_t n = chunk.columns - v * kLanes;
       if (n <= 0) break;
