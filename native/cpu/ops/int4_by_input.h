@@ -32,20 +32,41 @@ struct Int4ByInput {
   int64_t outputs() const { return (outFeatures + kInt4Unit - 1) / kInt4Unit * kInt4Unit; }
 };
 
-/** For 64 outputs of one row: sums += scale * (the sum over n inputs of x times their weights at `w`, `step`
- * bytes apart). The bits are those of addPanel. */
+/** The scales of one unit of outputs. */
+PERSIMMON_INLINE void loadScales(const BFloat16* p, Vec (&scales)[kInt4Vectors]) {
+  for (int v = 0; v < kInt4Vectors; ++v) scales[v] = load(p + v * kLanes);
+}
+
+/** For Units times 64 outputs of one row: sums += scale * (the sum over n inputs of x times their weights at
+ * `w`, `step` bytes apart). The bits are those of addPanel. */
+template <int Units>
 PERSIMMON_INLINE void addOneRow(float* sums, const uint8_t* w, int64_t step, const float* x,
-                                const int32_t* inputs, int64_t n, const Vec (&scales)[kInt4Vectors]) {
-  Vec partial[kInt4Vectors];
-  for (int v = 0; v < kInt4Vectors; ++v) partial[v] = zero();
-  for (int64_t j = 0; j < n; ++j) {
-    Vec numbers[kInt4Vectors];
-    loadOutputs(w + inputs[j] * step, numbers);
-    const Vec factor = broadcast(x[inputs[j]]);
-    for (int v = 0; v < kInt4Vectors; ++v) partial[v] = fma(factor, numbers[v], partial[v]);
+                                const int32_t* inputs, int64_t n, const BFloat16* scales) {
+  Vec partial[Units][kInt4Vectors];
+  PERSIMMON_UNROLL
+  for (int u = 0; u < Units; ++u) {
+    PERSIMMON_UNROLL
+    for (int v = 0; v < kInt4Vectors; ++v) partial[u][v] = zero();
   }
-  for (int v = 0; v < kInt4Vectors; ++v) {
-    store(sums + v * kLanes, fma(scales[v], partial[v], load(sums + v * kLanes)));
+  for (int64_t j = 0; j < n; ++j) {
+    const Vec factor = broadcast(x[inputs[j]]);
+    PERSIMMON_UNROLL
+    for (int u = 0; u < Units; ++u) {
+      Vec numbers[kInt4Vectors];
+      loadOutputs(w + inputs[j] * step + u * kInt4Unit / 2, numbers);
+      PERSIMMON_UNROLL
+      for (int v = 0; v < kInt4Vectors; ++v) partial[u][v] = fma(factor, numbers[v], partial[u][v]);
+    }
+  }
+  PERSIMMON_UNROLL
+  for (int u = 0; u < Units; ++u) {
+    Vec scale[kInt4Vectors];
+    loadScales(scales + u * kInt4Unit, scale);
+    PERSIMMON_UNROLL
+    for (int v = 0; v < kInt4Vectors; ++v) {
+      float* sum = sums + u * kInt4Unit + v * kLanes;
+      store(sum, fma(scale[v], partial[u][v], load(sum)));
+    }
   }
 }
 
@@ -91,22 +112,28 @@ inline void addInt4Inputs(const Int4ByInput& problem, const float* x, Int4Groups
     const int64_t n = problem.live.starts[g + 1] - problem.live.starts[g];
     if (n == 0) continue;
     const int64_t next = g + 1 < groups.end ? problem.live.starts[g + 2] - problem.live.starts[g + 1] : 0;
-    for (int64_t c = 0; c < columns; c += kInt4Unit) {
+    for (int64_t c = 0, width; c < columns; c += width) {
       const int64_t at = (column + c) / 2;
+      // One row takes a whole line of each input.
+      width = rows == 1 && columns - c >= 2 * kInt4Unit ? 2 * kInt4Unit : kInt4Unit;
       for (int64_t j = 0; j < next; ++j)
         __builtin_prefetch(problem.weight + inputs[n + j] * outputs / 2 + at, 0, 3);
       if (next > 0) {
         const BFloat16* ahead = allScales + (g + 1) * outputs + column + c;
-        __builtin_prefetch(ahead, 0, 3);
-        __builtin_prefetch(ahead + kInt4Unit / 2, 0, 3);
+        for (int64_t i = 0; i < width; i += kInt4Unit / 2) __builtin_prefetch(ahead + i, 0, 3);
       }
-      Vec scales[kInt4Vectors];
-      for (int v = 0; v < kInt4Vectors; ++v)
-        scales[v] = load(allScales + g * outputs + column + c + v * kLanes);
+      const BFloat16* scalesHere = allScales + g * outputs + column + c;
       if (rows == 1) {
-        addOneRow(sums + c, problem.weight + at, outputs / 2, x, inputs, n, scales);
+        const uint8_t* w = problem.weight + at;
+        if (width > kInt4Unit) {
+          addOneRow<2>(sums + c, w, outputs / 2, x, inputs, n, scalesHere);
+        } else {
+          addOneRow<1>(sums + c, w, outputs / 2, x, inputs, n, scalesHere);
+        }
         continue;
       }
+      Vec scales[kInt4Vectors];
+      loadScales(scalesHere, scales);
       for (int64_t j = 0; j < n; ++j) {
         Vec w[kInt4Vectors];
         loadOutputs(problem.weight + inputs[j] * outputs / 2 + at, w);
