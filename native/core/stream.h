@@ -63,6 +63,7 @@ class Stream {
   std::string takeError();
   int threads() const { return threads_; }
   cuda::Queue* gpu() const { return gpu_.get(); }
+  const std::shared_ptr<cuda::Queue>& sharedGpu() const { return gpu_; }
   // Zeroed memory of the stream's device that no arena has; see MappedMemory::anonymous. Empty on failure.
   MappedMemory reserve(size_t bytes);
   // Uninitialised memory of the stream's device, for arenas. Empty on failure.

@@ -109,6 +109,10 @@ export class ParallelRuntime extends RankRuntime {
       );
       const [own] = await Promise.allSettled([this.#lead(key, batch, rows, options)]);
       return result(own, await others);
+    } catch (error) {
+      // Some ranks may have recorded a plan that others have not, and collectives of a graph need one on all GPUs.
+      for (const { plans } of [this, ...this.#followers]) plans.clear();
+      throw error;
     } finally {
       leave();
     }

@@ -1,0 +1,144 @@
+#include "cuda/nccl_group.h"
+
+#include <utility>
+
+#include "cuda/runtime.cuh"
+
+namespace persimmon::cuda {
+
+namespace {
+
+// How often the group looks for what NCCL and the GPUs have to say.
+constexpr auto kLooksEvery = std::chrono::milliseconds(100);
+// A call of NCCL takes microseconds; one that takes so long waits for a rank that does not come.
+constexpr auto kLongestCall = std::chrono::seconds(2);
+
+std::string said(const NcclFunctions& nccl, int rank, const std::string& what, NcclFunctions::Status status) {
+  return "NCCL: " + what + " failed on rank " + std::to_string(rank) + " (" + nccl.errorString(status) + ")";
+}
+
+}  // namespace
+
+NcclGroup::NcclGroup(const NcclFunctions& nccl, std::vector<std::shared_ptr<Queue>> queues,
+                     double timeoutSeconds)
+    : nccl_(nccl),
+      timeout_(timeoutSeconds),
+      meetings_(std::make_shared<LocalGroup>(static_cast<int>(queues.size()))) {
+  std::vector<int> devices;
+  std::vector<void*> communicators(queues.size());
+  for (std::shared_ptr<Queue>& queue : queues) {
+    devices.push_back(queue->info().number);
+    ranks_.push_back(std::make_unique<Rank>());
+    ranks_.back()->queue = std::move(queue);
+  }
+  const auto status = nccl_.initAll(communicators.data(), ranks(), devices.data());
+  if (status != NcclFunctions::kSuccess) {
+    throw Error(std::string("NCCL could not connect the GPUs: ") + nccl_.errorString(status) +
+                "; NCCL_DEBUG=WARN lets it say more");
+  }
+  try {
+    for (size_t i = 0; i < ranks_.size(); ++i) {
+      ranks_[i]->communicator = communicators[i];
+      check(cudaSetDevice(devices[i]), "the GPU");
+      check(cudaEventCreateWithFlags(&ranks_[i]->done, cudaEventDisableTiming), "an event");
+    }
+    lookout_ = std::thread([this] { lookAfter(); });
+  } catch (...) {
+    for (void* communicator : communicators) nccl_.abort(communicator);
+    for (const auto& rank : ranks_)
+      if (rank->done != nullptr) cudaEventDestroy(rank->done);
+    throw;
+  }
+}
+
+NcclGroup::~NcclGroup() {
+  {
+    const std::lock_guard lock(mutex_);
+    isEnding_ = true;
+  }
+  wake_.notify_all();
+  lookout_.join();
+  for (std::thread& thread : aborts_) thread.join();
+  for (const auto& rank : ranks_) {
+    if (!hasFailed_) abort(*rank);
+    cudaEventDestroy(rank->done);
+  }
+}
+
+void NcclGroup::call(
+    int rank, const char* what,
+    const std::function<NcclFunctions::Status(void* communicator, void* stream)>& collective) {
+  Rank& own = *ranks_[static_cast<size_t>(rank)];
+  NcclFunctions::Status status;
+  {
+    const std::lock_guard lock(own.calling);
+    if (meetings_->isClosed()) throw Error(std::string("no ") + what + " any more: another rank has failed");
+    status = collective(own.communicator, streamOf(*own.queue));
+  }
+  if (status == NcclFunctions::kSuccess) return;
+  const std::string why = said(nccl_, rank, what, status);
+  fail(why);
+  throw Error(why);
+}
+
+void NcclGroup::watch(int rank) {
+  Rank& own = *ranks_[static_cast<size_t>(rank)];
+  const std::lock_guard lock(own.watching);
+  const cudaError_t status = cudaEventRecord(own.done, streamOf(*own.queue));
+  if (status != cudaSuccess) fail("rank " + std::to_string(rank) + ": " + cudaGetErrorString(status));
+  check(status, "an event");
+  own.isBusy = true;
+  own.since = Clock::now();
+}
+
+void NcclGroup::fail(const std::string& why) {
+  // Threads first: those that come now find the group closed.
+  meetings_->close(why + ". The model must be loaded anew");
+  const std::lock_guard lock(mutex_);
+  if (hasFailed_ || isEnding_) return;
+  hasFailed_ = true;
+  // One thread each: the last to abort waits for graphs of all ranks, which end with the plans.
+  for (const auto& rank : ranks_) aborts_.emplace_back([this, &rank = *rank] { abort(rank); });
+}
+
+void NcclGroup::abort(Rank& rank) {
+  const std::unique_lock calling(rank.calling, kLongestCall);
+  cudaSetDevice(rank.queue->info().number);
+  nccl_.abort(rank.communicator);
+}
+
+void NcclGroup::lookAfter() {
+  std::unique_lock lock(mutex_);
+  while (!isEnding_ && !hasFailed_) {
+    wake_.wait_for(lock, kLooksEvery);
+    if (isEnding_ || hasFailed_) return;
+    lock.unlock();
+    for (size_t i = 0; i < ranks_.size(); ++i) {
+      const std::string trouble = troubleOf(*ranks_[i]);
+      if (!trouble.empty()) fail("rank " + std::to_string(i) + ": " + trouble);
+    }
+    lock.lock();
+  }
+}
+
+std::string NcclGroup::troubleOf(Rank& rank) {
+  // A rank that is in the middle of a call is looked at the next time; one whose communicator ends, no more.
+  const std::unique_lock calling(rank.calling, std::try_to_lock);
+  if (!calling.owns_lock() || meetings_->isClosed()) return "";
+  auto error = NcclFunctions::kSuccess;
+  const auto status = nccl_.asyncError(rank.communicator, &error);
+  if (status != NcclFunctions::kSuccess) error = status;
+  if (error != NcclFunctions::kSuccess && error != NcclFunctions::kInProgress)
+    return std::string("NCCL: ") + nccl_.errorString(error);
+  const std::lock_guard lock(rank.watching);
+  if (!rank.isBusy) return "";
+  const cudaError_t found = cudaEventQuery(rank.done);
+  if (found == cudaSuccess) rank.isBusy = false;
+  if (found == cudaSuccess) return "";
+  if (found != cudaErrorNotReady) return std::string("the GPU: ") + cudaGetErrorString(found);
+  (void)cudaGetLastError();
+  if (Clock::now() - rank.since < timeout_) return "";
+  return "its GPU has waited for others longer than PERSIMMON_NCCL_TIMEOUT says";
+}
+
+}  // namespace persimmon::cuda
