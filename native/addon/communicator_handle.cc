@@ -40,19 +40,19 @@ void leaveProcesses(void* data) {
   delete joined;
 }
 
-// The GPUs of streams, in their order; empty with a pending exception unless each has one of its own.
-std::vector<std::shared_ptr<cuda::Queue>> gpusOf(const Napi::Value& streams) {
-  std::vector<std::shared_ptr<cuda::Queue>> queues;
+// Streams of GPUs; empty with a pending exception unless each is of another one.
+std::vector<std::shared_ptr<Stream>> gpuStreams(const Napi::Value& streams) {
+  std::vector<std::shared_ptr<Stream>> found;
   std::set<int> numbers;
   const Napi::Array list = streams.IsArray() ? streams.As<Napi::Array>() : Napi::Array::New(streams.Env());
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const std::shared_ptr<Stream> stream = StreamObject::shared(list.Get(i));
     if (stream == nullptr) return {};
     if (stream->gpu() == nullptr) break;
-    queues.push_back(stream->sharedGpu());
+    found.push_back(stream);
     numbers.insert(stream->gpu()->info().number);
   }
-  if (!queues.empty() && queues.size() == list.Length() && numbers.size() == queues.size()) return queues;
+  if (!found.empty() && found.size() == list.Length() && numbers.size() == found.size()) return found;
   throwCoded(streams.Env(), "NATIVE_ARGUMENT", "expected an array of streams, each of another GPU");
   return {};
 }
@@ -101,10 +101,10 @@ Napi::Value localCommunicators(const Napi::CallbackInfo& info) {
 // ncclCommunicators(streams, timeoutSeconds): one for each of the streams, which are those of the ranks
 Napi::Value ncclCommunicators(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const std::vector<std::shared_ptr<cuda::Queue>> queues = gpusOf(info[0]);
-  if (queues.empty()) return env.Undefined();
+  const std::vector<std::shared_ptr<Stream>> streams = gpuStreams(info[0]);
+  if (streams.empty()) return env.Undefined();
   std::string why;
-  const cuda::NcclRanks ranks = cuda::connectByNccl(queues, info[1].ToNumber().DoubleValue(), why);
+  const cuda::NcclRanks ranks = cuda::connectByNccl(streams, info[1].ToNumber().DoubleValue(), why);
   if (ranks.meetings == nullptr) {
     throwCoded(env, "NCCL_UNAVAILABLE", why);
     return env.Undefined();

@@ -61,6 +61,8 @@ class Stream {
   // What went wrong in a command since the last call, empty if nothing did. A command that fails (working
   // memory that the system does not have) leaves its output undefined; whoever reads afterwards asks here.
   std::string takeError();
+  // As if a command had failed; on any thread.
+  void fail(const std::string& error);
   int threads() const { return threads_; }
   cuda::Queue* gpu() const { return gpu_.get(); }
   const std::shared_ptr<cuda::Queue>& sharedGpu() const { return gpu_; }

@@ -107,14 +107,16 @@ class NcclCommunicator final : public LocalCommunicator,
 
 }  // namespace
 
-NcclRanks connectByNccl(const std::vector<std::shared_ptr<Queue>>& queues, double timeoutSeconds,
+NcclRanks connectByNccl(const std::vector<std::shared_ptr<Stream>>& streams, double timeoutSeconds,
                         std::string& why) {
   const NcclFunctions* nccl = NcclFunctions::load(why);
   if (nccl == nullptr) return {};
   NcclRanks made;
   try {
-    const auto group = std::make_shared<NcclGroup>(*nccl, queues, timeoutSeconds);
+    const auto group = std::make_shared<NcclGroup>(*nccl, streams, timeoutSeconds);
     made.meetings = group->meetings();
+    // What a group before this one has left behind, which nobody has read.
+    for (const auto& stream : streams) stream->takeError();
     for (int rank = 0; rank < group->ranks(); ++rank)
       made.communicators.push_back(std::make_shared<NcclCommunicator>(group, rank));
   } catch (const Error& error) {

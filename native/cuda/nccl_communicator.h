@@ -11,7 +11,7 @@
 
 #include "core/communicator.h"
 #include "core/local_communicator.h"
-#include "cuda/queue.h"
+#include "core/stream.h"
 
 namespace persimmon::cuda {
 
@@ -22,10 +22,10 @@ struct NcclRanks {
 };
 
 /**
- * A rank on each of these GPUs, which must be different ones; none with the reason: no NCCL, or one that fails.
+ * A rank on the GPU of each of these streams, which must be different ones; none with the reason: no NCCL, or one that fails.
  * @param timeoutSeconds what a GPU may wait for others before all give up
  */
-NcclRanks connectByNccl(const std::vector<std::shared_ptr<Queue>>& queues, double timeoutSeconds,
+NcclRanks connectByNccl(const std::vector<std::shared_ptr<Stream>>& streams, double timeoutSeconds,
                         std::string& why);
 
 }  // namespace persimmon::cuda

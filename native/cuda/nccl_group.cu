@@ -19,17 +19,19 @@ std::string said(const NcclFunctions& nccl, int rank, const std::string& what, N
 
 }  // namespace
 
-NcclGroup::NcclGroup(const NcclFunctions& nccl, std::vector<std::shared_ptr<Queue>> queues,
+NcclGroup::NcclGroup(const NcclFunctions& nccl, const std::vector<std::shared_ptr<Stream>>& streams,
                      double timeoutSeconds)
     : nccl_(nccl),
       timeout_(timeoutSeconds),
-      meetings_(std::make_shared<LocalGroup>(static_cast<int>(queues.size()))) {
+      meetings_(std::make_shared<LocalGroup>(static_cast<int>(streams.size()))) {
   std::vector<int> devices;
-  std::vector<void*> communicators(queues.size());
-  for (std::shared_ptr<Queue>& queue : queues) {
-    devices.push_back(queue->info().number);
+  std::vector<void*> communicators(streams.size());
+  for (const std::shared_ptr<Stream>& stream : streams) {
+    devices.push_back(stream->gpu()->info().number);
     ranks_.push_back(std::make_unique<Rank>());
-    ranks_.back()->queue = std::move(queue);
+    ranks_.back()->stream = stream;
+    ranks_.back()->queue = stream->sharedGpu();
+    ranks_.back()->cudaStream = streamOf(*stream->gpu());
   }
   const auto status = nccl_.initAll(communicators.data(), ranks(), devices.data());
   if (status != NcclFunctions::kSuccess) {
@@ -84,9 +86,8 @@ void NcclGroup::call(
 void NcclGroup::watch(int rank) {
   Rank& own = *ranks_[static_cast<size_t>(rank)];
   const std::lock_guard lock(own.watching);
-  const cudaError_t status = cudaEventRecord(own.done, streamOf(*own.queue));
-  if (status != cudaSuccess) fail("rank " + std::to_string(rank) + ": " + cudaGetErrorString(status));
-  check(status, "an event");
+  // An event that cannot be recorded is noticed as one that does not come.
+  check(cudaEventRecord(own.done, own.cudaStream), "an event");
   own.isBusy = true;
   own.since = Clock::now();
 }
@@ -97,6 +98,10 @@ void NcclGroup::fail(const std::string& why) {
   const std::lock_guard lock(mutex_);
   if (hasFailed_ || isEnding_) return;
   hasFailed_ = true;
+  for (const auto& rank : ranks_) {
+    if (progressOf(*rank) == cudaSuccess) continue;
+    if (const auto stream = rank->stream.lock()) stream->fail(why + ". The model must be loaded anew");
+  }
   // One thread each: the last to abort waits for graphs of all ranks, which end with the plans.
   for (const auto& rank : ranks_) aborts_.emplace_back([this, &rank = *rank] { abort(rank); });
 }
@@ -130,15 +135,21 @@ std::string NcclGroup::troubleOf(Rank& rank) {
   if (status != NcclFunctions::kSuccess) error = status;
   if (error != NcclFunctions::kSuccess && error != NcclFunctions::kInProgress)
     return std::string("NCCL: ") + nccl_.errorString(error);
-  const std::lock_guard lock(rank.watching);
-  if (!rank.isBusy) return "";
-  const cudaError_t found = cudaEventQuery(rank.done);
-  if (found == cudaSuccess) rank.isBusy = false;
+  const cudaError_t found = progressOf(rank);
   if (found == cudaSuccess) return "";
   if (found != cudaErrorNotReady) return std::string("the GPU: ") + cudaGetErrorString(found);
-  (void)cudaGetLastError();
+  const std::lock_guard lock(rank.watching);
   if (Clock::now() - rank.since < timeout_) return "";
   return "its GPU has waited for others longer than PERSIMMON_NCCL_TIMEOUT says";
+}
+
+cudaError_t NcclGroup::progressOf(Rank& rank) {
+  const std::lock_guard lock(rank.watching);
+  if (!rank.isBusy) return cudaSuccess;
+  const cudaError_t found = cudaEventQuery(rank.done);
+  if (found == cudaSuccess) rank.isBusy = false;
+  (void)cudaGetLastError();
+  return found;
 }
 
 }  // namespace persimmon::cuda

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/local_communicator.h"
+#include "core/stream.h"
 #include "cuda/nccl.h"
 #include "cuda/queue.h"
 
@@ -25,8 +26,9 @@ namespace persimmon::cuda {
  */
 class NcclGroup {
  public:
-  /** Connects the GPUs, which takes a second or two. Throws an Error with what NCCL says. */
-  NcclGroup(const NcclFunctions& nccl, std::vector<std::shared_ptr<Queue>> queues, double timeoutSeconds);
+  /** Connects the streams' GPUs, which takes a second or two. Throws an Error with what NCCL says. */
+  NcclGroup(const NcclFunctions& nccl, const std::vector<std::shared_ptr<Stream>>& streams,
+            double timeoutSeconds);
   /** On any thread, when no graph holds a collective any more: NCCL waits for that. */
   ~NcclGroup();
   NcclGroup(const NcclGroup&) = delete;
@@ -46,14 +48,20 @@ class NcclGroup {
             const std::function<NcclFunctions::Status(void* communicator, void* stream)>& collective);
   /** Work that waits for other GPUs was put on the rank's stream: it must be done before the time is up. */
   void watch(int rank);
-  /** Takes all ranks out of what they wait for: their threads at once, their GPUs by an abort. */
+  /**
+   * Takes all ranks out of what they wait for: their threads at once, their GPUs by an abort. Whoever reads what a
+   * GPU was still working on is told.
+   */
   void fail(const std::string& why);
 
  private:
   using Clock = std::chrono::steady_clock;
 
   struct Rank {
+    // Not its owner: a stream whose last owner were one of its own commands would wait for itself.
+    std::weak_ptr<Stream> stream;
     std::shared_ptr<Queue> queue;
+    cudaStream_t cudaStream = nullptr;
     void* communicator = nullptr;
     // Held during calls of NCCL, so that a communicator is not freed under one.
     std::timed_mutex calling;
@@ -67,6 +75,8 @@ class NcclGroup {
   void lookAfter();
   /** What is wrong with a rank, empty if nothing is. */
   std::string troubleOf(Rank& rank);
+  /** What has become of the last work that waits for others. */
+  cudaError_t progressOf(Rank& rank);
   void abort(Rank& rank);
   void close();
 

@@ -13,6 +13,6 @@ std::shared_ptr<Queue> Queue::create(int, std::string& why) {
 
 int Queue::gpuCount() { return 0; }
 
-NcclRanks connectByNccl(const std::vector<std::shared_ptr<Queue>>&, double, std::string&) { return {}; }
+NcclRanks connectByNccl(const std::vector<std::shared_ptr<Stream>>&, double, std::string&) { return {}; }
 
 }  // namespace persimmon::cuda
