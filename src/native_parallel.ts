@@ -24,8 +24,8 @@ export interface ParallelAddon {
    * for good: reads reject with `OP_FAILED`.
    */
   ncclCommunicators(streams: NativeStream[], timeoutSeconds: number): NativeCommunicator[];
-  /** Whether its ranks have given up. */
-  isCommunicatorOver(communicator: NativeCommunicator): boolean;
+  /** Why its ranks have given up; "" while they have not. */
+  whyCommunicatorIsOver(communicator: NativeCommunicator): string;
   /** A pass begins. Ranks must agree on its number and on the checksum. Not recorded, and not part of a group. */
   beginPass(stream: NativeStream, communicator: NativeCommunicator, pass: number, checksum: number): void;
   /**

@@ -8,6 +8,7 @@
 #include "../core/local_communicator.h"
 #include "../core/mpi_communicator.h"
 #include "../cuda/nccl_communicator.h"
+#include "../cuda/queue.h"
 #include "errors.h"
 #include "stream_object.h"
 
@@ -113,11 +114,11 @@ Napi::Value ncclCommunicators(const Napi::CallbackInfo& info) {
   return handlesOf(env, ranks.communicators);
 }
 
-// isCommunicatorOver(communicator): boolean
-Napi::Value isCommunicatorOver(const Napi::CallbackInfo& info) {
+// whyCommunicatorIsOver(communicator): string
+Napi::Value whyCommunicatorIsOver(const Napi::CallbackInfo& info) {
   const auto communicator = communicatorFrom(info[0]);
   if (communicator == nullptr) return info.Env().Undefined();
-  return Napi::Boolean::New(info.Env(), communicator->isOver());
+  return Napi::String::New(info.Env(), communicator->over());
 }
 
 // mpiCommunicator(stream, timeoutSeconds): { communicator, rank, ranks }; the stream is the one that will use

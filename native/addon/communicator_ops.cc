@@ -153,8 +153,8 @@ void exportCommunicatorOps(Napi::Object exports) {
   exports.Set("mpiCommunicator", Napi::Function::New<mpiCommunicator>(exports.Env(), "mpiCommunicator"));
   exports.Set("ncclCommunicators",
               Napi::Function::New<ncclCommunicators>(exports.Env(), "ncclCommunicators"));
-  exports.Set("isCommunicatorOver",
-              Napi::Function::New<isCommunicatorOver>(exports.Env(), "isCommunicatorOver"));
+  exports.Set("whyCommunicatorIsOver",
+              Napi::Function::New<whyCommunicatorIsOver>(exports.Env(), "whyCommunicatorIsOver"));
 }
 
 }  // namespace persimmon

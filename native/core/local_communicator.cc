@@ -14,9 +14,9 @@ void LocalGroup::close(const std::string& why) {
   met_.notify_all();
 }
 
-bool LocalGroup::isClosed() const {
+std::string LocalGroup::over() const {
   std::lock_guard lock(mutex_);
-  return !over_.empty();
+  return over_;
 }
 
 void LocalGroup::arrive() {

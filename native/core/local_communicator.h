@@ -15,9 +15,11 @@ class LocalGroup {
   explicit LocalGroup(int ranks);
 
   int ranks() const { return static_cast<int>(seats_.size()); }
-  // Ends all waiting, for ever: from now on whoever comes is turned away, and told why. Only the first counts.
+  // Ends all waiting, for ever: from now on whoever comes is turned away, and told why. Only the first
+  // counts.
   void close(const std::string& why = "the program ends");
-  bool isClosed() const;
+  // Why, or empty.
+  std::string over() const;
 
  private:
   friend class LocalCommunicator;
@@ -45,7 +47,7 @@ class LocalGroup {
 class LocalCommunicator : public MeetingCommunicator {
  public:
   LocalCommunicator(std::shared_ptr<LocalGroup> group, int rank);
-  bool isOver() const override { return group_->isClosed(); }
+  std::string over() const override { return group_->over(); }
 
  protected:
   void meet(const MeetingHeader& mine, const void* payload, Meeting& meeting) override;

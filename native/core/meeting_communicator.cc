@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kGrain = 1 << 16;
 
 std::string described(const MeetingHeader& header) {
-  static const char* const names[] = {"all-reduce",      "all-gather",      "broadcast",
+  static const char* const names[] = {"all-reduce",        "all-gather",      "broadcast",
                                       "launch of a graph", "end of the pass", "exit"};
   const bool known = header.kind >= 0 && header.kind <= MeetingHeader::kLeave;
   std::string text = known ? names[header.kind] : "unknown call";

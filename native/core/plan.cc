@@ -30,9 +30,10 @@ std::shared_ptr<cuda::Graph> captured(const Segment& segment, ThreadPool& pool, 
 }
 
 void runOnGpu(Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
-  std::shared_ptr<cuda::Graph> graph = segment.graph == nullptr ? captured(segment, pool, gpu) : segment.graph;
-  // Of graphs with collectives in them either all ranks keep theirs or none: what one alone captured anew would
-  // not fit.
+  std::shared_ptr<cuda::Graph> graph =
+      segment.graph == nullptr ? captured(segment, pool, gpu) : segment.graph;
+  // Of graphs with collectives in them either all ranks keep theirs or none: what one alone captured anew
+  // would not fit.
   if (graph->nodes() == 0 || gpu.launch(*graph)) segment.graph = std::move(graph);
 }
 

@@ -1,8 +1,8 @@
-#include "cuda/nccl.h"
-
 #include <dlfcn.h>
 
 #include <cstdlib>
+
+#include "cuda/nccl.h"
 
 namespace persimmon::cuda {
 

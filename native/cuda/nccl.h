@@ -18,8 +18,8 @@ struct NcclFunctions {
   /** One communicator a GPU, all of this process. Waits until they are connected. */
   Status (*initAll)(void** communicators, int count, const int* devices);
   /**
-   * Ends what runs on the GPU and frees the communicator; the last one of a process waits until all graphs are
-   * gone that hold collectives of theirs.
+   * Ends what runs on the GPU and frees the communicator; the last one of a process waits until all graphs
+   * are gone that hold collectives of theirs.
    */
   Status (*abort)(void* communicator);
   Status (*asyncError)(void* communicator, Status* error);
@@ -32,8 +32,8 @@ struct NcclFunctions {
                       void* stream);
 
   /**
-   * Those of this system's library, or nullptr with the reason. PERSIMMON_NCCL names the file, as where pip has
-   * put it; else it is libnccl.so.2.
+   * Those of this system's library, or nullptr with the reason. PERSIMMON_NCCL names the file, as where pip
+   * has put it; else it is libnccl.so.2.
    */
   static const NcclFunctions* load(std::string& why);
 };

@@ -1,5 +1,4 @@
 #include "cuda/nccl_communicator.h"
-
 #include "cuda/nccl_group.h"
 #include "cuda/ops.h"
 
@@ -16,7 +15,8 @@ class NcclCommunicator final : public LocalCommunicator,
   NcclCommunicator(std::shared_ptr<NcclGroup> group, int rank)
       : LocalCommunicator(group->meetings(), rank), group_(std::move(group)) {}
 
-  // Summed in NCCL's order, which depends on the number of ranks and the links between them, and not on the run.
+  // Summed in NCCL's order, which depends on the number of ranks and the links between them, and not on the
+  // run.
   void allReduce(ThreadPool&, float* out, const float* x, int64_t count) override {
     if (!isMet(MeetingHeader::kAllReduce, count * kFloatBytes)) return;
     call("an all-reduce", [&](void* communicator, void* stream) {
@@ -116,7 +116,8 @@ NcclRanks connectByNccl(const std::vector<std::shared_ptr<Stream>>& streams, dou
     const auto group = std::make_shared<NcclGroup>(*nccl, streams, timeoutSeconds);
     made.meetings = group->meetings();
     // What a group before this one has left behind, which nobody has read.
-    for (const auto& stream : streams) stream->takeError();
+    for (const auto& stream : streams)
+      stream->enqueue([own = stream.get()](ThreadPool&) { own->takeError(); });
     for (int rank = 0; rank < group->ranks(); ++rank)
       made.communicators.push_back(std::make_shared<NcclCommunicator>(group, rank));
   } catch (const Error& error) {

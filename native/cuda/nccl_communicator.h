@@ -1,6 +1,7 @@
 // Ranks on GPUs of one machine. What they exchange goes from GPU to GPU, by NCCL; that they do the same thing
-// they agree on beforehand, on their threads, as ranks on CPUs do (core/local_communicator.h). So no GPU is ever
-// given a collective that another one lacks: a pass that one rank leaves is void, and the next one is whole.
+// they agree on beforehand, on their threads, as ranks on CPUs do (core/local_communicator.h). So no GPU is
+// ever given a collective that another one lacks: a pass that one rank leaves is void, and the next one is
+// whole.
 //
 // Into a graph go the collectives themselves; the ranks meet once for each launch of it.
 #pragma once
@@ -22,7 +23,8 @@ struct NcclRanks {
 };
 
 /**
- * A rank on the GPU of each of these streams, which must be different ones; none with the reason: no NCCL, or one that fails.
+ * A rank on the GPU of each of these streams, which must be different ones; none with the reason: no NCCL, or
+ * one that fails.
  * @param timeoutSeconds what a GPU may wait for others before all give up
  */
 NcclRanks connectByNccl(const std::vector<std::shared_ptr<Stream>>& streams, double timeoutSeconds,

@@ -1,7 +1,6 @@
-#include "cuda/nccl_group.h"
-
 #include <utility>
 
+#include "cuda/nccl_group.h"
 #include "cuda/runtime.cuh"
 
 namespace persimmon::cuda {
@@ -74,7 +73,7 @@ void NcclGroup::call(
   NcclFunctions::Status status;
   {
     const std::lock_guard lock(own.calling);
-    if (meetings_->isClosed()) throw Error(std::string("no ") + what + " any more: another rank has failed");
+    if (const std::string over = meetings_->over(); !over.empty()) throw Error(over);
     status = collective(own.communicator, streamOf(*own.queue));
   }
   if (status == NcclFunctions::kSuccess) return;
@@ -93,15 +92,15 @@ void NcclGroup::watch(int rank) {
 }
 
 void NcclGroup::fail(const std::string& why) {
+  const std::string text = why + ". The model must be loaded anew";
   // Threads first: those that come now find the group closed.
-  meetings_->close(why + ". The model must be loaded anew");
+  meetings_->close(text);
   const std::lock_guard lock(mutex_);
   if (hasFailed_ || isEnding_) return;
   hasFailed_ = true;
-  for (const auto& rank : ranks_) {
-    if (progressOf(*rank) == cudaSuccess) continue;
-    if (const auto stream = rank->stream.lock()) stream->fail(why + ". The model must be loaded anew");
-  }
+  // The first rank is the one that is read from.
+  const auto stream = ranks_[0]->stream.lock();
+  if (stream != nullptr && progressOf(*ranks_[0]) != cudaSuccess) stream->fail(text);
   // One thread each: the last to abort waits for graphs of all ranks, which end with the plans.
   for (const auto& rank : ranks_) aborts_.emplace_back([this, &rank = *rank] { abort(rank); });
 }
@@ -129,7 +128,7 @@ void NcclGroup::lookAfter() {
 std::string NcclGroup::troubleOf(Rank& rank) {
   // A rank that is in the middle of a call is looked at the next time; one whose communicator ends, no more.
   const std::unique_lock calling(rank.calling, std::try_to_lock);
-  if (!calling.owns_lock() || meetings_->isClosed()) return "";
+  if (!calling.owns_lock() || !meetings_->over().empty()) return "";
   auto error = NcclFunctions::kSuccess;
   const auto status = nccl_.asyncError(rank.communicator, &error);
   if (status != NcclFunctions::kSuccess) error = status;

@@ -1,5 +1,5 @@
-// The GPUs of a split model as NCCL knows them, and what happens when one of them fails: the others would wait
-// for it in a kernel, and nothing but an abort ends that.
+// The GPUs of a split model as NCCL knows them, and what happens when one of them fails: the others would
+// wait for it in a kernel, and nothing but an abort ends that.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -21,8 +21,9 @@
 namespace persimmon::cuda {
 
 /**
- * All communicators of one model. Collectives are called by the thread of each rank; a thread of the group looks
- * after them meanwhile, since a rank that waits for its GPU cannot. Whatever fails ends the group for good.
+ * All communicators of one model. Collectives are called by the thread of each rank; a thread of the group
+ * looks after them meanwhile, since a rank that waits for its GPU cannot. Whatever fails ends the group for
+ * good.
  */
 class NcclGroup {
  public:
@@ -49,8 +50,8 @@ class NcclGroup {
   /** Work that waits for other GPUs was put on the rank's stream: it must be done before the time is up. */
   void watch(int rank);
   /**
-   * Takes all ranks out of what they wait for: their threads at once, their GPUs by an abort. Whoever reads what a
-   * GPU was still working on is told.
+   * Takes all ranks out of what they wait for: their threads at once, their GPUs by an abort. Whoever reads
+   * what the first one was still working on is told.
    */
   void fail(const std::string& why);
 

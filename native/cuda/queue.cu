@@ -397,9 +397,9 @@ std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
     why = std::string("the GPU does not answer: ") + cudaGetErrorString(status);
     return nullptr;
   }
-  DeviceInfo info{properties.name,  device,
-                  properties.major, properties.minor,
-                  properties.multiProcessorCount, properties.totalGlobalMem};
+  DeviceInfo info{
+      properties.name,          device, properties.major, properties.minor, properties.multiProcessorCount,
+      properties.totalGlobalMem};
   if (!hasCode(info)) {
     why = "the " + info.name + " has compute capability " + std::to_string(info.major) + "." +
           std::to_string(info.minor) + ", and this build has kernels from 8.0 on";

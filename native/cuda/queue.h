@@ -115,8 +115,8 @@ class Queue {
   /** Leaves a capture that failed. */
   virtual void dropCapture() = 0;
   /**
-   * For a collective that was just put on the queue: the graph that is being captured keeps `partner`, which launches
-   * it by this number, for as long as it lives. False outside of a capture.
+   * For a collective that was just put on the queue: the graph that is being captured keeps `partner`, which
+   * launches it by this number, for as long as it lives. False outside of a capture.
    */
   virtual bool shareCapture(std::shared_ptr<GraphPartner> partner, int64_t number) = 0;
   /** False where it was not launched, since a partner has left. */

@@ -55,9 +55,9 @@ export class RankGroup {
     return ++this.#passes;
   }
 
-  /** Whether its ranks can do nothing any more, since a GPU or NCCL has failed. */
-  get isOver(): boolean {
-    return native().isCommunicatorOver(this.here[0].communicator);
+  /** Why its ranks can do nothing any more, since a GPU or NCCL has failed; "" while they can. */
+  get over(): string {
+    return native().whyCommunicatorIsOver(this.here[0].communicator);
   }
 
   /**
@@ -75,7 +75,7 @@ export class RankGroup {
     const { threads, matmulPrecision, onGpus = false } = options;
     const key = onGpus ? `${split} on GPUs` : `${split}, ${threads}, ${matmulPrecision}`;
     const known = RankGroup.groups.get(key);
-    if (known !== undefined && !known.isOver) return known;
+    if (known?.over === "") return known;
     const group = makeGroup(split, options);
     RankGroup.groups.set(key, group);
     return group;

@@ -34,7 +34,11 @@ struct EmulatedStream final : Stream {
   void put(Node node) override;
   bool isCapturing() const override { return captured != nullptr; }
   int device() const override { return number; }
-  void tellChange() override { changed.notify_all(); }
+  void tellChange() override {
+    // Nobody is between looking and waiting.
+    const std::lock_guard lock(gpu);
+    changed.notify_all();
+  }
 
   const int number = currentDevice;
   std::deque<Node> queue;
@@ -87,9 +91,13 @@ void runUntil(std::unique_lock<std::mutex>& lock, EmulatedStream& stream, uint64
       if (step(stream)) continue;
       bool moved = false;
       for (EmulatedStream* other : streams) moved = (other != &stream && step(*other)) || moved;
-      // Until somebody gives another stream work.
-      if (!moved) changed.wait(lock);
+      if (moved) continue;
+      // Until somebody gives another stream work. Who waits for that stream is told what was done for it
+      // here.
+      changed.notify_all();
+      changed.wait(lock);
     }
+    changed.notify_all();
   } catch (const std::exception& error) {
     // A kernel that a real GPU would hang in, or reject: a mistake in the kernel, never in its data.
     std::fprintf(stderr, "emulated GPU: %s\n", error.what());
@@ -129,14 +137,14 @@ cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, 
                      threads.x * threads.y * threads.z <= 1024;
   if (!valid) return failed(cudaErrorInvalidConfiguration);
   if (config.stream->device() != currentDevice) return failed(cudaErrorInvalidResourceHandle);
-  return put(config.stream,
-             {kernel, [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
-                for (unsigned z = 0; z < blocks.z; ++z)
-                  for (unsigned y = 0; y < blocks.y; ++y)
-                    for (unsigned x = 0; x < blocks.x; ++x)
-                      runBlock(body, {x, y, z}, blocks, threads, shared);
-              },
-              {}});
+  return put(config.stream, {kernel,
+                             [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
+                               for (unsigned z = 0; z < blocks.z; ++z)
+                                 for (unsigned y = 0; y < blocks.y; ++y)
+                                   for (unsigned x = 0; x < blocks.x; ++x)
+                                     runBlock(body, {x, y, z}, blocks, threads, shared);
+                             },
+                             {}});
 }
 
 }  // namespace cuda_emulator
@@ -303,6 +311,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (event->stream == nullptr) return cudaSuccess;
   while (event->stream->done < event->behind) {
     if (!step(*event->stream)) return failed(cudaErrorNotReady);
+    changed.notify_all();
   }
   return cudaSuccess;
 }

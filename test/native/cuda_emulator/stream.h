@@ -10,7 +10,8 @@ namespace cuda_emulator {
 struct Node {
   const void* kernel;
   std::function<void()> run;
-  /** Whether it can run; empty where it always can. Asked when it is the first of its stream, by one thread at a time. */
+  /** Whether it can run; empty where it always can. Asked when it is the first of its stream, by one thread
+   * at a time. */
   std::function<bool()> isReady;
 };
 

@@ -1,12 +1,13 @@
-// An NCCL for the emulated runtime: a library that is found and loaded as NVIDIA's is, whose collectives really
-// add and copy when the emulated GPUs have come so far. It is strict where NCCL would hang or compute nonsense: ranks
-// whose calls differ, or of which only some are captured, a stream of another GPU, a communicator that was ended.
+// An NCCL for the emulated runtime: a library that is found and loaded as NVIDIA's is, whose collectives
+// really add and copy when the emulated GPUs have come so far. It is strict where NCCL would hang or compute
+// nonsense: ranks whose calls differ, or of which only some are captured, a stream of another GPU, a
+// communicator that was ended.
 //
 // Environment variables, read at each call, let a test see and break it:
 //   PERSIMMON_FAKE_NCCL_LOG      a file that gets a line for each call: rank, what, count, captured or not
 //   PERSIMMON_FAKE_NCCL_REFUSE   the rank whose calls fail; "all": connecting fails
-//   PERSIMMON_FAKE_NCCL_STALL    the rank whose GPU gets stuck in a collective; with "silent" behind it, without an error
-//   PERSIMMON_FAKE_NCCL_VERSION  what it says it is
+//   PERSIMMON_FAKE_NCCL_STALL    the rank whose GPU gets stuck in a collective; with "silent" behind it,
+//   without an error PERSIMMON_FAKE_NCCL_VERSION  what it says it is
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -26,7 +27,8 @@ using cuda_emulator::Stream;
 
 namespace {
 
-constexpr int kSuccess = 0, kUnhandledCudaError = 1, kInvalidArgument = 4, kInvalidUsage = 5, kRemoteError = 6;
+constexpr int kSuccess = 0, kUnhandledCudaError = 1, kInvalidArgument = 4, kInvalidUsage = 5,
+              kRemoteError = 6;
 
 std::string setting(const char* name) {
   const char* text = std::getenv(name);
@@ -136,8 +138,7 @@ int enqueue(void* handle, void* onStream, const Call& about, const void* x, size
     ++own->clique->graphs;
     inGraph = {nullptr, [clique = own->clique](void*) { --clique->graphs; }};
   }
-  stream.put({reinterpret_cast<const void*>(&isReady),
-              [own, combine, inGraph] { finish(*own, combine); },
+  stream.put({reinterpret_cast<const void*>(&isReady), [own, combine, inGraph] { finish(*own, combine); },
               [own, x, bytes] { return isReady(*own, x, bytes); }});
   return kSuccess;
 }
@@ -222,7 +223,6 @@ EXPORTED int ncclAllGather(const void* x, void* out, size_t count, int type, voi
 EXPORTED int ncclBroadcast(const void* x, void* out, size_t count, int type, int root, void* handle,
                            void* stream) {
   if (type != 0) return kInvalidArgument;
-  return enqueue(handle, stream, {"broadcast", count, root, false}, x, count, [=](auto& parts) {
-    std::memcpy(out, parts[static_cast<size_t>(root)].data(), count);
-  });
+  return enqueue(handle, stream, {"broadcast", count, root, false}, x, count,
+                 [=](auto& parts) { std::memcpy(out, parts[static_cast<size_t>(root)].data(), count); });
 }
