@@ -34,7 +34,7 @@ void runOnGpu(Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
       segment.graph == nullptr ? captured(segment, pool, gpu) : segment.graph;
   // Of graphs with collectives in them either all ranks keep theirs or none: what one alone captured anew
   // would not fit.
-  if (graph->nodes() == 0 || gpu.launch(*graph)) segment.graph = std::move(graph);
+  if (gpu.launch(*graph)) segment.graph = std::move(graph);
 }
 
 }  // namespace

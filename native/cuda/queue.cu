@@ -284,7 +284,7 @@ class CudaQueue final : public Queue {
     };
     if (const auto& [partner, number] = captured.shared(); partner != nullptr)
       return partner->launch(number, start);
-    start();
+    if (graph.nodes() > 0) start();
     return true;
   }
 

@@ -52,8 +52,17 @@ struct GpuRanks {
   void begin(int rank, int64_t pass) {
     stream(rank).enqueue([=, c = at(rank)](ThreadPool&) { c->beginPass(pass, 0); });
   }
+  /** As the addon does it: who reads is told what went wrong. */
   void end(int rank) {
-    stream(rank).enqueue([c = at(rank), own = &stream(rank)](ThreadPool&) { c->endPass(own->takeError()); });
+    stream(rank).enqueue([c = at(rank), own = &stream(rank)](ThreadPool&) {
+      const std::string error = own->takeError();
+      try {
+        c->endPass(error);
+      } catch (const std::exception&) {
+        if (error.empty()) throw;
+      }
+      if (!error.empty()) throw std::runtime_error(error);
+    });
   }
   /** Memory of a rank's GPU. */
   float* floats(int rank, const std::vector<float>& values) {
