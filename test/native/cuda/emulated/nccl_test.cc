@@ -339,9 +339,11 @@ TEST(aGpuThatIsStuckEndsAllRanks) {
       for (int rank = 0; rank < 2; ++rank) ranks.read(rank, recorded.out[static_cast<size_t>(rank)], 2);
     }
     CHECK(!ranks.at(0)->over().empty());
-    recorded.replay(0, 4);
     const char* why =
         isSilent ? "has waited for others longer than PERSIMMON_NCCL_TIMEOUT" : "remote process exited";
+    // Who has read what was never made, and who comes later.
+    CHECK_MESSAGE(has(ranks.errorOf(0), why), ranks.errorOf(0));
+    recorded.replay(0, 4);
     CHECK_MESSAGE(has(ranks.errorOf(0), why), ranks.errorOf(0));
   }
 }
