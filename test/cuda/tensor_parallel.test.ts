@@ -251,11 +251,14 @@ onGpu("a model that is split over GPUs", () => {
     const failed = /^OP_FAILED: .*NCCL: an all-reduce failed on rank 1 \(unhandled cuda error\)/;
 
     it("says so on all ranks, and works when it is loaded anew", async () => {
-      const model = await load(2);
+      const [model, whole] = await Promise.all([load(2), loadModel(directory, { device: "cuda" })]);
       const wanted = await model.logits(prompt);
+      const other = await whole.logits(prompt);
       fakeNcclSettings({ refuse: "1" });
       expect(await failureOf(model.logits(prompt))).toMatch(failed);
       fakeNcclSettings({});
+      // A model on the same GPU finds nothing of it.
+      expect(await whole.logits(prompt)).toEqual(other);
       expect(await failureOf(model.logits(prompt))).toMatch(failed);
       expect(await failureOf(model.generate(prompt, { maxNewTokens }).done)).toMatch(
         /The model must be loaded anew$/,
