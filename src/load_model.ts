@@ -46,7 +46,7 @@ export interface LoadOptions {
   /**
    * Over how many ranks the model is split (tensor parallelism): each has some of the heads, of the neurons and of the tokens, and
    * they add up what they have twice a layer. 1. With a number, the ranks are threads of this process, which `threads` are divided
-   * among. With "mpi", they are the processes that Open MPI has started (`mpirun -np 2 node script.mjs`), all of which run the same
+   * among, or with `device: "cuda"` the first GPUs of the machine, which NCCL connects. With "mpi", they are the processes that Open MPI has started (`mpirun -np 2 node script.mjs`), all of which run the same
    * script on the same inputs, with a `seed` where they sample; memory is not checked then. Logits differ in rounding from those
    * of one rank, and are the same on all. Sites show whole values; a module cannot be called by itself (as `logitLens` does) or,
    * within one process, swapped.
@@ -143,7 +143,9 @@ export async function loadModel(
       inPlace: bytesInPlace,
       contexts: kvContexts,
     },
-    target === undefined ? machineMemory() : gpuMemory(target),
+    target === undefined
+      ? machineMemory()
+      : gpuMemory(group === undefined ? [target] : group.here.map((rank) => rank.device)),
   );
   options.onMemory?.(plan);
   if (!group?.isOverProcesses) expectMemory(plan, memoryCheck);
@@ -160,7 +162,7 @@ export async function loadModel(
             onProgress,
           }),
         ]
-      : await shardedWeights(checkpoint, group, dtype, { skipZeros, readAhead, onProgress });
+      : await shardedWeights(checkpoint, group, loader, dtype, { skipZeros, readAhead, onProgress });
   const sources = weights.map((tensors) => (name: string) => {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
@@ -218,13 +220,9 @@ function checkNames(options: LoadOptions): void {
 function rankGroup(options: LoadOptions): RankGroup | undefined {
   const { tensorParallel = 1, threads, matmulPrecision, predictZeros, device } = options;
   if (tensorParallel === 1) return undefined;
-  if (device === "cuda") {
-    throw new PersimmonError(
-      "OPTION_INVALID",
-      'tensorParallel splits a model over CPUs in this version: leave out device: "cuda" or tensorParallel',
-    );
+  if (predictZeros === undefined) {
+    return RankGroup.of(tensorParallel, { threads, matmulPrecision, onGpus: device === "cuda" });
   }
-  if (predictZeros === undefined) return RankGroup.of(tensorParallel, threads, matmulPrecision);
   throw new PersimmonError(
     "OPTION_INVALID",
     "predictZeros works on models that are not split: leave out predictZeros or tensorParallel",

@@ -212,6 +212,8 @@ export interface NativeAddon extends ParallelAddon, SamplingAddon {
     matmulPrecision?: number,
   ) => NativeStream;
   Plan: new (stream: NativeStream) => NativePlan;
+  /** How many GPUs of NVIDIA's there are; 0 in a build without CUDA, and where there is no driver. */
+  gpuCount(): number;
   /** The instruction set in use: "avx512-amx", "avx512-bf16", "avx512", "avx2" or "portable". */
   instructionSet(): string;
   /** Chooses another one; false where this CPU lacks it. For tests and benchmarks. */

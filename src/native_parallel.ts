@@ -18,6 +18,14 @@ export interface ParallelAddon {
     stream: NativeStream,
     timeoutSeconds: number,
   ): { communicator: NativeCommunicator; rank: number; ranks: number };
+  /**
+   * A communicator for each of these streams, whose GPUs exchange what they have by NCCL. It takes a second or two, which JavaScript
+   * waits for. Throws `NCCL_UNAVAILABLE`. Where NCCL or a GPU fails, or a GPU has waited so many seconds for another, all give up
+   * for good: reads reject with `OP_FAILED`.
+   */
+  ncclCommunicators(streams: NativeStream[], timeoutSeconds: number): NativeCommunicator[];
+  /** Why its ranks have given up; "" while they have not. */
+  whyCommunicatorIsOver(communicator: NativeCommunicator): string;
   /** A pass begins. Ranks must agree on its number and on the checksum. Not recorded, and not part of a group. */
   beginPass(stream: NativeStream, communicator: NativeCommunicator, pass: number, checksum: number): void;
   /**
@@ -25,7 +33,7 @@ export interface ParallelAddon {
    * there on. `isRead` says that errors are told to who reads from this stream; they go to the other ranks in any case.
    */
   endPass(stream: NativeStream, communicator: NativeCommunicator, isRead: boolean): void;
-  /** out = the sum of all ranks' x, added in the order of ranks. */
+  /** out = the sum of all ranks' x, added in the order of ranks; on GPUs in that of NCCL. */
   allReduce(
     stream: NativeStream,
     out: NativeBuffer,

@@ -84,7 +84,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const plan = planMemory(
     config,
     { ...question, lengthAsked: options.maxLength !== undefined },
-    gpu === undefined ? machineMemory() : gpuMemory(gpu),
+    gpu === undefined ? machineMemory() : gpuMemory([gpu]),
   );
   expectMemory(plan, checkedBoolean("memoryCheck", options.memoryCheck));
   let seed = options.seed ?? 1;

@@ -1,6 +1,7 @@
 // The entry of the addon. src/native.ts declares and documents all of it.
 #include <napi.h>
 
+#include "../cuda/queue.h"
 #include "buffer.h"
 #include "instance.h"
 #include "ops.h"
@@ -20,6 +21,10 @@ Napi::Value setInstructionSet(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), cpu::setInstructionSet(name.c_str()));
 }
 
+Napi::Value gpuCount(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), cuda::Queue::gpuCount());
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* instance = new Instance;
   instance->bufferConstructor = Napi::Persistent(Buffer::define(env));
@@ -28,6 +33,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Plan", PlanObject::define(env));
   exports.Set("instructionSet", Napi::Function::New<instructionSet>(env, "instructionSet"));
   exports.Set("setInstructionSet", Napi::Function::New<setInstructionSet>(env, "setInstructionSet"));
+  exports.Set("gpuCount", Napi::Function::New<gpuCount>(env, "gpuCount"));
   exportArithmeticOps(exports);
   exportElementwiseOps(exports);
   exportMatrixOps(exports);

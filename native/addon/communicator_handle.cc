@@ -1,10 +1,14 @@
 #include "communicator_handle.h"
 
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "../core/local_communicator.h"
 #include "../core/mpi_communicator.h"
+#include "../cuda/nccl_communicator.h"
+#include "../cuda/queue.h"
 #include "errors.h"
 #include "stream_object.h"
 
@@ -37,6 +41,31 @@ void leaveProcesses(void* data) {
   delete joined;
 }
 
+// Streams of GPUs; empty with a pending exception unless each is of another one.
+std::vector<std::shared_ptr<Stream>> gpuStreams(const Napi::Value& streams) {
+  std::vector<std::shared_ptr<Stream>> found;
+  std::set<int> numbers;
+  const Napi::Array list = streams.IsArray() ? streams.As<Napi::Array>() : Napi::Array::New(streams.Env());
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const std::shared_ptr<Stream> stream = StreamObject::shared(list.Get(i));
+    if (stream == nullptr) return {};
+    if (stream->gpu() == nullptr) break;
+    found.push_back(stream);
+    numbers.insert(stream->gpu()->info().number);
+  }
+  if (!found.empty() && found.size() == list.Length() && numbers.size() == found.size()) return found;
+  throwCoded(streams.Env(), "NATIVE_ARGUMENT", "expected an array of streams, each of another GPU");
+  return {};
+}
+
+Napi::Array handlesOf(Napi::Env env, const std::vector<std::shared_ptr<Communicator>>& communicators) {
+  Napi::Array result = Napi::Array::New(env);
+  for (const auto& communicator : communicators) {
+    result.Set(result.Length(), communicatorHandle(env, communicator));
+  }
+  return result;
+}
+
 }  // namespace
 
 Napi::Value communicatorHandle(Napi::Env env, Shared communicator) {
@@ -62,13 +91,34 @@ Napi::Value localCommunicators(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   const auto group = std::make_shared<LocalGroup>(static_cast<int>(ranks));
-  Napi::Array result = Napi::Array::New(info.Env());
+  std::vector<std::shared_ptr<Communicator>> communicators;
   for (int rank = 0; rank < group->ranks(); ++rank) {
-    result.Set(result.Length(),
-               communicatorHandle(info.Env(), std::make_shared<LocalCommunicator>(group, rank)));
+    communicators.push_back(std::make_shared<LocalCommunicator>(group, rank));
   }
   napi_add_env_cleanup_hook(info.Env(), &closeGroup, new std::shared_ptr<LocalGroup>(group));
-  return result;
+  return handlesOf(info.Env(), communicators);
+}
+
+// ncclCommunicators(streams, timeoutSeconds): one for each of the streams, which are those of the ranks
+Napi::Value ncclCommunicators(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::vector<std::shared_ptr<Stream>> streams = gpuStreams(info[0]);
+  if (streams.empty()) return env.Undefined();
+  std::string why;
+  const cuda::NcclRanks ranks = cuda::connectByNccl(streams, info[1].ToNumber().DoubleValue(), why);
+  if (ranks.meetings == nullptr) {
+    throwCoded(env, "NCCL_UNAVAILABLE", why);
+    return env.Undefined();
+  }
+  napi_add_env_cleanup_hook(env, &closeGroup, new std::shared_ptr<LocalGroup>(ranks.meetings));
+  return handlesOf(env, ranks.communicators);
+}
+
+// whyCommunicatorIsOver(communicator): string
+Napi::Value whyCommunicatorIsOver(const Napi::CallbackInfo& info) {
+  const auto communicator = communicatorFrom(info[0]);
+  if (communicator == nullptr) return info.Env().Undefined();
+  return Napi::String::New(info.Env(), communicator->over());
 }
 
 // mpiCommunicator(stream, timeoutSeconds): { communicator, rank, ranks }; the stream is the one that will use

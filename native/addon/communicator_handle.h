@@ -13,8 +13,11 @@ Napi::Value communicatorHandle(Napi::Env env, std::shared_ptr<Communicator> comm
 // The communicator behind a value, or nullptr with a pending exception.
 std::shared_ptr<Communicator> communicatorFrom(Napi::Value value);
 
-// localCommunicators(ranks), mpiCommunicator(stream, timeoutSeconds)
+// localCommunicators(ranks), mpiCommunicator(stream, timeoutSeconds), ncclCommunicators(streams,
+// timeoutSeconds), whyCommunicatorIsOver(communicator)
 Napi::Value localCommunicators(const Napi::CallbackInfo& info);
 Napi::Value mpiCommunicator(const Napi::CallbackInfo& info);
+Napi::Value ncclCommunicators(const Napi::CallbackInfo& info);
+Napi::Value whyCommunicatorIsOver(const Napi::CallbackInfo& info);
 
 }  // namespace persimmon

@@ -84,8 +84,15 @@ void broadcast(const Napi::CallbackInfo& info) {
   if (call.failed()) return;
   uint8_t* target = out->data();
   const uint8_t* source = x->data();
+  cuda::Queue* gpu = StreamObject::from(info[0])->gpu();
   call.enqueue([=, bytes = out->bytes(), rank = static_cast<int>(root)](ThreadPool&) {
-    if (communicator->rank() == rank) std::memcpy(target, source, bytes);
+    if (communicator->rank() == rank) {
+      if (gpu == nullptr) {
+        std::memcpy(target, source, bytes);
+      } else {
+        gpu->copy(target, source, bytes);
+      }
+    }
     communicator->broadcast(target, static_cast<int64_t>(bytes), rank);
   });
 }
@@ -98,12 +105,14 @@ void idsOfPart(const Napi::CallbackInfo& info) {
   int32_t* out = call.integers(1, tokens);
   const int32_t* ids = call.integers(2, tokens);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool&) {
-    for (int64_t i = 0; i < tokens; ++i) {
-      const int64_t row = ids[i] - first;
-      out[i] = row >= 0 && row < rows ? static_cast<int32_t>(row) : -1;
-    }
-  });
+  call.run(
+      [](ThreadPool&, int32_t* out, const int32_t* ids, int64_t tokens, int64_t first, int64_t rows) {
+        for (int64_t i = 0; i < tokens; ++i) {
+          const int64_t row = ids[i] - first;
+          out[i] = row >= 0 && row < rows ? static_cast<int32_t>(row) : -1;
+        }
+      },
+      cuda::idsOfPart, out, ids, tokens, first, rows);
 }
 
 // clearRows(stream, out, x, ids, tokens, width): out = x with zeros in the rows whose id is negative
@@ -115,16 +124,18 @@ void clearRows(const Napi::CallbackInfo& info) {
   const float* x = call.floats(2, count);
   const int32_t* ids = call.integers(3, tokens);
   if (call.failed()) return;
-  call.enqueue([=](ThreadPool&) {
-    const size_t bytes = static_cast<size_t>(width) * sizeof(float);
-    for (int64_t i = 0; i < tokens; ++i) {
-      if (ids[i] < 0) {
-        std::memset(out + i * width, 0, bytes);
-      } else {
-        std::memcpy(out + i * width, x + i * width, bytes);
-      }
-    }
-  });
+  call.run(
+      [](ThreadPool&, float* out, const float* x, const int32_t* ids, int64_t tokens, int64_t width) {
+        const size_t bytes = static_cast<size_t>(width) * sizeof(float);
+        for (int64_t i = 0; i < tokens; ++i) {
+          if (ids[i] < 0) {
+            std::memset(out + i * width, 0, bytes);
+          } else {
+            std::memcpy(out + i * width, x + i * width, bytes);
+          }
+        }
+      },
+      cuda::clearRows, out, x, ids, tokens, width);
 }
 
 }  // namespace
@@ -140,6 +151,10 @@ void exportCommunicatorOps(Napi::Object exports) {
   exports.Set("localCommunicators",
               Napi::Function::New<localCommunicators>(exports.Env(), "localCommunicators"));
   exports.Set("mpiCommunicator", Napi::Function::New<mpiCommunicator>(exports.Env(), "mpiCommunicator"));
+  exports.Set("ncclCommunicators",
+              Napi::Function::New<ncclCommunicators>(exports.Env(), "ncclCommunicators"));
+  exports.Set("whyCommunicatorIsOver",
+              Napi::Function::New<whyCommunicatorIsOver>(exports.Env(), "whyCommunicatorIsOver"));
 }
 
 }  // namespace persimmon

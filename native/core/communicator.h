@@ -10,8 +10,8 @@
 
 namespace persimmon {
 
-// In the CPU's memory: LocalCommunicator and MpiCommunicator, by meetings (MeetingCommunicator). One for GPUs
-// (NCCL) derives from this class directly: its collectives are enqueued on the GPU's stream.
+// In the CPU's memory: LocalCommunicator and MpiCommunicator, by meetings (MeetingCommunicator). Between
+// GPUs: NcclCommunicator (cuda/nccl_communicator.h), whose ranks meet to agree, and whose GPUs do the rest.
 class Communicator {
  public:
   Communicator(int rank, int ranks) : rank_(rank), ranks_(ranks) {}
@@ -28,8 +28,11 @@ class Communicator {
   // makes the pass void: from there on the collectives of all ranks do nothing, until the next pass begins.
   // `error` is what went wrong on this rank, or empty; throws what went wrong on another.
   virtual void endPass(const std::string& error) = 0;
+  // Why nothing can be done with it any more; empty while it can. On any thread.
+  virtual std::string over() const { return ""; }
 
-  // out = the sum of the x of all ranks, added in the order of ranks: all have the same bits.
+  // out = the sum of the x of all ranks, the same bits on all: added in the order of ranks, or in that of
+  // NCCL.
   virtual void allReduce(ThreadPool& pool, float* out, const float* x, int64_t count) = 0;
   // out [rows, total] = the x [rows, width of the rank] of all ranks side by side; see partOf for the widths.
   virtual void allGather(ThreadPool& pool, float* out, const float* x, int64_t rows, int64_t total) = 0;

@@ -15,8 +15,11 @@ class LocalGroup {
   explicit LocalGroup(int ranks);
 
   int ranks() const { return static_cast<int>(seats_.size()); }
-  // Ends all waiting, for ever: from now on whoever comes is turned away.
-  void close();
+  // Ends all waiting, for ever: from now on whoever comes is turned away, and told why. Only the first
+  // counts.
+  void close(const std::string& why = "the program ends");
+  // Why, or empty.
+  std::string over() const;
 
  private:
   friend class LocalCommunicator;
@@ -29,20 +32,22 @@ class LocalGroup {
     int64_t meetings = 0;
   };
 
-  // Waits for all ranks. False when the group was closed.
-  bool arrive();
+  // Waits for all ranks. Throws MeetingsAreOver when the group was closed.
+  void arrive();
 
   std::vector<Seat> seats_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable met_;
   int arrived_ = 0;
   int64_t meetings_ = 0;
-  bool closed_ = false;
+  // Why nobody meets here any more; empty while they do.
+  std::string over_;
 };
 
 class LocalCommunicator : public MeetingCommunicator {
  public:
   LocalCommunicator(std::shared_ptr<LocalGroup> group, int rank);
+  std::string over() const override { return group_->over(); }
 
  protected:
   void meet(const MeetingHeader& mine, const void* payload, Meeting& meeting) override;

@@ -11,7 +11,8 @@ namespace {
 constexpr int64_t kGrain = 1 << 16;
 
 std::string described(const MeetingHeader& header) {
-  static const char* const names[] = {"all-reduce", "all-gather", "broadcast", "end of the pass", "exit"};
+  static const char* const names[] = {"all-reduce",        "all-gather",      "broadcast",
+                                      "launch of a graph", "end of the pass", "exit"};
   const bool known = header.kind >= 0 && header.kind <= MeetingHeader::kLeave;
   std::string text = known ? names[header.kind] : "unknown call";
   if (header.bytes > 0) text += " of " + std::to_string(header.bytes) + " bytes";
@@ -82,7 +83,7 @@ void MeetingCommunicator::allGather(ThreadPool& pool, float* out, const float* x
     try {
       filled.resize(static_cast<size_t>(rows * widest));
     } catch (...) {
-      hasFailed_ = true;
+      giveUp();
       throw;
     }
     std::copy(x, x + rows * width, filled.data());
@@ -136,7 +137,7 @@ bool MeetingCommunicator::exchange(MeetingHeader mine, const void* payload) {
     over_ = end.what();
     throw;
   } catch (...) {
-    hasFailed_ = true;
+    giveUp();
     throw;
   }
   // From the headers every rank draws the same conclusion.

@@ -12,12 +12,13 @@ namespace persimmon {
 
 // What a rank comes for. Sent between processes as it is.
 struct MeetingHeader {
-  enum Kind : int64_t { kAllReduce, kAllGather, kBroadcast, kEndPass, kLeave };
+  enum Kind : int64_t { kAllReduce, kAllGather, kBroadcast, kGraph, kEndPass, kLeave };
   Kind kind = kEndPass;
   int64_t pass = 0;
   int64_t checksum = 0;
   // Of the payload that every rank brings, or of a broadcast `root` alone.
   int64_t bytes = 0;
+  // Of a broadcast; of a graph its number.
   int64_t root = 0;
   char error[216] = {};
 };
@@ -47,6 +48,7 @@ class MeetingCommunicator : public Communicator {
   };
 
   // Waits for all ranks. Throws MeetingsAreOver, or what went wrong before it has met anyone (no memory).
+  // `payload` is nullptr where the ranks only agree on what they do.
   virtual void meet(const MeetingHeader& mine, const void* payload, Meeting& meeting) = 0;
 
   // All ranks come for the same thing.
@@ -54,10 +56,12 @@ class MeetingCommunicator : public Communicator {
   static bool brings(const MeetingHeader& header, int rank);
   // For the end of the program.
   bool areMeetingsOver() const { return !over_.empty(); }
-
- private:
   // False when there is nothing to be had, since a rank has left this pass.
   bool exchange(MeetingHeader mine, const void* payload);
+  // This rank can do no more in the pass, which the others learn when it ends here.
+  void giveUp() { hasFailed_ = true; }
+
+ private:
   // What is wrong with what the others have come for; empty when nothing is.
   std::string complaint(const MeetingHeader& mine) const;
 
@@ -66,7 +70,6 @@ class MeetingCommunicator : public Communicator {
   int64_t checksum_ = 0;
   // There is no pass, or all ranks know that it is void: they do not meet again in it.
   bool isVoid_ = true;
-  // This rank can do no more in the pass, which the others learn when it ends here.
   bool hasFailed_ = false;
   std::string over_;
 };

@@ -18,18 +18,23 @@ void run(const Segment& segment, ThreadPool& pool) {
   for (const Command& command : segment.commands) command(pool);
 }
 
-void runOnGpu(Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
-  if (segment.graph == nullptr) {
-    gpu.beginCapture();
-    try {
-      run(segment, pool);
-    } catch (...) {
-      gpu.dropCapture();
-      throw;
-    }
-    segment.graph = gpu.endCapture();
+std::shared_ptr<cuda::Graph> captured(const Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
+  gpu.beginCapture();
+  try {
+    run(segment, pool);
+  } catch (...) {
+    gpu.dropCapture();
+    throw;
   }
-  if (segment.graph->nodes() > 0) gpu.launch(*segment.graph);
+  return gpu.endCapture();
+}
+
+void runOnGpu(Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
+  std::shared_ptr<cuda::Graph> graph =
+      segment.graph == nullptr ? captured(segment, pool, gpu) : segment.graph;
+  // Of graphs with collectives in them either all ranks keep theirs or none: what one alone captured anew
+  // would not fit.
+  if (gpu.launch(*graph)) segment.graph = std::move(graph);
 }
 
 }  // namespace

@@ -123,6 +123,11 @@ std::string Stream::takeError() {
   return std::exchange(error_, {});
 }
 
+void Stream::fail(const std::string& error) {
+  std::lock_guard lock(mutex_);
+  if (error_.empty()) error_ = error;
+}
+
 void Stream::run() {
   // Created here, so that the stream's thread is the pool's caller and counts as one of its threads.
   const std::unique_ptr<ThreadPool> pool = makePool(threads_);

@@ -61,8 +61,11 @@ class Stream {
   // What went wrong in a command since the last call, empty if nothing did. A command that fails (working
   // memory that the system does not have) leaves its output undefined; whoever reads afterwards asks here.
   std::string takeError();
+  // As if a command had failed; on any thread.
+  void fail(const std::string& error);
   int threads() const { return threads_; }
   cuda::Queue* gpu() const { return gpu_.get(); }
+  const std::shared_ptr<cuda::Queue>& sharedGpu() const { return gpu_; }
   // Zeroed memory of the stream's device that no arena has; see MappedMemory::anonymous. Empty on failure.
   MappedMemory reserve(size_t bytes);
   // Uninitialised memory of the stream's device, for arenas. Empty on failure.

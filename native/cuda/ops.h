@@ -184,6 +184,14 @@ PERSIMMON_CUDA_OP weightTraffic(Queue& queue, int32_t* out) PERSIMMON_CUDA_BODY;
 /** Gigabytes a second of one pass over the memory, into one float. */
 PERSIMMON_CUDA_OP readBandwidth(Queue& queue, float* out, const void* data, size_t bytes) PERSIMMON_CUDA_BODY;
 
+// --- parts.cu: of a model that is split over GPUs; see addon/communicator_ops.cc ---
+/** out = ids counted from `first`, -1 for those outside of `rows` rows. */
+PERSIMMON_CUDA_OP idsOfPart(Queue& queue, int32_t* out, const int32_t* ids, int64_t tokens, int64_t first,
+                            int64_t rows) PERSIMMON_CUDA_BODY;
+/** out = x [tokens, width] with zeros in the rows whose id is negative. */
+PERSIMMON_CUDA_OP clearRows(Queue& queue, float* out, const float* x, const int32_t* ids, int64_t tokens,
+                            int64_t width) PERSIMMON_CUDA_BODY;
+
 // --- quantize.cu ---
 PERSIMMON_CUDA_OP quantizeRows(Queue& queue, int8_t* out, float* scales, Weight x, int64_t rows,
                                int64_t columns) PERSIMMON_CUDA_BODY;

@@ -57,19 +57,34 @@ class IdleGraphs {
   std::vector<Entry> entries_;
 };
 
+// Whose collectives are in a graph; nobody's in most.
+struct Shared {
+  std::shared_ptr<GraphPartner> partner;
+  int64_t number = 0;
+};
+
 class CapturedGraph final : public Graph {
  public:
-  CapturedGraph(cudaGraphExec_t executable, size_t nodes, std::shared_ptr<IdleGraphs> idle)
-      : executable_(executable), nodes_(nodes), idle_(std::move(idle)) {}
-  // On the stream's thread, after everything that was launched before (Plan::~Plan).
-  ~CapturedGraph() override { idle_->put(executable_, nodes_); }
+  CapturedGraph(cudaGraphExec_t executable, size_t nodes, std::shared_ptr<IdleGraphs> idle, Shared shared)
+      : executable_(executable), nodes_(nodes), idle_(std::move(idle)), shared_(std::move(shared)) {}
+  // On the stream's thread, after everything that was launched before (Plan::~Plan). NCCL ends a communicator
+  // only when all graphs are gone that have its collectives in them, so those are not kept.
+  ~CapturedGraph() override {
+    if (shared_.partner == nullptr) {
+      idle_->put(executable_, nodes_);
+    } else {
+      cudaGraphExecDestroy(executable_);
+    }
+  }
   size_t nodes() const override { return nodes_; }
   cudaGraphExec_t executable() const { return executable_; }
+  const Shared& shared() const { return shared_; }
 
  private:
   cudaGraphExec_t executable_;
   size_t nodes_;
   std::shared_ptr<IdleGraphs> idle_;
+  Shared shared_;
 };
 
 // Pinned memory that bytes pass through on their way to the GPU.
@@ -225,6 +240,7 @@ class CudaQueue final : public Queue {
     // Only what this thread does is captured, and restricted: JavaScript's thread may allocate meanwhile.
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "a capture");
     capturing_ = true;
+    shared_ = {};
   }
 
   std::shared_ptr<Graph> endCapture() override {
@@ -236,13 +252,14 @@ class CudaQueue final : public Queue {
     size_t nodes = 0;
     check(cudaGraphGetNodes(graph, nullptr, &nodes), "a graph");
     ++counts_.captured;
-    cudaGraphExec_t executable = idle_->takeUpdated(graph, nodes);
+    Shared shared = std::exchange(shared_, {});
+    cudaGraphExec_t executable = shared.partner == nullptr ? idle_->takeUpdated(graph, nodes) : nullptr;
     if (executable != nullptr) {
       ++counts_.updated;
     } else {
       check(cudaGraphInstantiate(&executable, graph, 0), "a graph");
     }
-    return std::make_shared<CapturedGraph>(executable, nodes, idle_);
+    return std::make_shared<CapturedGraph>(executable, nodes, idle_, std::move(shared));
   }
 
   void dropCapture() override {
@@ -250,12 +267,25 @@ class CudaQueue final : public Queue {
     cudaGraph_t graph = nullptr;
     if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
     (void)cudaGetLastError();
+    shared_ = {};
   }
 
-  void launch(Graph& graph) override {
-    bind();
-    ++counts_.launched;
-    check(cudaGraphLaunch(static_cast<CapturedGraph&>(graph).executable(), stream_), "a graph");
+  bool shareCapture(std::shared_ptr<GraphPartner> partner, int64_t number) override {
+    if (capturing_) shared_ = {std::move(partner), number};
+    return capturing_;
+  }
+
+  bool launch(Graph& graph) override {
+    auto& captured = static_cast<CapturedGraph&>(graph);
+    const auto start = [&] {
+      bind();
+      check(cudaGraphLaunch(captured.executable(), stream_), "a graph");
+      ++counts_.launched;
+    };
+    if (const auto& [partner, number] = captured.shared(); partner != nullptr)
+      return partner->launch(number, start);
+    if (graph.nodes() > 0) start();
+    return true;
   }
 
   QueueCounts counts() const override { return counts_; }
@@ -319,6 +349,7 @@ class CudaQueue final : public Queue {
   Staging staging_;
   Working scratch_, arguments_;
   bool capturing_ = false;
+  Shared shared_;
   QueueCounts counts_;
   const std::shared_ptr<HostCopies> hostCopies_ = std::make_shared<HostCopies>();
   const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();
@@ -343,6 +374,13 @@ CublasLt* setCublasLt(Queue& queue, CublasLt* library) {
 }
 unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
 
+int Queue::gpuCount() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+  (void)cudaGetLastError();
+  return 0;
+}
+
 std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
   int count = 0;
   if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess) {
@@ -359,8 +397,9 @@ std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
     why = std::string("the GPU does not answer: ") + cudaGetErrorString(status);
     return nullptr;
   }
-  DeviceInfo info{properties.name, properties.major, properties.minor, properties.multiProcessorCount,
-                  properties.totalGlobalMem};
+  DeviceInfo info{
+      properties.name,          device, properties.major, properties.minor, properties.multiProcessorCount,
+      properties.totalGlobalMem};
   if (!hasCode(info)) {
     why = "the " + info.name + " has compute capability " + std::to_string(info.major) + "." +
           std::to_string(info.minor) + ", and this build has kernels from 8.0 on";

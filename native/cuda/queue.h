@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,11 +20,21 @@ class Error : public std::runtime_error {
 
 struct DeviceInfo {
   std::string name;
+  /** Counted from 0. */
+  int number = 0;
   /** Compute capability: 9 and 0 for an H100. */
   int major = 0;
   int minor = 0;
   int multiprocessors = 0;
   size_t totalBytes = 0;
+};
+
+/** Who launches a graph whose collectives other GPUs take part in, each by a graph of its own. */
+class GraphPartner {
+ public:
+  virtual ~GraphPartner() = default;
+  /** Calls `start` once all have come to launch the graph of this number; false where one has left. */
+  virtual bool launch(int64_t graph, const std::function<void()>& start) = 0;
 };
 
 /** A captured segment, ready to be launched as often as one likes. */
@@ -61,6 +72,8 @@ class Queue {
   /** A queue on a GPU, or nullptr with the reason: no driver, no such GPU, one that this build has no code
    * for. */
   static std::shared_ptr<Queue> create(int device, std::string& why);
+  /** How many GPUs there are; 0 without a driver. */
+  static int gpuCount();
 
   virtual ~Queue() = default;
   virtual const DeviceInfo& info() const = 0;
@@ -101,7 +114,13 @@ class Queue {
   virtual std::shared_ptr<Graph> endCapture() = 0;
   /** Leaves a capture that failed. */
   virtual void dropCapture() = 0;
-  virtual void launch(Graph& graph) = 0;
+  /**
+   * For a collective that was just put on the queue: the graph that is being captured keeps `partner`, which
+   * launches it by this number, for as long as it lives. False outside of a capture.
+   */
+  virtual bool shareCapture(std::shared_ptr<GraphPartner> partner, int64_t number) = 0;
+  /** False where it was not launched, since a partner has left. */
+  virtual bool launch(Graph& graph) = 0;
   virtual QueueCounts counts() const = 0;
 };
 

@@ -9,7 +9,7 @@ import type { KvCache } from "../runtime/kv_cache.js";
 import type { Pass } from "../runtime/pass.js";
 import type { PassRows } from "../runtime/rows.js";
 import { type ForwardOptions, Runtime } from "../runtime/runtime.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 import type { Rank, RankGroup } from "./rank_group.js";
 import { SharedSites } from "./shared_sites.js";
 
@@ -101,6 +101,7 @@ export class ParallelRuntime extends RankRuntime {
     options: ForwardOptions,
   ): Promise<Tensor> {
     this.#expectOwnModules();
+    this.#expectRanks();
     const leave = await this.#group.lock.enter();
     try {
       const key = { number: this.#group.nextPass(), checksum: checksumOf(batch, rows) };
@@ -109,6 +110,13 @@ export class ParallelRuntime extends RankRuntime {
       );
       const [own] = await Promise.allSettled([this.#lead(key, batch, rows, options)]);
       return result(own, await others);
+    } catch (error) {
+      // Some ranks may have recorded a plan that others have not, and collectives of a graph need one on all GPUs.
+      for (const { plans } of [this, ...this.#followers]) plans.clear();
+      // What the end of the pass finds beside is not for who reads next.
+      using mark = Tensor.from(this.device, Int32Array.of(0));
+      await mark.integers().catch(() => {});
+      throw error;
     } finally {
       leave();
     }
@@ -131,6 +139,12 @@ export class ParallelRuntime extends RankRuntime {
 
   protected override observing(pass: Pass): Observer {
     return new SharedSites(pass, this.rank, true);
+  }
+
+  /** The streams are of others, too, who are not to find the errors of a group that can do nothing. */
+  #expectRanks(): void {
+    const { over } = this.#group;
+    if (over !== "") throw new PersimmonError("OP_FAILED", over);
   }
 
   /** The other ranks of this process have modules that no script can reach. */

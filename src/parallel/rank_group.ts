@@ -5,6 +5,8 @@ import type { NativeCommunicator } from "../native_parallel.js";
 import { optionChecks } from "../option_checks.js";
 import { Lock } from "../runtime/lock.js";
 import { Device, type MatmulPrecision } from "../tensor/device.js";
+import { gpuRanks } from "./gpu_ranks.js";
+import { secondsToWait } from "./seconds_to_wait.js";
 
 /** One of the ranks of a split model: where it computes, and how it meets the others. */
 export interface Rank {
@@ -17,19 +19,28 @@ export interface Rank {
 /** How a model is split: over so many ranks of this process, or over the processes that `mpirun` has started. */
 export type TensorParallel = number | "mpi";
 
+export interface RankOptions {
+  /** Threads of this process, divided among its ranks; default: all that it may use. */
+  threads?: number;
+  /** As in `loadModel`; "highest". */
+  matmulPrecision?: MatmulPrecision;
+  /** Whether each rank is a GPU, from the first one on; false. */
+  onGpus?: boolean;
+}
+
 /**
  * The ranks that this process runs: all of a group, or the one that it is among processes. Groups are kept for good, as their
  * devices are, and shared by models.
  */
 export class RankGroup {
-  /** One pass after the other, of whatever model: the ranks' streams must not have them in different orders. */
-  readonly lock = new Lock();
   #passes = 0;
 
   constructor(
     readonly here: readonly Rank[],
     /** Of the whole group. */
     readonly ranks: number,
+    /** One pass after the other, of whatever model: the ranks' streams must not have them in different orders. */
+    readonly lock = new Lock(),
   ) {}
 
   private static readonly groups = new Map<string, RankGroup>();
@@ -44,12 +55,16 @@ export class RankGroup {
     return ++this.#passes;
   }
 
+  /** Why its ranks can do nothing any more, since a GPU or NCCL has failed; "" while they can. */
+  get over(): string {
+    return native().whyCommunicatorIsOver(this.here[0].communicator);
+  }
+
   /**
-   * @param threads of this process, divided among its ranks; default: all that it may use
-   * @param matmulPrecision as in `loadModel`; "highest"
-   * @throws PersimmonError TENSOR_PARALLEL_INVALID, THREADS_INVALID, OPTION_INVALID, MPI_NOT_STARTED, MPI_UNAVAILABLE
+   * @throws PersimmonError TENSOR_PARALLEL_INVALID, THREADS_INVALID, OPTION_INVALID, MPI_NOT_STARTED, MPI_UNAVAILABLE,
+   *   DEVICE_UNAVAILABLE, NCCL_UNAVAILABLE
    */
-  static of(split: TensorParallel, threads?: number, matmulPrecision?: MatmulPrecision): RankGroup {
+  static of(split: TensorParallel, options: RankOptions = {}): RankGroup {
     const invalid = (message: string) => new PersimmonError("TENSOR_PARALLEL_INVALID", message);
     if (split !== "mpi" && typeof split !== "number") {
       throw invalid(
@@ -57,14 +72,26 @@ export class RankGroup {
       );
     }
     if (split !== "mpi") optionChecks(invalid).whole("tensorParallel", split, 1, 64);
-    const key = `${split}, ${threads}, ${matmulPrecision}`;
-    const make = () =>
-      split === "mpi" ? overMpi(threads, matmulPrecision) : inProcess(split, threads, matmulPrecision);
-    const group = RankGroup.groups.get(key) ?? make();
+    const { threads, matmulPrecision, onGpus = false } = options;
+    const key = onGpus ? `${split} on GPUs` : `${split}, ${threads}, ${matmulPrecision}`;
+    const known = RankGroup.groups.get(key);
+    if (known?.over === "") return known;
+    const group = makeGroup(split, options);
     RankGroup.groups.set(key, group);
     return group;
   }
 }
+
+function makeGroup(split: TensorParallel, { threads, matmulPrecision, onGpus }: RankOptions): RankGroup {
+  if (onGpus) {
+    const here = gpuRanks(split);
+    return new RankGroup(here, here.length, gpuLock);
+  }
+  return split === "mpi" ? overMpi(threads, matmulPrecision) : inProcess(split, threads, matmulPrecision);
+}
+
+/** Groups of GPUs share the streams of those that are in both. */
+const gpuLock = new Lock();
 
 function inProcess(
   ranks: number,
@@ -97,7 +124,10 @@ function overMpi(threads: number | undefined, matmulPrecision?: MatmulPrecision)
     );
   }
   const device = Device.cpu(threads ?? threadsOfRank(), matmulPrecision);
-  const { communicator, rank, ranks } = native().mpiCommunicator(device.stream, secondsToWait());
+  const { communicator, rank, ranks } = native().mpiCommunicator(
+    device.stream,
+    secondsToWait("PERSIMMON_MPI_TIMEOUT"),
+  );
   processDevice = device;
   return new RankGroup([{ number: rank, ranks, device, communicator }], ranks);
 }
@@ -107,15 +137,4 @@ function threadsOfRank(): number {
   const available = availableParallelism();
   const neighbours = Number(process.env.OMPI_COMM_WORLD_LOCAL_SIZE ?? 1);
   return available < cpus().length ? available : Math.max(1, Math.floor(available / neighbours));
-}
-
-/** How long a rank waits for another. Long enough for one that loads its weights from a slow disk. */
-function secondsToWait(): number {
-  const text = process.env.PERSIMMON_MPI_TIMEOUT ?? "600";
-  const seconds = Number(text);
-  if (seconds > 0) return seconds;
-  throw new PersimmonError(
-    "OPTION_INVALID",
-    `PERSIMMON_MPI_TIMEOUT must be a number of seconds above 0, got ${JSON.stringify(text)}`,
-  );
 }

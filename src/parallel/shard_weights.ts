@@ -1,5 +1,6 @@
 import type { Checkpoint } from "../checkpoint/index.js";
 import { checkpointWeights, type WeightDType, type WeightParts } from "../runtime/load_weights.js";
+import type { Device } from "../tensor/device.js";
 import { partOfWeight } from "../tensor/part.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { RankGroup } from "./rank_group.js";
@@ -26,20 +27,23 @@ export function shardWeights(rank: number, ranks: number): WeightParts {
 }
 
 /**
- * The weights of each rank of this process, in their order; all load at once, each on its own device.
+ * The weights of each rank of this process, in their order. All load at once: each CPU its own, and for GPUs `loader`, which hands
+ * each its part.
  * @param options as for `checkpointWeights`
  */
 export function shardedWeights(
   checkpoint: Checkpoint,
   { here }: RankGroup,
+  loader: Device,
   dtype: WeightDType | "auto",
-  options: Omit<Parameters<typeof checkpointWeights>[3], "parts">,
+  options: Omit<Parameters<typeof checkpointWeights>[3], "parts" | "target">,
 ): Promise<Map<string, Tensor>[]> {
   const loaded = here.map(() => 0);
   return Promise.all(
     here.map(({ device, number, ranks }, index) =>
-      checkpointWeights(checkpoint, device, dtype, {
+      checkpointWeights(checkpoint, device.kind === "cpu" ? device : loader, dtype, {
         ...options,
+        target: device,
         parts: shardWeights(number, ranks),
         onProgress: (bytes, total) => {
           loaded[index] = bytes;

@@ -1,4 +1,5 @@
 import type { Observer } from "../nn/tap.js";
+import type { Pass } from "../runtime/pass.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { allGather, broadcast, ownPart } from "./collectives.js";
 import type { Rank } from "./rank_group.js";
@@ -10,12 +11,12 @@ import { isSplitSite } from "./split.js";
  * sites that are looked at.
  */
 export class SharedSites implements Observer {
-  readonly #inner: Observer;
+  readonly #inner: Pass;
   readonly #rank: Rank;
   readonly #looks: boolean;
 
   /** @param looks whether `inner` sees and changes the values; where it does not, another rank of the process does */
-  constructor(inner: Observer, rank: Rank, looks: boolean) {
+  constructor(inner: Pass, rank: Rank, looks: boolean) {
     this.#inner = inner;
     this.#rank = rank;
     this.#looks = looks;
@@ -32,6 +33,7 @@ export class SharedSites implements Observer {
   visit(site: string, value: Tensor): Tensor {
     const isSplit = isSplitSite(site);
     const whole = isSplit ? allGather(value, value.shape[1] * this.#rank.ranks, this.#rank) : value;
+    if (!this.#looks) this.#inner.follow(site);
     const seen = this.#looks ? this.#inner.visit(site, whole) : whole;
     if (!this.changes(site)) return value;
     const shared = broadcast(seen, this.#rank);

@@ -37,10 +37,12 @@ export function machineMemory(read: ReadText = readText, platform = process.plat
   return { memory, addressSpace: addressSpace(read) };
 }
 
-/** What memory there is on a GPU now. */
-export function gpuMemory(device: Device): MachineMemory {
-  const { name, freeBytes } = device.gpu!;
-  return { memory: { free: freeBytes, from: `free memory of the ${name}` }, addressSpace: undefined };
+/** What memory there is now on a GPU, or on several that take equal parts. */
+export function gpuMemory(devices: readonly Device[]): MachineMemory {
+  const gpus = devices.map((device) => device.gpu!);
+  const { name, freeBytes } = gpus.reduce((least, gpu) => (gpu.freeBytes < least.freeBytes ? gpu : least));
+  const from = `free memory of the ${name}${gpus.length > 1 ? `, times ${gpus.length} GPUs` : ""}`;
+  return { memory: { free: gpus.length * freeBytes, from }, addressSpace: undefined };
 }
 
 /** Limits of the control groups that this process is in, and of those around them. */

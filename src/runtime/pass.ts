@@ -111,6 +111,14 @@ export class Pass implements Observer, Runner {
     return x;
   }
 
+  /** Of a rank whose values another one sees: cuts the plan where `visit` does, so that all ranks have the same segments. */
+  follow(site: string): void {
+    const { interventions, breakEverywhere } = this.#settings;
+    if (!this.#plan?.isRecording) return;
+    for (const { kind } of interventions.get(site) ?? []) if (kind === "hook") this.#cut();
+    if (breakEverywhere) this.#cut();
+  }
+
   run<In extends unknown[], Out>(module: object, args: In, forward: (...args: In) => Out): Out {
     this.#modules.push(module);
     try {

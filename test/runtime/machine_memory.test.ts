@@ -1,6 +1,7 @@
 import { freemem } from "node:os";
 import { expect, it } from "vitest";
-import { machineMemory } from "../../src/runtime/machine_memory.js";
+import { gpuMemory, machineMemory } from "../../src/runtime/machine_memory.js";
+import type { Device } from "../../src/tensor/device.js";
 
 const meminfo = "MemTotal:       24684144 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n";
 
@@ -73,4 +74,11 @@ it("elsewhere, and where /proc is missing, it is what the system calls free", ()
     expect(memory.memory.from).toBe("free memory of the system");
     expect(memory.memory.free / freemem()).toBeCloseTo(1, 0);
   }
+});
+
+it("several GPUs have as many times what the fullest has", () => {
+  const gpus = [5e9, 3e9, 4e9].map((freeBytes, number) => ({ gpu: { name: `GPU ${number}`, freeBytes } }));
+  const memory = (devices: object[]) => gpuMemory(devices as Device[]).memory;
+  expect(memory(gpus)).toEqual({ free: 9e9, from: "free memory of the GPU 1, times 3 GPUs" });
+  expect(memory([gpus[0]])).toEqual({ free: 5e9, from: "free memory of the GPU 0" });
 });

@@ -1,21 +1,18 @@
-// Streams, memory and graphs of the emulated runtime.
+// Devices, streams, memory and graphs of the emulated runtime.
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <vector>
 
 #include "fibers.h"
+#include "stream.h"
 
 namespace cuda_emulator {
-
-// Work, and which kernel it is (null: a copy).
-struct Node {
-  const void* kernel;
-  std::function<void()> run;
-};
 
 struct Graph {
   std::vector<Node> nodes;
@@ -25,28 +22,37 @@ struct Executable {
   Graph graph;
 };
 
-struct Stream {
-  std::deque<Node> queue;
-  uint64_t put = 0;   // how much work there has been
-  uint64_t done = 0;  // and how much of it has run
-  std::unique_ptr<Graph> captured;
-  bool capturing = false;
-};
-
-struct Event {
-  Stream* stream = nullptr;
-  uint64_t behind = 0;  // work of the stream that comes before it
-};
-
 namespace {
 
-// One thread at a time is the GPU.
-std::recursive_mutex gpu;
+// One thread at a time is all GPUs.
+std::mutex gpu;
+std::condition_variable changed;
 thread_local cudaError_t lastError = cudaSuccess;
-std::vector<Stream*> streams;
-size_t bytesInUse = 0;
+thread_local int currentDevice = 0;
+
+struct EmulatedStream final : Stream {
+  void put(Node node) override;
+  bool isCapturing() const override { return captured != nullptr; }
+  int device() const override { return number; }
+  void tellChange() override {
+    // Nobody is between looking and waiting.
+    const std::lock_guard lock(gpu);
+    changed.notify_all();
+  }
+
+  const int number = currentDevice;
+  std::deque<Node> queue;
+  uint64_t given = 0;  // how much work there has been
+  uint64_t done = 0;   // and how much of it has run
+  std::unique_ptr<Graph> captured;
+};
+
+std::vector<EmulatedStream*> streams;
+std::map<int, size_t> bytesInUse;  // of each device
 
 cudaError_t failed(cudaError_t error) { return lastError = error; }
+
+EmulatedStream& emulated(Stream* stream) { return static_cast<EmulatedStream&>(*stream); }
 
 size_t totalBytes() {
   static const size_t total = [] {
@@ -56,42 +62,73 @@ size_t totalBytes() {
   return total;
 }
 
+int deviceCount() {
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_DEVICES");
+  return text == nullptr ? 1 : std::atoi(text);
+}
+
 // What stands before each block, so that its size is known when it is freed.
 struct alignas(256) BlockHeader {
   size_t bytes;
+  int device;
 };
 
+// Runs the first work of a stream. False where there is none, or it waits for another stream.
+bool step(EmulatedStream& stream) {
+  if (stream.queue.empty()) return false;
+  if (const auto& isReady = stream.queue.front().isReady; isReady && !isReady()) return false;
+  const Node node = std::move(stream.queue.front());
+  stream.queue.pop_front();
+  ++stream.done;
+  node.run();
+  return true;
+}
+
 // Runs what was put on the stream first, and no more than somebody waits for.
-cudaError_t runUntil(Stream& stream, uint64_t done) {
-  const std::lock_guard lock(gpu);
-  if (stream.capturing) return failed(cudaErrorStreamCaptureUnsupported);
+void runUntil(std::unique_lock<std::mutex>& lock, EmulatedStream& stream, uint64_t done) {
   try {
     while (stream.done < done) {
-      const Node node = std::move(stream.queue.front());
-      stream.queue.pop_front();
-      ++stream.done;
-      node.run();
+      if (step(stream)) continue;
+      bool moved = false;
+      for (EmulatedStream* other : streams) moved = (other != &stream && step(*other)) || moved;
+      if (moved) continue;
+      // Until somebody gives another stream work. Who waits for that stream is told what was done for it
+      // here.
+      changed.notify_all();
+      changed.wait(lock);
     }
+    changed.notify_all();
   } catch (const std::exception& error) {
     // A kernel that a real GPU would hang in, or reject: a mistake in the kernel, never in its data.
     std::fprintf(stderr, "emulated GPU: %s\n", error.what());
     std::abort();
   }
-  return cudaSuccess;
+}
+
+void EmulatedStream::put(Node node) {
+  {
+    const std::lock_guard lock(gpu);
+    if (captured != nullptr) {
+      captured->nodes.push_back(std::move(node));
+      return;
+    }
+    queue.push_back(std::move(node));
+    ++given;
+  }
+  changed.notify_all();
 }
 
 cudaError_t put(Stream* stream, Node node) {
-  const std::lock_guard lock(gpu);
-  if (stream->capturing) {
-    stream->captured->nodes.push_back(std::move(node));
-  } else {
-    stream->queue.push_back(std::move(node));
-    ++stream->put;
-  }
+  stream->put(std::move(node));
   return cudaSuccess;
 }
 
 }  // namespace
+
+struct Event {
+  EmulatedStream* stream = nullptr;
+  uint64_t behind = 0;  // work of the stream that comes before it
+};
 
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
   const dim3 blocks = config.gridDim, threads = config.blockDim;
@@ -99,13 +136,15 @@ cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, 
                      blocks.y <= 65535 && blocks.z <= 65535 && threads.x * threads.y * threads.z >= 1 &&
                      threads.x * threads.y * threads.z <= 1024;
   if (!valid) return failed(cudaErrorInvalidConfiguration);
-  return put(config.stream,
-             {kernel, [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
-                for (unsigned z = 0; z < blocks.z; ++z)
-                  for (unsigned y = 0; y < blocks.y; ++y)
-                    for (unsigned x = 0; x < blocks.x; ++x)
-                      runBlock(body, {x, y, z}, blocks, threads, shared);
-              }});
+  if (config.stream->device() != currentDevice) return failed(cudaErrorInvalidResourceHandle);
+  return put(config.stream, {kernel,
+                             [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
+                               for (unsigned z = 0; z < blocks.z; ++z)
+                                 for (unsigned y = 0; y < blocks.y; ++y)
+                                   for (unsigned x = 0; x < blocks.x; ++x)
+                                     runBlock(body, {x, y, z}, blocks, threads, shared);
+                             },
+                             {}});
 }
 
 }  // namespace cuda_emulator
@@ -120,6 +159,12 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorNoDevice:
       return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorInvalidResourceHandle:
+      return "invalid resource handle";
+    case cudaErrorNotReady:
+      return "device not ready";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
     case cudaErrorStreamCaptureUnsupported:
@@ -140,8 +185,7 @@ cudaError_t cudaDriverGetVersion(int* version) {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_DEVICES");
-  *count = text == nullptr ? 1 : std::atoi(text);
+  *count = deviceCount();
   return *count > 0 ? cudaSuccess : failed(cudaErrorNoDevice);
 }
 
@@ -157,36 +201,41 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   return cudaSuccess;
 }
 
-cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= deviceCount()) return failed(cudaErrorInvalidDevice);
+  currentDevice = device;
+  return cudaSuccess;
+}
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   const std::lock_guard lock(gpu);
   *total = totalBytes();
-  *free = *total - bytesInUse;
+  *free = *total - bytesInUse[currentDevice];
   return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   const std::lock_guard lock(gpu);
-  if (bytes > totalBytes() - bytesInUse) return failed(cudaErrorMemoryAllocation);
+  if (bytes > totalBytes() - bytesInUse[currentDevice]) return failed(cudaErrorMemoryAllocation);
   void* memory = std::aligned_alloc(256, (sizeof(BlockHeader) + bytes + 255) / 256 * 256);
   if (memory == nullptr) return failed(cudaErrorMemoryAllocation);
-  static_cast<BlockHeader*>(memory)->bytes = bytes;
-  bytesInUse += bytes;
+  *static_cast<BlockHeader*>(memory) = {bytes, currentDevice};
+  bytesInUse[currentDevice] += bytes;
   *data = static_cast<uint8_t*>(memory) + sizeof(BlockHeader);
   std::memset(*data, 0xFF, bytes);
   return cudaSuccess;
 }
 
-// As CUDA's, it waits for all that was put on the GPU before.
+// As CUDA's, it waits for all that was put on the memory's GPU before.
 cudaError_t cudaFree(void* data) {
   if (data == nullptr) return cudaSuccess;
-  const std::lock_guard lock(gpu);
-  for (Stream* stream : streams) {
-    if (!stream->capturing) (void)cudaStreamSynchronize(stream);
-  }
+  std::unique_lock lock(gpu);
   auto* header = reinterpret_cast<BlockHeader*>(static_cast<uint8_t*>(data) - sizeof(BlockHeader));
-  bytesInUse -= header->bytes;
+  const std::vector<EmulatedStream*> all = streams;
+  for (EmulatedStream* stream : all) {
+    if (stream->number == header->device && !stream->isCapturing()) runUntil(lock, *stream, stream->given);
+  }
+  bytesInUse[header->device] -= header->bytes;
   std::free(header);
   return cudaSuccess;
 }
@@ -203,27 +252,33 @@ cudaError_t cudaFreeHost(void* data) {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   const std::lock_guard lock(gpu);
-  *stream = new Stream;
-  streams.push_back(*stream);
+  auto* made = new EmulatedStream;
+  streams.push_back(made);
+  *stream = made;
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard lock(gpu);
-  std::erase(streams, stream);
+  std::erase(streams, &emulated(stream));
   delete stream;
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return runUntil(*stream, stream->put); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  std::unique_lock lock(gpu);
+  if (stream->isCapturing()) return failed(cudaErrorStreamCaptureUnsupported);
+  runUntil(lock, emulated(stream), emulated(stream).given);
+  return cudaSuccess;
+}
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
-  return put(stream, {nullptr, [=] { std::memmove(target, source, bytes); }});
+  return put(stream, {nullptr, [=] { std::memmove(target, source, bytes); }, {}});
 }
 
 cudaError_t cudaMemsetAsync(void* target, int value, size_t bytes, cudaStream_t stream) {
-  return put(stream, {nullptr, [=] { std::memset(target, value, bytes); }});
+  return put(stream, {nullptr, [=] { std::memset(target, value, bytes); }, {}});
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -237,12 +292,28 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  *event = {stream, stream->put};
+  const std::lock_guard lock(gpu);
+  *event = {&emulated(stream), emulated(stream).given};
   return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return event->stream == nullptr ? cudaSuccess : runUntil(*event->stream, event->behind);
+  std::unique_lock lock(gpu);
+  if (event->stream == nullptr) return cudaSuccess;
+  if (event->stream->isCapturing()) return failed(cudaErrorStreamCaptureUnsupported);
+  runUntil(lock, *event->stream, event->behind);
+  return cudaSuccess;
+}
+
+// Runs what can run: a GPU would not wait until it is asked.
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const std::lock_guard lock(gpu);
+  if (event->stream == nullptr) return cudaSuccess;
+  while (event->stream->done < event->behind) {
+    if (!step(*event->stream)) return failed(cudaErrorNotReady);
+    changed.notify_all();
+  }
+  return cudaSuccess;
 }
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
@@ -251,16 +322,16 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) 
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (stream->capturing) return failed(cudaErrorStreamCaptureUnsupported);
-  stream->capturing = true;
-  stream->captured = std::make_unique<Graph>();
+  const std::lock_guard lock(gpu);
+  if (stream->isCapturing()) return failed(cudaErrorStreamCaptureUnsupported);
+  emulated(stream).captured = std::make_unique<Graph>();
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  if (!stream->capturing) return failed(cudaErrorInvalidValue);
-  stream->capturing = false;
-  *graph = stream->captured.release();
+  const std::lock_guard lock(gpu);
+  if (!stream->isCapturing()) return failed(cudaErrorInvalidValue);
+  *graph = emulated(stream).captured.release();
   return cudaSuccess;
 }
 

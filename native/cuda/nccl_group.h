@@ -1,0 +1,96 @@
+// The GPUs of a split model as NCCL knows them, and what happens when one of them fails: the others would
+// wait for it in a kernel, and nothing but an abort ends that.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/local_communicator.h"
+#include "core/stream.h"
+#include "cuda/nccl.h"
+#include "cuda/queue.h"
+
+namespace persimmon::cuda {
+
+/**
+ * All communicators of one model. Collectives are called by the thread of each rank; a thread of the group
+ * looks after them meanwhile, since a rank that waits for its GPU cannot. Whatever fails ends the group for
+ * good.
+ */
+class NcclGroup {
+ public:
+  /** Connects the streams' GPUs, which takes a second or two. Throws an Error with what NCCL says. */
+  NcclGroup(const NcclFunctions& nccl, const std::vector<std::shared_ptr<Stream>>& streams,
+            double timeoutSeconds);
+  /** On any thread, when no graph holds a collective any more: NCCL waits for that. */
+  ~NcclGroup();
+  NcclGroup(const NcclGroup&) = delete;
+  NcclGroup& operator=(const NcclGroup&) = delete;
+
+  int ranks() const { return static_cast<int>(ranks_.size()); }
+  const NcclFunctions& nccl() const { return nccl_; }
+  /** Where the ranks' threads meet; closed for good when the group fails. */
+  const std::shared_ptr<LocalGroup>& meetings() const { return meetings_; }
+  Queue& queue(int rank) const { return *ranks_[static_cast<size_t>(rank)]->queue; }
+
+  /**
+   * Calls NCCL with the rank's communicator and stream. Throws an Error, and the group has failed, where NCCL
+   * refuses.
+   */
+  void call(int rank, const char* what,
+            const std::function<NcclFunctions::Status(void* communicator, void* stream)>& collective);
+  /** Work that waits for other GPUs was put on the rank's stream: it must be done before the time is up. */
+  void watch(int rank);
+  /**
+   * Takes all ranks out of what they wait for: their threads at once, their GPUs by an abort. Whoever reads
+   * what the first one was still working on is told.
+   */
+  void fail(const std::string& why);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Rank {
+    // Not its owner: a stream whose last owner were one of its own commands would wait for itself.
+    std::weak_ptr<Stream> stream;
+    std::shared_ptr<Queue> queue;
+    cudaStream_t cudaStream = nullptr;
+    void* communicator = nullptr;
+    // Held during calls of NCCL, so that a communicator is not freed under one.
+    std::timed_mutex calling;
+    // Behind the last work that waits for others.
+    cudaEvent_t done = nullptr;
+    std::mutex watching;
+    bool isBusy = false;
+    Clock::time_point since;
+  };
+
+  void lookAfter();
+  /** What is wrong with a rank, empty if nothing is. */
+  std::string troubleOf(Rank& rank);
+  /** What has become of the last work that waits for others. */
+  cudaError_t progressOf(Rank& rank);
+  void abort(Rank& rank);
+  void close();
+
+  const NcclFunctions& nccl_;
+  const std::chrono::duration<double> timeout_;
+  const std::shared_ptr<LocalGroup> meetings_;
+  std::vector<std::unique_ptr<Rank>> ranks_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool isEnding_ = false;
+  bool hasFailed_ = false;
+  std::vector<std::thread> aborts_;
+  std::thread lookout_;
+};
+
+}  // namespace persimmon::cuda
