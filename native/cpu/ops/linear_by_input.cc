@@ -2,16 +2,18 @@
 // all rows is not read. After squared ReLU nine inputs in ten are.
 //
 // Leaving out a zero changes no bit: a sum starts at +0, and adding 0 * weight to it gives it back. (Weights
-// that are not finite are kept in the other order, see Tensor.) A sum is taken in chunks of kInnerChunk
-// inputs, in order (int4: of a group of 32, then scaled), so every number of rows and of threads gives the
-// same bits; they differ in rounding from those of linear.cc, and take activations of int8 and int4 in
-// float32, or in bfloat16 where MatmulPrecision::kMedium is wanted and pairs are faster.
+// that are not finite are kept in the other order, see Tensor.) A sum is taken in parts (input_parts.h; int4:
+// of scaled sums of a group of 32), so every number of rows and of threads gives the same bits; they differ
+// in rounding from those of linear.cc, and take activations of int8 and int4 in float32, or in bfloat16 where
+// MatmulPrecision::kMedium is wanted and pairs are faster.
 //
-// Bytes: the weights of live inputs once for few rows, all of them once per kPanelRows rows for more. One row
-// of 16384 inputs, 4096 outputs, a tenth of the inputs live, 2 threads of a Zen 5 server that reads 58 to 70
-// GB/s: bfloat16 26-33 GB/s, int8 19-25, int4 20-29, because every live input is a short read somewhere else.
-// 512 rows: in float32 215 ms (320 GFLOP/s), in pairs 123 (556), on a machine whose vector units ran at half
-// their rate.
+// Bytes: the weights of live inputs once for up to kFewRows rows, all of them once per kPanelRows rows for
+// more. 16384 x 4096, 2 threads of a Zen 5 server that reads 60 to 70 GB/s, in ms, and in brackets what it
+// took when each thread read its own half of every row (medians of three to seven, interleaved). One row, all
+// inputs live: bfloat16 2.7 (3.5); half of them: bfloat16 1.3 (1.5), int8 0.94 (1.4), int4 0.73 (1.1); a
+// tenth: bfloat16 0.34 (0.50), int8 0.24 (0.32), int4 0.23 (0.28). Rows of bfloat16, all live, activations
+// rounded: 4 take 3.2 (6.5), 8 3.8 (7.1), 16 4.6 to 5.7 (8.0), and unrounded 16 6.3 (10.2). 512 rows: in
+// float32 215 (320 GFLOP/s), in pairs 123 (556).
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
