@@ -70,6 +70,8 @@ export interface NativeStream {
   gpu(): NativeGpu | null;
   /** Graphs and copies that the GPU was given so far; all 0 on the CPU. Blocks JavaScript until the stream has come so far. */
   graphs(): GraphCounts;
+  /** Whether plans of a GPU that are recorded from now on do some neighbouring ops in one kernel; true from the start. */
+  setJoinsOps(joins: boolean): void;
 }
 
 /** Bytes that were read and not handed out yet: only the addon can look inside. */
@@ -93,6 +95,8 @@ export interface GraphCounts {
   /** Of those captured: how many only changed a graph that was no longer needed. */
   updated: number;
   launched: number;
+  /** Kernels, and copies and fills inside of the GPU, in the graphs that were launched. */
+  nodes: number;
   /** Kernels, and copies and fills inside of the GPU, that were launched outside of graphs. */
   alone: number;
   /** Copies from the host to the GPU, and from there to the host. */
@@ -112,6 +116,8 @@ export interface NativePlan {
   poison(): void;
   /** The ops of each segment, with their sizes. */
   describe(): string[][];
+  /** Of each segment, the ops that a GPU does in one kernel: the first, counted from 0, and how many. */
+  joined(): [first: number, count: number][][];
   /** Bytes of the plan's memory. */
   bytes(): number;
   release(): void;

@@ -73,6 +73,20 @@ export class Device {
     return this.stream.graphs();
   }
 
+  #joinsOps = true;
+
+  /**
+   * Whether a GPU does neighbouring ops of a recorded pass in one kernel, where their kernels know how to (true). All values are
+   * the same to the bit; `false` is for comparisons, and for passes that are recorded from then on.
+   */
+  get joinsOps(): boolean {
+    return this.#joinsOps;
+  }
+  set joinsOps(joins: boolean) {
+    this.#joinsOps = joins;
+    this.stream.setJoinsOps(joins);
+  }
+
   private static readonly groups = new Map<string, readonly Device[]>();
 
   /**

@@ -1,4 +1,6 @@
 // linear for up to 8 rows (decoding): products of a matrix and few vectors, bound by reading the weights.
+#include <algorithm>
+
 #include "cuda/ops/linear_call.cuh"
 #include "cuda/ops/linear_gemv.cuh"
 #include "cuda/ops/linear_gemv_tiles.cuh"
@@ -35,13 +37,9 @@ struct FewRows : LinearCall, Neighbours {
            trafficOf(queue), bytes, after);
   }
 
-  /**
-   * Blocks for `pieces` of the outputs, of which `resident` run on a multiprocessor at once: all have the same number of
-   * pieces to do, or one less. The order of sums does not depend on it.
-   */
+  /** Blocks of which so many run on a multiprocessor at once, for `pieces` of the outputs. No sum depends on their number. */
   unsigned normedBlocks(int64_t pieces, int64_t resident) const {
-    const int64_t rounds = ceilingOf(pieces, resident * queue.info().multiprocessors);
-    return blocksFor(pieces, rounds);
+    return blocksFor(std::min(pieces, resident * queue.info().multiprocessors), 1);
   }
   size_t normedBytes() const { return static_cast<size_t>(rows * inFeatures) * sizeof(float); }
 
@@ -49,23 +47,23 @@ struct FewRows : LinearCall, Neighbours {
   void operator()(const PlainRows<T>& format) const {
     if (!isAligned(format.data) || inFeatures * static_cast<int64_t>(sizeof(T)) % 16 != 0)
       return plain(format, inFeatures * outFeatures * static_cast<int64_t>(sizeof(T)));
-    const auto start = [&](auto kernel, unsigned blocks, size_t sharedBytes, const float* from) {
-      launch(queue, kernel, blocks, kGemvThreads, {.sharedBytes = sharedBytes, .overlapping = true}, out, from,
+    const auto start = [&](auto kernel, unsigned blocks, int threads, size_t sharedBytes, const float* from) {
+      launch(queue, kernel, blocks, threads, {.sharedBytes = sharedBytes, .overlapping = true}, out, from,
              format.data, bias, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue), after, norm);
-    };
-    constexpr auto kBlockOutputs = [](auto count) {
-      return GemvShape<decltype(count)::value>::kOutputs * (kGemvThreads / kWarp);
     };
     if constexpr (std::is_same_v<T, uint16_t>) {
       if (norm.x != nullptr)
         return withNormedRowCount(rows, [&](auto count) {
-          const int64_t pieces = ceilingOf(outFeatures, kBlockOutputs(count));
-          start(gemvKernel<T, decltype(count)::value, true>, normedBlocks(pieces, 4), normedBytes(), nullptr);
+          constexpr int kRows = decltype(count)::value;
+          const unsigned blocks = normedBlocks(ceilingOf(outFeatures, GemvShape<kRows>::kOutputs), 1);
+          start(gemvKernel<T, kRows, true>, blocks, kNormedGemvThreads, normedBytes(), nullptr);
         });
     }
     const float* aligned = paddedRows(queue, x, rows, inFeatures, inFeatures);
     withRowCount(rows, [&](auto count) {
-      start(gemvKernel<T, decltype(count)::value, false>, blocksFor(outFeatures, kBlockOutputs(count)), 0, aligned);
+      constexpr int kRows = decltype(count)::value;
+      const int64_t outputs = GemvShape<kRows>::kOutputs * (kGemvThreads / kWarp);
+      start(gemvKernel<T, kRows, false>, blocksFor(outFeatures, outputs), kGemvThreads, 0, aligned);
     });
   }
 

@@ -22,15 +22,16 @@ inline int normThreads(int64_t width) {
  */
 template <int kBlockWarps, class F>
 __device__ __forceinline__ float sumOverRow(int64_t width, int threads, float* partial, const F& f) {
-  constexpr int kRounds = kMostNormThreads / kWarp / kBlockWarps;
+  constexpr int kRounds = (kMostNormThreads / kWarp + kBlockWarps - 1) / kBlockWarps;
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warps = threads / kWarp;
-  float sums[kRounds];
-  PERSIMMON_UNROLL
-  for (int round = 0; round < kRounds; ++round) {
-    const int warp = static_cast<int>(threadIdx.x) / kWarp + round * kBlockWarps;
-    sums[round] = 0.0f;
-    if (warp >= warps) continue;
-    for (int64_t i = warp * kWarp + lane; i < width; i += threads) sums[round] += f(i);
+  float sums[kRounds] = {};
+  for (int64_t first = threadIdx.x; first < width; first += threads) {
+    PERSIMMON_UNROLL
+    for (int round = 0; round < kRounds; ++round) {
+      const int warp = static_cast<int>(threadIdx.x) / kWarp + round * kBlockWarps;
+      const int64_t i = first + round * kBlockWarps * kWarp;
+      if (warp < warps && i < width) sums[round] += f(i);
+    }
   }
   PERSIMMON_UNROLL
   for (int round = 0; round < kRounds; ++round) {
