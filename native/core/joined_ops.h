@@ -19,8 +19,8 @@ namespace persimmon {
 
 // Rows up to which a product is a kernel that can take its neighbours along.
 constexpr int64_t kMostJoinedRows = 8;
-// And with a layerNorm before it. Each block normalises all rows for itself, in shared memory: two rows of the 8B
-// take 32 KiB. More would leave room for too few blocks, and read more activations than weights.
+// And with a layerNorm before it. Each block normalises all rows for itself, in shared memory: of the 8B two rows
+// take 32 KiB. Every row costs as much time again before the first product, and a launch is all that is saved.
 constexpr int64_t kMostNormalizedRows = 2;
 constexpr int64_t kMostNormalizedBytes = int64_t{32} << 10;
 

@@ -133,12 +133,10 @@ onGpu("neighbouring ops in one kernel", () => {
   );
 
   it("do so when JavaScript has a turn between the two", async () => {
-    const { apart, joined } = await bothWays(async () => {
-      using _ = model.hook("layers.0.mlp.pre", (x) => {
-        x.data[0] = 1;
-      });
-      return logprobs(model);
+    using _ = model.hook("layers.0.mlp.pre", (x) => {
+      x.data[0] = 1;
     });
+    const { apart, joined } = await bothWays(() => logprobs(model));
     expect(model.plan().joined).toEqual([
       [perLayer[0], perLayer[1], "layerNorm + linear"],
       [perLayer[3], ...groups()[0].slice(4)],
