@@ -11,8 +11,7 @@ Napi::Function PlanObject::define(Napi::Env env) {
       {InstanceMethod<&PlanObject::begin>("begin"), InstanceMethod<&PlanObject::end>("end"),
        InstanceMethod<&PlanObject::replay>("replay"), InstanceMethod<&PlanObject::poison>("poison"),
        InstanceMethod<&PlanObject::describe>("describe"), InstanceMethod<&PlanObject::joined>("joined"),
-       InstanceMethod<&PlanObject::bytes>("bytes"),
-       InstanceMethod<&PlanObject::release>("release")});
+       InstanceMethod<&PlanObject::bytes>("bytes"), InstanceMethod<&PlanObject::release>("release")});
 }
 
 // new Plan(stream)

@@ -24,8 +24,8 @@ struct ArenaStatistics {
 class Arena {
  public:
   // `allocate` gives memory that the arena has not got. Memory given back beyond `cacheLimit` bytes goes to
-  // `discard`, which must keep it until the stream has run all that was enqueued before. The next `rest` takes
-  // after a block was given back do not get it.
+  // `discard`, which must keep it until the stream has run all that was enqueued before. The next `rest`
+  // takes after a block was given back do not get it.
   Arena(size_t cacheLimit, std::function<MappedMemory(size_t)> allocate,
         std::function<void(MappedMemory)> discard, int rest = 0);
 

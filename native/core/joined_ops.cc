@@ -14,7 +14,8 @@ struct Range {
   int64_t bytes;
 
   bool overlaps(const Range& other) const {
-    const auto begin = reinterpret_cast<uintptr_t>(data), otherBegin = reinterpret_cast<uintptr_t>(other.data);
+    const auto begin = reinterpret_cast<uintptr_t>(data),
+               otherBegin = reinterpret_cast<uintptr_t>(other.data);
     return begin < otherBegin + static_cast<uintptr_t>(other.bytes) &&
            otherBegin < begin + static_cast<uintptr_t>(bytes);
   }
@@ -68,10 +69,12 @@ std::vector<Range> readBy(const JoinedOps& joined) {
 }
 
 bool canBeJoined(const LinearRecord& linear) {
-  return linear.rows >= 1 && linear.rows <= kMostJoinedRows && linear.inFeatures > 0 && linear.outFeatures > 0;
+  return linear.rows >= 1 && linear.rows <= kMostJoinedRows && linear.inFeatures > 0 &&
+         linear.outFeatures > 0;
 }
 
-// Shapes and addresses of the fast kernels, which have versions that normalise: all is read 16 bytes at a time.
+// Shapes and addresses of the fast kernels, which have versions that normalise: all is read 16 bytes at a
+// time.
 bool canNormalize(const LayerNormRecord& norm, const LinearRecord& linear) {
   const bool tiles = linear.weight.dtype == DType::kInt8 || linear.weight.dtype == DType::kInt4;
   return linear.order != WeightOrder::kInputs && linear.weight.dtype != DType::kFloat32 &&
@@ -107,7 +110,8 @@ bool joinAfter(JoinedOps* joined, const OpRecord& next) {
   std::vector<Range> read = readBy(*joined), written = {};
   if (joined->norm) written.push_back(floats(linear.x, linear.rows * linear.inFeatures));
   if (product.overlapsAny(read)) return false;
-  // Of `out` and what it is made of, a thread handles the same elements: the memory may be the same, too, but not shifted.
+  // Of `out` and what it is made of, a thread handles the same elements: the memory may be the same, too, but
+  // not shifted.
   const auto fits = [&](const float* out, int64_t size) {
     const Range result = floats(out, count);
     return size == count && !result.overlapsAny(read) && !result.overlapsAny(written) &&
@@ -147,16 +151,16 @@ std::vector<JoinedOps> findJoinedOps(const std::vector<OpRecord>& records) {
     }
     JoinedOps joined{i, 1, std::nullopt, *linear, {}};
     if (norm != nullptr) {
-      if (joinNorm(&joined, *norm)) {
-        joined.count = 2;
-      } else {
-        joined.first = ++i;
+      if (!joinNorm(&joined, *norm)) {
+        ++i;
+        continue;
       }
+      ++joined.count;
     }
-    const size_t next = joined.first + joined.count;
+    const size_t next = i + joined.count;
     if (next < records.size() && joinAfter(&joined, records[next])) ++joined.count;
     if (joined.count > 1) found.push_back(joined);
-    i = joined.first + joined.count;
+    i += joined.count;
   }
   return found;
 }

@@ -38,7 +38,6 @@ struct ReluSquaredRecord {
   int64_t count;
 };
 
-using OpRecord =
-    std::variant<std::monostate, LayerNormRecord, LinearRecord, AddRecord, ReluSquaredRecord>;
+using OpRecord = std::variant<std::monostate, LayerNormRecord, LinearRecord, AddRecord, ReluSquaredRecord>;
 
 }  // namespace persimmon

@@ -130,7 +130,8 @@ class CudaQueue final : public Queue {
     check(cudaSetDevice(device_), "the GPU");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
     staging_.open();
-    constexpr size_t kTrafficBytes = 2 * sizeof(*traffic_), kArrivalBytes = kMostArrivals * sizeof(*arrivals_);
+    constexpr size_t kTrafficBytes = 2 * sizeof(*traffic_),
+                     kArrivalBytes = kMostArrivals * sizeof(*arrivals_);
     check(cudaMalloc(reinterpret_cast<void**>(&traffic_), kTrafficBytes), "memory of the GPU");
     check(cudaMemsetAsync(traffic_, 0, kTrafficBytes, stream_), "memory of the GPU");
     check(cudaMalloc(reinterpret_cast<void**>(&arrivals_), kArrivalBytes), "memory of the GPU");

@@ -1,4 +1,5 @@
-// What a product of few rows does with a result beside storing it: the op behind it, joined (core/joined_ops.h).
+// What a product of few rows does with a result beside storing it: the op behind it, joined
+// (core/joined_ops.h).
 #pragma once
 
 #include "cuda/device.cuh"
@@ -16,7 +17,8 @@ struct After {
   float* out = nullptr;
   const float* addend = nullptr;
 
-  /** Stores element i of the result. What it is added to is read by the same thread, before anything is written over it. */
+  /** Stores element i of the result. What it is added to is read by the same thread, before anything is
+   * written over it. */
   __device__ __forceinline__ void store(float* result, int64_t i, float value) const {
     const float other = addend != nullptr ? addend[i] : 0.0f;
     result[i] = value;

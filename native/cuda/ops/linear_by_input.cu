@@ -14,8 +14,8 @@ namespace {
 struct FewRows : LinearCall {
   After after;
 
-  /** Runs a kernel over slices and stripes of `stripe` outputs, which adds the slices, too, unless there are more stripes than
-   * can be counted. start(problem, blocks) */
+  /** Runs a kernel over slices and stripes of `stripe` outputs, which adds the slices, too, unless there are
+   * more stripes than can be counted. start(problem, blocks) */
   template <class F>
   void run(int64_t stripe, const F& start) const {
     const int64_t stripes = ceilingOf(outFeatures, stripe);
@@ -26,10 +26,12 @@ struct FewRows : LinearCall {
     auto* partial = sums == 0 ? nullptr : reinterpret_cast<float*>(queue.scratch(sums * sizeof(float)));
     unsigned* arrivals = stripes <= kMostArrivals ? arrivalsOf(queue) : nullptr;
     const PartialSums result = {out, outputScales(), bias, after};
-    const ByInputProblem problem = {partial,  x,       rows,    inFeatures,       outFeatures, sliceInputs,
-                                    slices(), stripes, trafficOf(queue), arrivals, result};
+    const ByInputProblem problem = {partial,          x,           rows,     inFeatures,
+                                    outFeatures,      sliceInputs, slices(), stripes,
+                                    trafficOf(queue), arrivals,    result};
     if (inFeatures > 0) start(problem, blocksFor(slices() * stripes, 1));
-    if (inFeatures == 0 || arrivals == nullptr) addPartialSums(queue, result, partial, slices(), rows, outFeatures);
+    if (inFeatures == 0 || arrivals == nullptr)
+      addPartialSums(queue, result, partial, slices(), rows, outFeatures);
   }
 
   template <class T, int kRows, int kColumns>

@@ -2,9 +2,9 @@
 //
 // A block takes a slice of the inputs and a stripe of the outputs, as wide as what a warp loads at once. It
 // lists the live inputs of its slice in their order, its warps take every eighth of the list, and their sums
-// are added in the order of the warps. The block that is the last of its stripe to come so far adds the slices, in
-// their order. So sums have an order that depends on the shape and on which inputs are zero, and repeat bit for
-// bit, whichever block is the last.
+// are added in the order of the warps. The block that is the last of its stripe to come so far adds the
+// slices, in their order. So sums have an order that depends on the shape and on which inputs are zero, and
+// repeat bit for bit, whichever block is the last.
 //
 // Bytes: the weights of live inputs once; activations and partial sums (4 bytes for each output, row and
 // slice) stay in the second-level cache. A stripe is 512 bytes of a row: short enough that two or so slices
@@ -126,7 +126,8 @@ struct ByInputProblem {
   const float* x;
   int64_t rows, inFeatures, outFeatures, sliceInputs, slices, stripes;
   unsigned long long* traffic;
-  /** What the slices of a stripe count themselves in, one for each stripe; null where addPartialSums comes after. */
+  /** What the slices of a stripe count themselves in, one for each stripe; null where addPartialSums comes
+   * after. */
   unsigned* arrivals;
   PartialSums sums;
 };
@@ -153,10 +154,11 @@ __device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64
 }
 
 /**
- * By all threads of a block, when it has written its partial sums: the last block of a stripe adds those of all
- * slices, and leaves the counter as it was.
+ * By all threads of a block, when it has written its partial sums: the last block of a stripe adds those of
+ * all slices, and leaves the counter as it was.
  */
-__device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t stripe, int64_t first, int stripeOutputs) {
+__device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t stripe, int64_t first,
+                                          int stripeOutputs) {
   if (problem.arrivals == nullptr) return;
   __shared__ bool isLast;
   __threadfence();  // before it is counted, others can read what this thread has written
@@ -169,8 +171,8 @@ __device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t
   const int outputs = static_cast<int>(left < stripeOutputs ? left : stripeOutputs);
   for (int64_t r = 0; r < problem.rows; ++r) {
     for (int i = static_cast<int>(threadIdx.x); i < outputs; i += kLiveThreads)
-      problem.sums.add(problem.partial, problem.slices, problem.rows * problem.outFeatures, r * problem.outFeatures + first + i,
-                       first + i);
+      problem.sums.add(problem.partial, problem.slices, problem.rows * problem.outFeatures,
+                       r * problem.outFeatures + first + i, first + i);
   }
   if (threadIdx.x == 0) problem.arrivals[stripe] = 0;
 }

@@ -28,7 +28,8 @@ struct LinearCall {
   }
 };
 
-/** What is joined with a product of up to kFewRows rows. With a layerNorm before it, its `x` is what that writes. */
+/** What is joined with a product of up to kFewRows rows. With a layerNorm before it, its `x` is what that
+ * writes. */
 struct Neighbours {
   NormBefore norm;
   After after;

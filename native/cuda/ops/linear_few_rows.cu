@@ -37,7 +37,8 @@ struct FewRows : LinearCall, Neighbours {
            trafficOf(queue), bytes, after);
   }
 
-  /** Blocks of which so many run on a multiprocessor at once, for `pieces` of the outputs. No sum depends on their number. */
+  /** Blocks of which so many run on a multiprocessor at once, for `pieces` of the outputs. No sum depends on
+   * their number. */
   unsigned normedBlocks(int64_t pieces, int64_t resident) const {
     return blocksFor(std::min(pieces, resident * queue.info().multiprocessors), 1);
   }
@@ -49,7 +50,8 @@ struct FewRows : LinearCall, Neighbours {
       return plain(format, inFeatures * outFeatures * static_cast<int64_t>(sizeof(T)));
     const auto start = [&](auto kernel, unsigned blocks, int threads, size_t sharedBytes, const float* from) {
       launch(queue, kernel, blocks, threads, {.sharedBytes = sharedBytes, .overlapping = true}, out, from,
-             format.data, bias, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue), after, norm);
+             format.data, bias, static_cast<int>(rows), inFeatures, outFeatures, trafficOf(queue), after,
+             norm);
     };
     if constexpr (std::is_same_v<T, uint16_t>) {
       if (norm.x != nullptr)
@@ -73,12 +75,13 @@ struct FewRows : LinearCall, Neighbours {
     if (!isAligned(format.data) || !isAligned(format.scales, 8))
       return plain(format, tiles * format.groups * TileTraits<Tiles>::kGroupBytes);
     const auto start = [&](auto kernel, unsigned blocks, size_t sharedBytes, const float* from) {
-      launch(queue, kernel, blocks, kTileThreads, {.sharedBytes = sharedBytes, .overlapping = true}, out, from, format,
-             bias, static_cast<int>(rows), outFeatures, tiles, trafficOf(queue), after, norm);
+      launch(queue, kernel, blocks, kTileThreads, {.sharedBytes = sharedBytes, .overlapping = true}, out,
+             from, format, bias, static_cast<int>(rows), outFeatures, tiles, trafficOf(queue), after, norm);
     };
     if (norm.x != nullptr)
       return withNormedRowCount(rows, [&](auto count) {
-        start(tileGemvKernel<Tiles, decltype(count)::value, true>, normedBlocks(tiles, 2), normedBytes(), nullptr);
+        start(tileGemvKernel<Tiles, decltype(count)::value, true>, normedBlocks(tiles, 2), normedBytes(),
+              nullptr);
       });
     const float* padded = paddedRows(queue, x, rows, inFeatures, format.groups * cpu::kGroupInputs);
     withRowCount(rows, [&](auto count) {

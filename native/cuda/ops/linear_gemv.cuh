@@ -14,7 +14,8 @@
 namespace persimmon::cuda {
 
 constexpr int kGemvThreads = 128;
-// With a layerNorm before, which each block does for itself: one block fills a multiprocessor, 96 registers a thread.
+// With a layerNorm before, which each block does for itself: one block fills a multiprocessor, 96 registers a
+// thread.
 constexpr int kNormedGemvThreads = 640;
 
 /** Outputs of a warp, and 16-byte pieces of each that a lane loads at once: more outputs share the
@@ -26,9 +27,10 @@ struct GemvShape {
 };
 
 /**
- * `x` is aligned to 16 bytes, and so is each of its rows. kRows is `rows`, or the next power of two. With kNormed the rows are
- * normalised first; there are no more blocks than run at once then, and a warp goes on to more outputs. Those of a round are
- * dealt out block by block, so that in the last round, too, all multiprocessors have about as many.
+ * `x` is aligned to 16 bytes, and so is each of its rows. kRows is `rows`, or the next power of two. With
+ * kNormed the rows are normalised first; there are no more blocks than run at once then, and a warp goes on
+ * to more outputs. Those of a round are dealt out block by block, so that in the last round, too, all
+ * multiprocessors have about as many.
  */
 template <class T, int kRows, bool kNormed>
 __global__ __launch_bounds__(kNormed ? kNormedGemvThreads : kGemvThreads,
@@ -36,10 +38,11 @@ __global__ __launch_bounds__(kNormed ? kNormedGemvThreads : kGemvThreads,
                              : kRows <= 4 ? 4
                                           : 3) void gemvKernel(float* out, const float* x, const T* weight,
                                                                cpu::Weight bias, int rows, int64_t inFeatures,
-                                                               int64_t outFeatures, unsigned long long* traffic,
-                                                               After after, NormBefore norm) {
+                                                               int64_t outFeatures,
+                                                               unsigned long long* traffic, After after,
+                                                               NormBefore norm) {
   constexpr int kOutputs = GemvShape<kRows>::kOutputs, kPieces = GemvShape<kRows>::kPieces;
-  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)), 
+  constexpr int kNumbers = 16 / static_cast<int>(sizeof(T)),
                 kWarps = (kNormed ? kNormedGemvThreads : kGemvThreads) / kWarp;
   constexpr int64_t kStep = int64_t{kWarp} * kNumbers;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;

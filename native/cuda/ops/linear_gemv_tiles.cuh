@@ -142,7 +142,8 @@ __global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKern
           float a[kRows][kSpan];
           PERSIMMON_UNROLL
           for (int r = 0; r < kRows; ++r) {
-            const float* from = x + (r < rows ? r : rows - 1) * width + g * cpu::kGroupInputs + word * 8 + part;
+            const float* from =
+                x + (r < rows ? r : rows - 1) * width + g * cpu::kGroupInputs + word * 8 + part;
             PERSIMMON_UNROLL
             for (int i = 0; i < kSpan; i += 4) {
               const float4 four = *reinterpret_cast<const float4*>(from + i);
@@ -194,7 +195,8 @@ __global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKern
     if (!goesOn) break;
     __syncthreads();
   }
-  if (blockIdx.x == 0 && threadIdx.x == 0) countTraffic(traffic, tiles * weight.groups * Traits::kGroupBytes, 0);
+  if (blockIdx.x == 0 && threadIdx.x == 0)
+    countTraffic(traffic, tiles * weight.groups * Traits::kGroupBytes, 0);
 }
 
 }  // namespace persimmon::cuda

@@ -1,6 +1,5 @@
-#include "cuda/ops/linear_joined.cuh"
-
 #include "cuda/ops/linear_call.cuh"
+#include "cuda/ops/linear_joined.cuh"
 
 namespace persimmon::cuda {
 

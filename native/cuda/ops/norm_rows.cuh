@@ -1,5 +1,5 @@
-// Normalising rows: by layerNorm and rmsNorm themselves, and by products that have a layerNorm before them (core/joined_ops.h).
-// Both add in the same order, that of a thread for about four elements.
+// Normalising rows: by layerNorm and rmsNorm themselves, and by products that have a layerNorm before them
+// (core/joined_ops.h). Both add in the same order, that of a thread for about four elements.
 #pragma once
 
 #include "cuda/device.cuh"
@@ -17,8 +17,9 @@ inline int normThreads(int64_t width) {
 }
 
 /**
- * The sum of f(element) over a row as `threads` threads add it, the same in all threads. A block of kBlockWarps warps may be
- * smaller: then each warp takes the part of several. `partial` is shared memory for 32 floats, free again afterwards.
+ * The sum of f(element) over a row as `threads` threads add it, the same in all threads. A block of
+ * kBlockWarps warps may be smaller: then each warp takes the part of several. `partial` is shared memory for
+ * 32 floats, free again afterwards.
  */
 template <int kBlockWarps, class F>
 __device__ __forceinline__ float sumOverRow(int64_t width, int threads, float* partial, const F& f) {

@@ -33,7 +33,8 @@ __global__ void rmsNormKernel(float* out, const float* x, cpu::Weight weight, in
   waitForPrevious();
   const float* from = x + blockIdx.x * width;
   float* to = out + blockIdx.x * width;
-  const float squares = sumOverRow<kMostWarps>(width, blockDim.x, partial, [=](int64_t i) { return from[i] * from[i]; });
+  const float squares =
+      sumOverRow<kMostWarps>(width, blockDim.x, partial, [=](int64_t i) { return from[i] * from[i]; });
   const float scale = 1.0f / sqrtf(squares / static_cast<float>(width) + epsilon);
   for (int64_t i = threadIdx.x; i < width; i += blockDim.x) to[i] = from[i] * scale * element(weight, i);
 }
@@ -43,15 +44,15 @@ __global__ void rmsNormKernel(float* out, const float* x, cpu::Weight weight, in
 void layerNorm(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                int64_t width, float epsilon) {
   if (rows == 0 || width == 0) return;
-  launch(queue, layerNormKernel, blocksFor(rows, 1), static_cast<unsigned>(normThreads(width)), {.overlapping = true}, out, x, weight,
-         bias, width, epsilon);
+  launch(queue, layerNormKernel, blocksFor(rows, 1), static_cast<unsigned>(normThreads(width)),
+         {.overlapping = true}, out, x, weight, bias, width, epsilon);
 }
 
 void rmsNorm(Queue& queue, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
              float epsilon) {
   if (rows == 0 || width == 0) return;
-  launch(queue, rmsNormKernel, blocksFor(rows, 1), static_cast<unsigned>(normThreads(width)), {.overlapping = true}, out, x, weight,
-         width, epsilon);
+  launch(queue, rmsNormKernel, blocksFor(rows, 1), static_cast<unsigned>(normThreads(width)),
+         {.overlapping = true}, out, x, weight, width, epsilon);
 }
 
 }  // namespace persimmon::cuda

@@ -21,8 +21,8 @@ void addPartialSums(Queue& queue, const PartialSums& to, const float* partial, i
                     int64_t columns) {
   const int64_t count = rows * columns;
   if (count == 0) return;
-  launch(queue, addPartialSumsKernel, blocksFor(count, kThreads), kThreads, {.overlapping = true}, to, partial,
-         parts, count, columns);
+  launch(queue, addPartialSumsKernel, blocksFor(count, kThreads), kThreads, {.overlapping = true}, to,
+         partial, parts, count, columns);
 }
 
 }  // namespace persimmon::cuda

@@ -15,8 +15,10 @@ struct PartialSums {
   cpu::Weight bias;
   After after;
 
-  /** Element i of `count`, of a column: the sum over `parts` of partial[part][i]. Sixteen loads are on the way at once. */
-  __device__ __forceinline__ void add(const float* partial, int64_t parts, int64_t count, int64_t i, int64_t column) const {
+  /** Element i of `count`, of a column: the sum over `parts` of partial[part][i]. Sixteen loads are on the
+   * way at once. */
+  __device__ __forceinline__ void add(const float* partial, int64_t parts, int64_t count, int64_t i,
+                                      int64_t column) const {
     constexpr int kBatch = 16;
     float sum = 0.0f;
     for (int64_t first = 0; first < parts; first += kBatch) {

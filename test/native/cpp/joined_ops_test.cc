@@ -17,15 +17,18 @@ struct Memory {
 
   // Room for more rows and wider types than there are.
   static constexpr int64_t kMost = 16;
-  alignas(64) uint16_t matrix[2 * kIn * kOut], normWeight[2 * kIn], normBias[2 * kIn], bias[2 * kOut];
-  alignas(64) float x[kMost * kIn], normed[kMost * kIn], y[kMost * kOut], after[kMost * kOut], addend[kMost * kOut];
+  alignas(64) uint16_t matrix[2 * kIn * kOut],
+      normWeight[kMost * kIn], normBias[kMost * kIn], bias[kMost * kIn];
+  alignas(64) float x[kMost * kIn], normed[kMost * kIn], y[kMost * kOut], after[kMost * kOut],
+      addend[kMost * kOut];
   alignas(64) float spare[kMost * kIn];
 
   LayerNormRecord norm() {
     return {normed, x, {normWeight, DType::kBFloat16}, {normBias, DType::kBFloat16}, kRows, kIn, 1e-5f};
   }
   LinearRecord linear() {
-    return {y,    normed, {matrix, DType::kBFloat16}, {bias, DType::kBFloat16}, kRows, kIn, kOut, WeightOrder::kTiles};
+    return {y,   normed, {matrix, DType::kBFloat16}, {bias, DType::kBFloat16}, kRows,
+            kIn, kOut,   WeightOrder::kTiles};
   }
   AddRecord add() { return {after, addend, y, kRows * kOut}; }
   ReluSquaredRecord square() { return {after, y, kRows * kOut}; }
@@ -52,10 +55,11 @@ std::string groupsWhen(const Change& change) {
   return groups({norm, linear, add});
 }
 
-#define WHEN(...) groupsWhen([](Memory & m, LayerNormRecord & norm, LinearRecord & linear, AddRecord & add) { \
-  (void)m, (void)norm, (void)linear, (void)add;                                                               \
-  __VA_ARGS__;                                                                                                \
-})
+#define WHEN(...)                                                                         \
+  groupsWhen([](Memory& m, LayerNormRecord& norm, LinearRecord& linear, AddRecord& add) { \
+    (void)m, (void)norm, (void)linear, (void)add;                                         \
+    __VA_ARGS__;                                                                          \
+  })
 
 }  // namespace
 
@@ -117,19 +121,24 @@ TEST(joinsOnlyWhatKernelsOfFewRowsCanDo) {
   CHECK(WHEN(norm.rows = linear.rows = 9, add.count = 288) == "");
   CHECK(WHEN(norm.weight.dtype = norm.bias.dtype = DType::kFloat32) == "0+3");
   CHECK(WHEN(norm.weight.dtype = DType::kFloat32) == "1+2");
+  CHECK(WHEN(norm.weight.data = nullptr) == "1+2");
   CHECK(WHEN(norm.bias.data = nullptr) == "1+2");
   CHECK(WHEN(linear.bias.data = nullptr) == "0+3");
   CHECK(WHEN(linear.weight.dtype = DType::kFloat32) == "1+2");
   CHECK(WHEN(linear.weight.data = m.matrix + 1) == "1+2");
   CHECK(WHEN(norm.x = m.x + 1) == "1+2");
+  CHECK(WHEN(norm.out = m.normed + 1, linear.x = norm.out) == "1+2");
   CHECK(WHEN(norm.width = linear.inFeatures = 60) == "1+2");
   CHECK(WHEN(linear.weight = {m.matrix, DType::kInt8, m.spare}) == "0+3");
-  CHECK(WHEN(linear.weight = {m.matrix, DType::kInt8, m.spare}, norm.width = linear.inFeatures = 56) == "1+2");
+  CHECK(WHEN(linear.weight = {m.matrix, DType::kInt8, m.spare}, norm.width = linear.inFeatures = 56) ==
+        "1+2");
   CHECK(WHEN(linear.weight = {m.matrix, DType::kInt4, m.spare}) == "0+3");
   CHECK(WHEN(linear.weight = {m.matrix, DType::kInt4, m.spare + 1}) == "1+2");
   // Two rows of the 8B have room in shared memory, two of a wider model have not; 1 GB is addressed only.
   Memory memory;
-  const auto at = [](int64_t gigabytes) { return reinterpret_cast<float*>(uintptr_t{1} << 40) + (gigabytes << 28); };
+  const auto at = [](int64_t gigabytes) {
+    return reinterpret_cast<float*>(uintptr_t{1} << 40) + (gigabytes << 28);
+  };
   for (const int64_t width : {4096, 4104}) {
     LayerNormRecord norm = memory.norm();
     LinearRecord linear = memory.linear();
@@ -145,16 +154,16 @@ TEST(joinsOnlyWhatKernelsOfFewRowsCanDo) {
 
 // Blocks of a kernel run in any order: what one reads none may write.
 TEST(doesNotJoinWhatOverlaps) {
-  CHECK(WHEN(linear.out = m.x, add.b = m.x) == "1+2");                    // over what is normalised
-  CHECK(WHEN(norm.out = m.x, linear.x = m.x) == "1+2");                   // layerNorm in place
+  CHECK(WHEN(linear.out = m.x, add.b = m.x) == "1+2");   // over what is normalised
+  CHECK(WHEN(norm.out = m.x, linear.x = m.x) == "1+2");  // layerNorm in place
   CHECK(WHEN(norm.out = m.spare, linear.x = m.spare, norm.x = m.spare + 64) == "1+2");
-  CHECK(WHEN(linear.out = m.normed, add.b = m.normed) == "");             // over its own input
-  CHECK(WHEN(add.out = m.normed) == "0+2");                               // over the product's input
+  CHECK(WHEN(linear.out = m.normed, add.b = m.normed) == "");  // over its own input
+  CHECK(WHEN(add.out = m.normed) == "0+2");                    // over the product's input
   CHECK(WHEN(add.out = m.x) == "0+2");
   CHECK(WHEN(add.out = m.x + 100) == "0+2");
-  CHECK(WHEN(add.out = m.x, add.a = m.x) == "0+2");                       // in place, over what others still normalise
+  CHECK(WHEN(add.out = m.x, add.a = m.x) == "0+2");  // in place, over what others still normalise
   CHECK(WHEN(add.a = m.x) == "0+3");
-  CHECK(WHEN(add.a = m.normed) == "0+2");  // reads what one block writes
+  CHECK(WHEN(add.a = m.normed) == "0+2");    // reads what one block writes
   CHECK(WHEN(add.out = m.addend) == "0+3");  // in place: a thread reads and writes the same elements
   CHECK(WHEN(add.out = m.addend + 1) == "0+2");
   CHECK(WHEN(add.out = m.y) == "0+3");
@@ -163,6 +172,7 @@ TEST(doesNotJoinWhatOverlaps) {
   CHECK(WHEN(add.out = reinterpret_cast<float*>(m.matrix) + 16) == "0+2");
   CHECK(WHEN(add.out = reinterpret_cast<float*>(m.bias)) == "0+2");
   CHECK(WHEN(add.out = reinterpret_cast<float*>(m.normWeight)) == "0+2");
+  CHECK(WHEN(add.out = reinterpret_cast<float*>(m.normBias)) == "0+2");
   CHECK(WHEN(linear.weight = {m.matrix, DType::kInt8, m.spare}, add.out = m.spare) == "0+2");
   CHECK(WHEN(linear.weight = {m.matrix, DType::kInt4, m.spare}, add.out = m.spare) == "0+2");
   Memory memory;

@@ -1,6 +1,5 @@
 // Products with their neighbours in one kernel: to the bit what the ops alone write, all of it.
 #include "core/joined_ops.h"
-
 #include "matrix_case.h"
 
 using namespace check;
@@ -23,8 +22,11 @@ struct Case {
 
 std::string textOf(const Case& at) {
   return std::to_string(at.rows) + "x" + std::to_string(at.in) + "x" + std::to_string(at.out) + " type " +
-         std::to_string(static_cast<int>(at.dtype)) + (at.byInput ? " by input" : "") + (at.norm ? " normed" : "") +
-         (at.next == Next::kAdd ? " add" : at.next == Next::kReluSquared ? " square" : "") +
+         std::to_string(static_cast<int>(at.dtype)) + (at.byInput ? " by input" : "") +
+         (at.norm ? " normed" : "") +
+         (at.next == Next::kAdd           ? " add"
+          : at.next == Next::kReluSquared ? " square"
+                                          : "") +
          (at.misaligned ? " misaligned" : "");
 }
 
@@ -32,14 +34,19 @@ std::string textOf(const Case& at) {
 struct Results {
   OnGpu<float> normed, y, after, addend;
   Results(const Case& at, const std::vector<float>& addends)
-      : normed(static_cast<size_t>(at.rows * at.in)), y(addends.size()), after(addends.size()), addend(addends) {}
+      : normed(static_cast<size_t>(at.rows * at.in)),
+        y(addends.size()),
+        after(addends.size()),
+        addend(addends) {}
 
   float* target(const Case& at) const {
     return at.target == Case::Target::kOwn      ? after.data()
            : at.target == Case::Target::kResult ? y.data()
                                                 : addend.data();
   }
-  std::vector<std::vector<float>> read() const { return {normed.read(), y.read(), after.read(), addend.read()}; }
+  std::vector<std::vector<float>> read() const {
+    return {normed.read(), y.read(), after.read(), addend.read()};
+  }
 };
 
 class JoinedCase {
@@ -59,11 +66,12 @@ class JoinedCase {
     std::vector<OpRecord> records;
     const float* x = input_.data();
     if (at_.norm) {
-      records.push_back(LayerNormRecord{to.normed.data(), x, normWeight_.weight(), normBias_.weight(), at_.rows, at_.in, 1e-5f});
+      records.push_back(LayerNormRecord{to.normed.data(), x, normWeight_.weight(), normBias_.weight(),
+                                        at_.rows, at_.in, 1e-5f});
       x = to.normed.data();
     }
-    records.push_back(LinearRecord{to.y.data(), x, matrix_.weight(), at_.withBias ? bias_.weight() : kNone, at_.rows, at_.in,
-                                   at_.out, order()});
+    records.push_back(LinearRecord{to.y.data(), x, matrix_.weight(), at_.withBias ? bias_.weight() : kNone,
+                                   at_.rows, at_.in, at_.out, order()});
     if (at_.next == Next::kAdd)
       records.push_back(AddRecord{to.target(at_), to.addend.data(), to.y.data(), at_.rows * at_.out});
     if (at_.next == Next::kReluSquared)
@@ -75,10 +83,11 @@ class JoinedCase {
   void separately(const Results& to) const {
     for (const OpRecord& record : records(to)) {
       if (const auto* norm = std::get_if<LayerNormRecord>(&record)) {
-        cuda::layerNorm(gpu(), norm->out, norm->x, norm->weight, norm->bias, norm->rows, norm->width, norm->epsilon);
+        cuda::layerNorm(gpu(), norm->out, norm->x, norm->weight, norm->bias, norm->rows, norm->width,
+                        norm->epsilon);
       } else if (const auto* op = std::get_if<LinearRecord>(&record)) {
-        (at_.byInput ? cuda::linearByInput : cuda::linear)(gpu(), op->out, op->x, op->weight, op->bias, op->rows,
-                                                           op->inFeatures, op->outFeatures);
+        (at_.byInput ? cuda::linearByInput : cuda::linear)(gpu(), op->out, op->x, op->weight, op->bias,
+                                                           op->rows, op->inFeatures, op->outFeatures);
       } else if (const auto* add = std::get_if<AddRecord>(&record)) {
         cuda::add(gpu(), add->out, add->a, add->b, add->count);
       } else if (const auto* square = std::get_if<ReluSquaredRecord>(&record)) {
@@ -91,9 +100,11 @@ class JoinedCase {
   std::vector<float> onCpu() const {
     std::vector<float> x = x_, y(addend_.size()), result(y.size());
     if (at_.norm)
-      cpu::layerNorm(cpuPool(), x.data(), x_.data(), normWeight_.onHost(), normBias_.onHost(), at_.rows, at_.in, 1e-5f);
+      cpu::layerNorm(cpuPool(), x.data(), x_.data(), normWeight_.onHost(), normBias_.onHost(), at_.rows,
+                     at_.in, 1e-5f);
     (at_.byInput ? cpu::linearByInput : cpu::linear)(cpuPool(), y.data(), x.data(), matrix_.onHost(),
-                                                     at_.withBias ? bias_.onHost() : kNone, at_.rows, at_.in, at_.out);
+                                                     at_.withBias ? bias_.onHost() : kNone, at_.rows, at_.in,
+                                                     at_.out);
     const auto count = static_cast<int64_t>(y.size());
     if (at_.next == Next::kNothing) return y;
     if (at_.next == Next::kAdd) cpu::add(cpuPool(), result.data(), addend_.data(), y.data(), count);
@@ -108,13 +119,15 @@ class JoinedCase {
     separately(apart);
     const auto trafficBetween = weightTrafficOfGpu();
     const std::vector<JoinedOps> groups = findJoinedOps(records(joined));
-    CHECK_MESSAGE(groups.size() == 1 && groups[0].first == 0 && groups[0].count == records(joined).size(), text);
+    CHECK_MESSAGE(groups.size() == 1 && groups[0].first == 0 && groups[0].count == records(joined).size(),
+                  text);
     if (groups.size() != 1) return;
     gpu().launch(groups[0]);
     const auto trafficAfter = weightTrafficOfGpu();
-    CHECK_MESSAGE(trafficAfter.first - trafficBetween.first == trafficBetween.first - trafficBefore.first &&
-                      trafficAfter.second - trafficBetween.second == trafficBetween.second - trafficBefore.second,
-                  text + " counts other bytes");
+    CHECK_MESSAGE(
+        trafficAfter.first - trafficBetween.first == trafficBetween.first - trafficBefore.first &&
+            trafficAfter.second - trafficBetween.second == trafficBetween.second - trafficBefore.second,
+        text + " counts other bytes");
     gpu().launch(findJoinedOps(records(again))[0]);
     const auto expected = apart.read(), found = joined.read(), second = again.read();
     const char* names[] = {"the normed rows", "the product", "what is after it", "the addend"};
@@ -122,10 +135,15 @@ class JoinedCase {
       CHECK_MESSAGE(sameBits(found[i], expected[i]), text + ": " + names[i]);
       CHECK_MESSAGE(sameBits(second[i], found[i]), text + ", the second time: " + names[i]);
     }
-    const std::vector<float>& last = at_.next == Next::kNothing ? found[1] : found[at_.target == Case::Target::kOwn ? 2 : at_.target == Case::Target::kResult ? 1 : 3];
+    const std::vector<float>& last = at_.next == Next::kNothing
+                                         ? found[1]
+                                         : found[at_.target == Case::Target::kOwn      ? 2
+                                                 : at_.target == Case::Target::kResult ? 1
+                                                                                       : 3];
     const std::vector<float> fromCpu = onCpu();
     const double off = distance(last, fromCpu);
-    CHECK_MESSAGE(off < 1e-5 * std::sqrt(static_cast<double>(at_.in)), text + " is off by " + std::to_string(off));
+    CHECK_MESSAGE(off < 1e-5 * std::sqrt(static_cast<double>(at_.in)),
+                  text + " is off by " + std::to_string(off));
   }
 
   /** Kernels that the joined ops take. */
@@ -195,7 +213,8 @@ TEST(joinedAfterLinearByInput) {
       checkJoined({rows, 1 + random.below(600), 1 + random.below(80), dtype, true, false,
                    rows % 2 ? Next::kAdd : Next::kReluSquared, Case::Target::kOwn, false, rows < 3, 50});
     }
-    checkJoined({1, 4096, 512, dtype, true, false, Next::kAdd, Case::Target::kAddend, false, true, 90});  // of the 8B
+    checkJoined(
+        {1, 4096, 512, dtype, true, false, Next::kAdd, Case::Target::kAddend, false, true, 90});  // of the 8B
     checkJoined({2, 320, 1100, dtype, true, false, Next::kAdd, Case::Target::kResult, false, true, 90});
     checkJoined({1, 512, 64, dtype, true, false, Next::kAdd, Case::Target::kOwn, false, true, 100});
   }
@@ -228,14 +247,16 @@ TEST(joinedKeepsInfinitiesInTheirRows) {
   for (const DType dtype : kNormedTypes) {
     Random random(4);
     const int64_t in = 96, out = 19;
-    const MatrixOnGpu matrix(random, dtype, dtype == DType::kBFloat16 ? WeightOrder::kRows : WeightOrder::kTiles, out, in);
+    const MatrixOnGpu matrix(random, dtype,
+                             dtype == DType::kBFloat16 ? WeightOrder::kRows : WeightOrder::kTiles, out, in);
     const WeightOnGpu weight(random, in, DType::kFloat32), bias(random, in, DType::kFloat32);
     std::vector<float> x = random.normals(2 * in);
     x[in + 5] = HUGE_VALF;
     const OnGpu<float> input(x), normed(2 * in), y(2 * out);
     const auto groups = findJoinedOps(
         {LayerNormRecord{normed.data(), input.data(), weight.weight(), bias.weight(), 2, in, 1e-5f},
-         LinearRecord{y.data(), normed.data(), matrix.weight(), kNone, 2, in, out, cpu::WeightOrder::kTiles}});
+         LinearRecord{y.data(), normed.data(), matrix.weight(), kNone, 2, in, out,
+                      cpu::WeightOrder::kTiles}});
     gpu().launch(groups.at(0));
     const std::vector<float> found = y.read();
     for (size_t i = 0; i < found.size(); ++i) CHECK(std::isfinite(found[i]) == (i < out));
