@@ -29,9 +29,8 @@ __device__ __forceinline__ float sumOverRow(int64_t width, int threads, float* p
   for (int64_t first = threadIdx.x; first < width; first += threads) {
     PERSIMMON_UNROLL
     for (int round = 0; round < kRounds; ++round) {
-      const int warp = static_cast<int>(threadIdx.x) / kWarp + round * kBlockWarps;
       const int64_t i = first + round * kBlockWarps * kWarp;
-      if (warp < warps && i < width) sums[round] += f(i);
+      if (i < width) sums[round] += f(i);
     }
   }
   PERSIMMON_UNROLL

@@ -1,4 +1,4 @@
-// Memory that is handed out again: at once, or after it has rested.
+// Memory that rests before it is handed out again. What does not is in stream_test.cc.
 #include "core/arena.h"
 
 #include <set>
@@ -9,24 +9,14 @@ using namespace persimmon;
 
 namespace {
 
-constexpr size_t kNoLimit = size_t{1} << 40;
-
-Arena arenaThatRests(int rest) {
-  return Arena(kNoLimit, MappedMemory::anonymous, [](MappedMemory) {}, rest);
+Arena restingArena() {
+  return Arena(size_t{1} << 40, MappedMemory::anonymous, [](MappedMemory) {}, 2);
 }
 
 }  // namespace
 
-TEST(arenaHandsOutWhatWasGivenBackAtOnce) {
-  Arena arena = arenaThatRests(0);
-  MappedMemory block = arena.take(4096);
-  const uint8_t* data = block.data();
-  arena.giveBack(std::move(block));
-  CHECK(arena.take(4096).data() == data);
-}
-
 TEST(arenaLetsABlockRestForSoManyTakes) {
-  Arena arena = arenaThatRests(2);
+  Arena arena = restingArena();
   MappedMemory first = arena.take(4096), second = arena.take(4096);
   const uint8_t *firstData = first.data(), *secondData = second.data();
   arena.giveBack(std::move(first));
@@ -41,7 +31,7 @@ TEST(arenaLetsABlockRestForSoManyTakes) {
 }
 
 TEST(arenaCountsAndShowsBlocksThatRest) {
-  Arena arena = arenaThatRests(2);
+  Arena arena = restingArena();
   MappedMemory block = arena.take(4096);
   const uint8_t* data = block.data();
   arena.giveBack(std::move(block));
@@ -52,14 +42,4 @@ TEST(arenaCountsAndShowsBlocksThatRest) {
     shown.insert(free);
   });
   CHECK(shown == std::set<const uint8_t*>{data});
-}
-
-TEST(arenaDiscardsWhatIsBeyondItsLimit) {
-  int discarded = 0;
-  Arena arena(8192, MappedMemory::anonymous, [&](MappedMemory) { ++discarded; });
-  std::vector<MappedMemory> blocks;
-  for (int i = 0; i < 4; ++i) blocks.push_back(arena.take(4096));
-  for (MappedMemory& block : blocks) arena.giveBack(std::move(block));
-  CHECK(discarded == 2);
-  CHECK(arena.statistics().bytesInUse == 0 && arena.statistics().bytesCached == 8192);
 }
