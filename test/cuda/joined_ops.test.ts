@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/language_model.js";
 import { loadModel } from "../../src/load_model.js";
+import { randomModel } from "../../src/random_model.js";
 import { edits } from "../../src/research/edits.js";
 import type { Site } from "../../src/runtime/sites.js";
 import { Device } from "../../src/tensor/device.js";
@@ -152,6 +153,16 @@ onGpu("neighbouring ops in one kernel", () => {
     });
     expect(await logprobs(model)).toEqual(expected);
     expect(poisoned).toBeGreaterThan(4);
+  });
+});
+
+onGpu("values that take memory of their own size", () => {
+  it("are joined, too: what one op has read is not written by the next at once", async () => {
+    // Rows of more than 4 KiB, below which all sizes are one: the first layer finds no other block of the size of a row.
+    const shape = { hidden: 1088, layers: 1, heads: 17, ffn: 1088, vocab: 64 };
+    const model = randomModel(shape, { device: "cuda", dtype: "bfloat16", maxLength: 16, kvContexts: 1 });
+    await model.generate([1], { maxNewTokens: 2, stopAtEos: false }).done;
+    expect(model.plan().joined).toEqual([[...perLayer, head]]);
   });
 });
 
