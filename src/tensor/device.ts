@@ -1,13 +1,7 @@
 import { availableParallelism } from "node:os";
 import { PersimmonError } from "../errors.js";
-import {
-  type GraphCounts,
-  type MemoryStatistics,
-  type NativeGpu,
-  type NativeStream,
-  native,
-  nativeDType,
-} from "../native.js";
+import { type MemoryStatistics, type NativeStream, native, nativeDType } from "../native.js";
+import type { GraphCounts, NativeGpu } from "../native_gpu.js";
 import { optionChecks } from "../option_checks.js";
 
 /** As in `LoadOptions.matmulPrecision`; the number of each is its place (MatmulPrecision in native/core/thread_pool.h). */

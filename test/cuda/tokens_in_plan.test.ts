@@ -3,7 +3,7 @@ import { generateBatch } from "../../src/generation/generate.js";
 import { checkOptions, type GenerateOptions } from "../../src/generation/options.js";
 import type { LanguageModel } from "../../src/language_model.js";
 import { loadModel } from "../../src/load_model.js";
-import type { GraphCounts } from "../../src/native.js";
+import type { GraphCounts } from "../../src/native_gpu.js";
 import { edits } from "../../src/research/edits.js";
 import { Device } from "../../src/tensor/device.js";
 import { testAdvance } from "../support/advance_suite.js";
