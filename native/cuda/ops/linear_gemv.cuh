@@ -14,9 +14,9 @@
 namespace persimmon::cuda {
 
 constexpr int kGemvThreads = 128;
-// With a layerNorm before, which each block does for itself: one block fills a multiprocessor, 96 registers a
-// thread.
-constexpr int kNormedGemvThreads = 640;
+// With a layerNorm before, which each block does for itself: one block fills a multiprocessor, 128 registers
+// a thread.
+constexpr int kNormedGemvThreads = 512;
 
 /** Outputs of a warp, and 16-byte pieces of each that a lane loads at once: more outputs share the
  * activations, which many rows need, more pieces leave more warps. */
