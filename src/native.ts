@@ -5,6 +5,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { PersimmonError } from "./errors.js";
+import type { GraphCounts, NativeGpu } from "./native_gpu.js";
 import type { ParallelAddon } from "./native_parallel.js";
 import type { SamplingAddon } from "./native_sampling.js";
 import { packageRoot } from "./package_root.js";
@@ -70,35 +71,12 @@ export interface NativeStream {
   gpu(): NativeGpu | null;
   /** Graphs and copies that the GPU was given so far; all 0 on the CPU. Blocks JavaScript until the stream has come so far. */
   graphs(): GraphCounts;
+  /** Whether plans of a GPU that are recorded from now on do some neighbouring ops in one kernel; true from the start. */
+  setJoinsOps(joins: boolean): void;
 }
 
 /** Bytes that were read and not handed out yet: only the addon can look inside. */
 export type NativeReading = object;
-
-/** A GPU as CUDA describes it. */
-export interface NativeGpu {
-  name: string;
-  /** Compute capability: 9 and 0 for an H100. */
-  major: number;
-  minor: number;
-  multiprocessors: number;
-  totalBytes: number;
-  /** Of all processes together. */
-  freeBytes: number;
-}
-
-/** What a GPU was given so far. */
-export interface GraphCounts {
-  captured: number;
-  /** Of those captured: how many only changed a graph that was no longer needed. */
-  updated: number;
-  launched: number;
-  /** Kernels, and copies and fills inside of the GPU, that were launched outside of graphs. */
-  alone: number;
-  /** Copies from the host to the GPU, and from there to the host. */
-  copiesIn: number;
-  copiesOut: number;
-}
 
 /** Ops recorded while they ran for the first time, cut into segments, to be run again as they are. */
 export interface NativePlan {
@@ -112,6 +90,8 @@ export interface NativePlan {
   poison(): void;
   /** The ops of each segment, with their sizes. */
   describe(): string[][];
+  /** Of each segment, the ops that a GPU does in one kernel: the first, counted from 0, and how many. */
+  joined(): [first: number, count: number][][];
   /** Bytes of the plan's memory. */
   bytes(): number;
   release(): void;

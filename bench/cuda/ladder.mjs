@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What each means brings on a GPU: eager, + graph, + exact zeros, + int8, + int4, and with --hf Hugging Face's implementation on the
+// What each means brings on a GPU: eager, + graph, + joined ops, + exact zeros, + int8, + int4, and with --hf Hugging Face's implementation on the
 // same card in the same run. Random weights of Persimmon-8B's shape; of the squared ReLUs a set share is zero. In every round each
 // takes its turn, in an order that alternates, beside a measured copy of the device's memory, of which the GB/s are a share.
 //   node bench/cuda/ladder.mjs [--device cuda|cpu] [--shape hidden=4096,layers=36,heads=64,ffn=16384,vocab=262144] [--zeros 0.9]

@@ -6,7 +6,8 @@ import { timed } from "../side_by_side.mjs";
 /** What each rung adds to the one before it. Attention is one fused op in all of them. */
 export const rungs = {
   eager: { dtype: "bfloat16", skipZeros: false, generate: { capture: false } },
-  "+ graph": { dtype: "bfloat16", skipZeros: false },
+  "+ graph": { dtype: "bfloat16", skipZeros: false, joinsOps: false },
+  "+ joined ops": { dtype: "bfloat16", skipZeros: false },
   "+ exact zeros": { dtype: "bfloat16", skipZeros: true },
   "+ int8": { dtype: "int8", skipZeros: true },
   "+ int4": { dtype: "int4", skipZeros: true },
@@ -53,6 +54,7 @@ export class OurSide {
     const model = this.model(rung);
     const prefix = this.#prefixes.get(model);
     const handle = variants[variant](model);
+    model.device.joinsOps = rungs[rung].joinsOps ?? true;
     const generate = async (count) => {
       const kv = prefix.fork();
       try {

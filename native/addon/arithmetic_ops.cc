@@ -14,6 +14,7 @@ void binary(const Napi::CallbackInfo& info) {
   const float* a = call.floats(2, count);
   const float* b = call.floats(3, count);
   if (call.failed()) return;
+  if constexpr (onCpu == cpu::add) call.describeAs(AddRecord{out, a, b, count});
   call.run(onCpu, onGpu, out, a, b, count);
 }
 

@@ -13,6 +13,7 @@ void unary(const Napi::CallbackInfo& info) {
   float* out = call.floats(1, count);
   const float* x = call.floats(2, count);
   if (call.failed()) return;
+  if constexpr (onCpu == cpu::reluSquared) call.describeAs(ReluSquaredRecord{out, x, count});
   call.run(onCpu, onGpu, out, x, count);
 }
 

@@ -45,6 +45,7 @@ void linear(const Napi::CallbackInfo& info) {
   const cpu::Weight bias = call.optionalWeight(5, outFeatures);
   call.require(inFeatures < (int64_t{1} << 31), 7, "at most 2^31 - 1 inputs");
   if (call.failed()) return;
+  call.describeAs(LinearRecord{out, x, weight, bias, rows, inFeatures, outFeatures, order});
   call.run(onCpu, onGpu, out, x, weight, bias, rows, inFeatures, outFeatures);
 }
 
@@ -73,6 +74,7 @@ void layerNorm(const Napi::CallbackInfo& info) {
   const cpu::Weight weight = call.weight(3, width);
   const cpu::Weight bias = call.weight(4, width);
   if (call.failed() || count == 0) return;
+  call.describeAs(LayerNormRecord{out, x, weight, bias, rows, width, epsilon});
   call.run(cpu::layerNorm, cuda::layerNorm, out, x, weight, bias, rows, width, epsilon);
 }
 

@@ -154,6 +154,9 @@ class OpCall {
                                          cpu::DType::kBFloat16))};
   }
 
+  // What the op computes, for a plan that may join it with its neighbours; before it is put on the stream.
+  void describeAs(OpRecord record) { record_ = std::move(record); }
+
   // Puts the op on the stream, with these arguments: the version of the stream's device.
   template <class OnCpu, class OnGpu, class... Arguments>
   void run(OnCpu onCpu, OnGpu onGpu, const Arguments&... arguments) {
@@ -165,7 +168,9 @@ class OpCall {
   }
 
   // Puts the op on the stream, and into the plan that is being recorded, if one is.
-  void enqueue(Command command) { stream_->launch(std::move(command), std::move(description_)); }
+  void enqueue(Command command) {
+    stream_->launch(std::move(command), std::move(description_), std::move(record_));
+  }
 
  private:
   bool absent(int index) const { return info_[index].IsNull() || info_[index].IsUndefined(); }
@@ -236,6 +241,7 @@ class OpCall {
   Stream* stream_;
   bool failed_ = false;
   std::string description_;
+  OpRecord record_;
 };
 
 // Makes an op a function of the addon. Its name travels with it, for the descriptions of plans.

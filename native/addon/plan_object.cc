@@ -10,8 +10,8 @@ Napi::Function PlanObject::define(Napi::Env env) {
       env, "Plan",
       {InstanceMethod<&PlanObject::begin>("begin"), InstanceMethod<&PlanObject::end>("end"),
        InstanceMethod<&PlanObject::replay>("replay"), InstanceMethod<&PlanObject::poison>("poison"),
-       InstanceMethod<&PlanObject::describe>("describe"), InstanceMethod<&PlanObject::bytes>("bytes"),
-       InstanceMethod<&PlanObject::release>("release")});
+       InstanceMethod<&PlanObject::describe>("describe"), InstanceMethod<&PlanObject::joined>("joined"),
+       InstanceMethod<&PlanObject::bytes>("bytes"), InstanceMethod<&PlanObject::release>("release")});
 }
 
 // new Plan(stream)
@@ -67,6 +67,24 @@ Napi::Value PlanObject::describe(const Napi::CallbackInfo& info) {
       ops.Set(ops.Length(), Napi::String::New(info.Env(), description));
     }
     segments.Set(segments.Length(), ops);
+  }
+  return segments;
+}
+
+// joined(): for each segment, the ops that a GPU does in one kernel, as [first, count]
+Napi::Value PlanObject::joined(const Napi::CallbackInfo& info) {
+  Plan* plan = alive(info.Env());
+  if (plan == nullptr) return info.Env().Undefined();
+  Napi::Array segments = Napi::Array::New(info.Env());
+  for (const auto& segment : plan->segments()) {
+    Napi::Array groups = Napi::Array::New(info.Env());
+    for (const JoinedOps& joined : segment->joined) {
+      Napi::Array group = Napi::Array::New(info.Env(), 2);
+      group.Set(uint32_t{0}, static_cast<double>(joined.first));
+      group.Set(uint32_t{1}, static_cast<double>(joined.count));
+      groups.Set(groups.Length(), group);
+    }
+    segments.Set(segments.Length(), groups);
   }
   return segments;
 }

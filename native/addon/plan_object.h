@@ -21,6 +21,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   void replay(const Napi::CallbackInfo& info);
   void poison(const Napi::CallbackInfo& info);
   Napi::Value describe(const Napi::CallbackInfo& info);
+  Napi::Value joined(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   void release(const Napi::CallbackInfo& info);
 

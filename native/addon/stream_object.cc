@@ -91,7 +91,8 @@ Napi::Function StreamObject::define(Napi::Env env) {
        InstanceMethod<&StreamObject::startGroup>("startGroup"),
        InstanceMethod<&StreamObject::endGroup>("endGroup"), InstanceMethod<&StreamObject::cancel>("cancel"),
        InstanceMethod<&StreamObject::statistics>("statistics"), InstanceMethod<&StreamObject::gpu>("gpu"),
-       InstanceMethod<&StreamObject::graphs>("graphs")});
+       InstanceMethod<&StreamObject::graphs>("graphs"),
+       InstanceMethod<&StreamObject::setJoinsOps>("setJoinsOps")});
 }
 
 // new Stream(threads, null, matmulPrecision), or new Stream(1, gpu, …) for a stream of the GPU of that number
@@ -368,10 +369,14 @@ Napi::Value StreamObject::graphs(const Napi::CallbackInfo& info) {
   result.Set("captured", static_cast<double>(counts.captured));
   result.Set("updated", static_cast<double>(counts.updated));
   result.Set("launched", static_cast<double>(counts.launched));
+  result.Set("nodes", static_cast<double>(counts.nodes));
   result.Set("alone", static_cast<double>(counts.alone));
   result.Set("copiesIn", static_cast<double>(counts.copiesIn));
   result.Set("copiesOut", static_cast<double>(counts.copiesOut));
   return result;
 }
+
+// setJoinsOps(joins): for plans of a GPU that are recorded from now on
+void StreamObject::setJoinsOps(const Napi::CallbackInfo& info) { stream_->setJoinsOps(info[0].ToBoolean()); }
 
 }  // namespace persimmon

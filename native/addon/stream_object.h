@@ -41,6 +41,7 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   Napi::Value statistics(const Napi::CallbackInfo& info);
   Napi::Value gpu(const Napi::CallbackInfo& info);
   Napi::Value graphs(const Napi::CallbackInfo& info);
+  void setJoinsOps(const Napi::CallbackInfo& info);
 
   static void stop(void* object);
 

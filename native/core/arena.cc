@@ -21,14 +21,16 @@ size_t roundedSize(size_t bytes) {
 }  // namespace
 
 Arena::Arena(size_t cacheLimit, std::function<MappedMemory(size_t)> allocate,
-             std::function<void(MappedMemory)> discard)
-    : cacheLimit_(cacheLimit), allocate_(std::move(allocate)), discard_(std::move(discard)) {}
+             std::function<void(MappedMemory)> discard, int rest)
+    : cacheLimit_(cacheLimit), allocate_(std::move(allocate)), discard_(std::move(discard)), rest_(rest) {}
 
 MappedMemory Arena::take(size_t bytes) {
   const size_t size = roundedSize(bytes);
   MappedMemory memory;
   {
     std::lock_guard lock(mutex_);
+    freeRested();
+    ++takes_;
     auto found = free_.lower_bound(size);
     // A block more than twice as large would be wasted on this request.
     if (found != free_.end() && found->first <= 2 * size) {
@@ -51,9 +53,9 @@ void Arena::giveBack(MappedMemory memory) {
     std::lock_guard lock(mutex_);
     statistics_.bytesInUse -= memory.bytes();
     statistics_.bytesCached += memory.bytes();
-    const size_t size = memory.bytes();
-    free_.emplace(size, std::move(memory));
-    while (statistics_.bytesCached > cacheLimit_) {
+    resting_.emplace_back(takes_ + rest_, std::move(memory));
+    freeRested();
+    while (statistics_.bytesCached > cacheLimit_ && !free_.empty()) {
       auto largest = std::prev(free_.end());
       statistics_.bytesCached -= largest->first;
       surplus.push_back(std::move(largest->second));
@@ -63,9 +65,18 @@ void Arena::giveBack(MappedMemory memory) {
   for (auto& block : surplus) discard_(std::move(block));
 }
 
+void Arena::freeRested() {
+  for (; !resting_.empty() && resting_.front().first <= takes_; resting_.pop_front()) {
+    MappedMemory& block = resting_.front().second;
+    const size_t size = block.bytes();
+    free_.emplace(size, std::move(block));
+  }
+}
+
 void Arena::forEachFree(const std::function<void(uint8_t*, size_t)>& use) const {
   std::lock_guard lock(mutex_);
   for (const auto& [size, block] : free_) use(block.data(), size);
+  for (const auto& [until, block] : resting_) use(block.data(), block.bytes());
 }
 
 ArenaStatistics Arena::statistics() const {

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "mapped_memory.h"
 
@@ -22,9 +24,10 @@ struct ArenaStatistics {
 class Arena {
  public:
   // `allocate` gives memory that the arena has not got. Memory given back beyond `cacheLimit` bytes goes to
-  // `discard`, which must keep it until the stream has run all that was enqueued before.
+  // `discard`, which must keep it until the stream has run all that was enqueued before. The next `rest`
+  // takes after a block was given back do not get it.
   Arena(size_t cacheLimit, std::function<MappedMemory(size_t)> allocate,
-        std::function<void(MappedMemory)> discard);
+        std::function<void(MappedMemory)> discard, int rest = 0);
 
   // Uninitialised memory of at least `bytes`, aligned to a page. Empty if the system has none left.
   MappedMemory take(size_t bytes);
@@ -34,10 +37,16 @@ class Arena {
   void forEachFree(const std::function<void(uint8_t* data, size_t bytes)>& use) const;
 
  private:
+  void freeRested();
+
   const size_t cacheLimit_;
   const std::function<MappedMemory(size_t)> allocate_;
   const std::function<void(MappedMemory)> discard_;
   mutable std::mutex mutex_;
+  const int rest_;
+  int64_t takes_ = 0;
+  // Given back lately: after how many takes each is free, the earliest first.
+  std::deque<std::pair<int64_t, MappedMemory>> resting_;
   std::multimap<size_t, MappedMemory> free_;
   ArenaStatistics statistics_;
 };

@@ -13,15 +13,31 @@ namespace {
 
 // A plan keeps all its memory until it dies.
 constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+// Joined ops (joined_ops.h) are up to three, and must not write what one of them reads: what the first or the
+// second has done with is not the third's yet.
+constexpr int kRest = 2;
 
 void run(const Segment& segment, ThreadPool& pool) {
   for (const Command& command : segment.commands) command(pool);
 }
 
+// The same with joined ops.
+void runJoined(const Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
+  auto joined = segment.joined.begin();
+  for (size_t i = 0; i < segment.commands.size();) {
+    if (joined == segment.joined.end() || joined->first != i) {
+      segment.commands[i++](pool);
+    } else {
+      gpu.launch(*joined);
+      i += joined++->count;
+    }
+  }
+}
+
 std::shared_ptr<cuda::Graph> captured(const Segment& segment, ThreadPool& pool, cuda::Queue& gpu) {
   gpu.beginCapture();
   try {
-    run(segment, pool);
+    runJoined(segment, pool, gpu);
   } catch (...) {
     gpu.dropCapture();
     throw;
@@ -43,7 +59,7 @@ Plan::Plan(std::shared_ptr<Stream> stream)
     : stream_(std::move(stream)),
       arena_(std::make_shared<Arena>(
           kNoLimit, [stream = stream_.get()](size_t bytes) { return stream->allocate(bytes); },
-          [](MappedMemory) {})) {}
+          [](MappedMemory) {}, stream_->gpu() == nullptr ? 0 : kRest)) {}
 
 Plan::~Plan() {
   if (recording_) stream_->stopRecording();
@@ -62,7 +78,10 @@ int Plan::end() {
   if (!recording_) return -1;
   stream_->stopRecording();
   recording_ = false;
-  return static_cast<int>(segments_.back()->commands.size());
+  Segment& segment = *segments_.back();
+  if (stream_->gpu() != nullptr && stream_->joinsOps()) segment.joined = findJoinedOps(segment.records);
+  segment.records = {};
+  return static_cast<int>(segment.commands.size());
 }
 
 bool Plan::replay(size_t index) {

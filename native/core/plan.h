@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arena.h"
+#include "joined_ops.h"
 #include "stream.h"
 
 namespace persimmon {
@@ -25,6 +26,10 @@ struct Segment {
   std::vector<Command> commands;
   // Name and sizes of each op, such as "linear 1 64 256"; for people and snapshot tests.
   std::vector<std::string> descriptions;
+  // What each op computes, as far as somebody may want to know; until the segment ends.
+  std::vector<OpRecord> records;
+  // On a GPU: the ops that are one kernel when the segment is replayed.
+  std::vector<JoinedOps> joined;
   // What the commands read or write beside the plan's own memory: weights, caches, inputs.
   std::unordered_set<std::shared_ptr<Storage>> storages;
   // On a GPU: the commands as one graph, captured when the segment is replayed for the first time. That is

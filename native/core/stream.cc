@@ -77,10 +77,11 @@ void Stream::enqueue(Command command) {
   wake_.notify_one();
 }
 
-void Stream::launch(Command command, std::string description) {
+void Stream::launch(Command command, std::string description, OpRecord record) {
   if (segment_ != nullptr) {
     segment_->commands.push_back(command);
     segment_->descriptions.push_back(std::move(description));
+    segment_->records.push_back(std::move(record));
   }
   if (group_ != nullptr) {
     command = [isVoid = group_, inner = std::move(command)](ThreadPool& pool) {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "arena.h"
+#include "op_record.h"
 #include "thread_pool.h"
 
 namespace persimmon::cuda {
@@ -40,9 +41,13 @@ class Stream {
 
   void enqueue(Command command);
 
-  // Enqueues an op, and records it in the segment that is being recorded, if there is one. The recording is
-  // known to the JavaScript thread only, which makes all of the calls from here to `memory`.
-  void launch(Command command, std::string description);
+  // Enqueues an op, and records it in the segment that is being recorded, if there is one, with what it
+  // computes. The recording is known to the JavaScript thread only, which makes all of the calls from here to
+  // `memory`.
+  void launch(Command command, std::string description, OpRecord record = {});
+  // Whether plans of a GPU that are recorded from now on join ops (joined_ops.h).
+  void setJoinsOps(bool joins) { joinsOps_ = joins; }
+  bool joinsOps() const { return joinsOps_; }
   void startRecording(std::shared_ptr<Segment> segment, std::shared_ptr<Arena> arena);
   void stopRecording();
   // From now on until endGroup, launched commands belong to a group, which `cancel` makes void at any time:
@@ -85,6 +90,7 @@ class Stream {
   std::map<int64_t, std::weak_ptr<std::atomic<bool>>> groups_;
   int64_t lastGroup_ = 0;
   std::shared_ptr<Arena> planArena_;
+  bool joinsOps_ = true;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;

@@ -7,6 +7,7 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/host_copies.cuh"
+#include "cuda/ops/linear_joined.cuh"
 #include "cuda/runtime.cuh"
 
 namespace persimmon::cuda {
@@ -144,8 +145,12 @@ class CudaQueue final : public Queue {
     check(cudaSetDevice(device_), "the GPU");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
     staging_.open();
-    check(cudaMalloc(reinterpret_cast<void**>(&traffic_), 2 * sizeof(*traffic_)), "memory of the GPU");
-    check(cudaMemsetAsync(traffic_, 0, 2 * sizeof(*traffic_), stream_), "memory of the GPU");
+    constexpr size_t kTrafficBytes = 2 * sizeof(*traffic_),
+                     kArrivalBytes = kMostArrivals * sizeof(*arrivals_);
+    check(cudaMalloc(reinterpret_cast<void**>(&traffic_), kTrafficBytes), "memory of the GPU");
+    check(cudaMemsetAsync(traffic_, 0, kTrafficBytes, stream_), "memory of the GPU");
+    check(cudaMalloc(reinterpret_cast<void**>(&arrivals_), kArrivalBytes), "memory of the GPU");
+    check(cudaMemsetAsync(arrivals_, 0, kArrivalBytes, stream_), "memory of the GPU");
     openCublasLt();
   }
 
@@ -155,6 +160,7 @@ class CudaQueue final : public Queue {
     scratch_.free();
     arguments_.free();
     if (traffic_ != nullptr) cudaFree(traffic_);
+    if (arrivals_ != nullptr) cudaFree(arrivals_);
     if (stream_ != nullptr) cudaStreamDestroy(stream_);
   }
 
@@ -281,12 +287,15 @@ class CudaQueue final : public Queue {
       bind();
       check(cudaGraphLaunch(captured.executable(), stream_), "a graph");
       ++counts_.launched;
+      counts_.nodes += static_cast<int64_t>(graph.nodes());
     };
     if (const auto& [partner, number] = captured.shared(); partner != nullptr)
       return partner->launch(number, start);
     if (graph.nodes() > 0) start();
     return true;
   }
+
+  void launch(const JoinedOps& joined) override { linearJoined(*this, joined); }
 
   QueueCounts counts() const override { return counts_; }
 
@@ -297,6 +306,7 @@ class CudaQueue final : public Queue {
     return stream_;
   }
   unsigned long long* traffic() const { return traffic_; }
+  unsigned* arrivals() const { return arrivals_; }
   CublasLt* cublasLt() const { return cublasLt_; }
   CublasLt* setCublasLt(CublasLt* library) { return std::exchange(cublasLt_, library); }
 
@@ -344,6 +354,7 @@ class CudaQueue final : public Queue {
   const DeviceInfo info_;
   cudaStream_t stream_ = nullptr;
   unsigned long long* traffic_ = nullptr;
+  unsigned* arrivals_ = nullptr;
   std::unique_ptr<CublasLt> openedCublasLt_;
   CublasLt* cublasLt_ = nullptr;
   Staging staging_;
@@ -373,6 +384,7 @@ CublasLt* setCublasLt(Queue& queue, CublasLt* library) {
   return static_cast<CudaQueue&>(queue).setCublasLt(library);
 }
 unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
+unsigned* arrivalsOf(Queue& queue) { return static_cast<CudaQueue&>(queue).arrivals(); }
 
 int Queue::gpuCount() {
   int count = 0;

@@ -10,6 +10,10 @@
 #include <stdexcept>
 #include <string>
 
+namespace persimmon {
+struct JoinedOps;
+}
+
 namespace persimmon::cuda {
 
 /** Something that the CUDA runtime refused. */
@@ -50,6 +54,7 @@ struct QueueCounts {
   int64_t captured = 0;
   int64_t updated = 0;  // of these, those that changed a graph nobody needed any more instead of making one
   int64_t launched = 0;
+  int64_t nodes = 0;  // kernels, and copies and fills on the GPU, of the graphs that were launched
   int64_t alone = 0;  // kernels, and copies and fills on the GPU, that were launched outside of a graph
   int64_t copiesIn = 0;
   int64_t copiesOut = 0;
@@ -121,6 +126,8 @@ class Queue {
   virtual bool shareCapture(std::shared_ptr<GraphPartner> partner, int64_t number) = 0;
   /** False where it was not launched, since a partner has left. */
   virtual bool launch(Graph& graph) = 0;
+  /** Puts these ops on the queue as one kernel. */
+  virtual void launch(const JoinedOps& joined) = 0;
   virtual QueueCounts counts() const = 0;
 };
 

@@ -22,6 +22,10 @@ cudaStream_t streamOf(Queue& queue);
 /** Bytes of matrix weights since the beginning, on the GPU: what was read, and what was left out as zeros. */
 unsigned long long* trafficOf(Queue& queue);
 
+/** Counters for blocks that want to know which of them is the last; all 0 between two kernels. */
+constexpr int64_t kMostArrivals = 8192;
+unsigned* arrivalsOf(Queue& queue);
+
 class CublasLt;
 /** NVIDIA's matrix products, where they were asked for (PERSIMMON_CUBLASLT=1); else nullptr. */
 CublasLt* cublasLtOf(Queue& queue);

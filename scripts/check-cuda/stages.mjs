@@ -17,6 +17,7 @@ const sanitized = [
     "linearOfFewRowsKeeps",
     "linearWhereDoesNot",
     "linearByInputReads",
+    "joinedKeeps",
   ],
   ...[
     "fusedAttentionOfOddHeads",

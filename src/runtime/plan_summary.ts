@@ -13,6 +13,20 @@ export class PlanSummary {
     return this.#plan?.native.describe() ?? [];
   }
 
+  /** Of each segment, the ops that a GPU does in one kernel, such as `layerNorm + linear`. */
+  get joined(): string[][] {
+    const { segments } = this;
+    const joined = this.#plan?.native.joined() ?? [];
+    return joined.map((groups, segment) =>
+      groups.map(([first, count]) =>
+        segments[segment]
+          .slice(first, first + count)
+          .map((op) => op.split(" ", 1)[0])
+          .join(" + "),
+      ),
+    );
+  }
+
   /** The breaks, each with the number of the segment that it follows (from 0). */
   get breaks(): { after: number; label: string; reason: string }[] {
     const breaks = this.#plan?.breaks ?? [];
@@ -26,7 +40,7 @@ export class PlanSummary {
     return this.#plan?.native.bytes() ?? 0;
   }
 
-  /** A few lines: how many segments and ops, and each break with its reason. */
+  /** A few lines: how many segments and ops, each break with its reason, and which ops are one kernel. */
   describe(): string {
     if (this.#plan === undefined) {
       return "No plan yet: generating a second token records one (the first comes with the prompt).";
@@ -39,7 +53,13 @@ export class PlanSummary {
       ({ after, label, reason }) =>
         `  after segment ${after + 1} (${count(ops[after], "op")}): ${label} — ${reason}`,
     );
-    return [head, ...lines].join("\n");
+    return [head, ...lines, ...this.#kernels()].join("\n");
+  }
+
+  #kernels(): string[] {
+    const kinds = new Map<string, number>();
+    for (const kind of this.joined.flat()) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    return [...kinds].map(([kind, times]) => `  in ${count(times, "kernel")}: ${kind}`);
   }
 
   toString(): string {

@@ -284,7 +284,7 @@ export class Runtime {
 
   #conditions(modules: readonly unknown[], phase: Phase, options: ForwardOptions): PassConditions {
     const interventions = this.interventions.ids(phase);
-    const settings = [options.breakEverywhere ?? false, this.checkFinite];
+    const settings = [options.breakEverywhere ?? false, this.checkFinite, this.device.joinsOps];
     const { strengths } = this.interventions;
     return {
       fingerprint: modules,

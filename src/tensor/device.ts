@@ -1,13 +1,7 @@
 import { availableParallelism } from "node:os";
 import { PersimmonError } from "../errors.js";
-import {
-  type GraphCounts,
-  type MemoryStatistics,
-  type NativeGpu,
-  type NativeStream,
-  native,
-  nativeDType,
-} from "../native.js";
+import { type MemoryStatistics, type NativeStream, native, nativeDType } from "../native.js";
+import type { GraphCounts, NativeGpu } from "../native_gpu.js";
 import { optionChecks } from "../option_checks.js";
 
 /** As in `LoadOptions.matmulPrecision`; the number of each is its place (MatmulPrecision in native/core/thread_pool.h). */
@@ -71,6 +65,20 @@ export class Device {
   /** Graphs that were made for recorded plans on a GPU, how often they were launched, and what ran and was copied beside them. */
   graphs(): GraphCounts {
     return this.stream.graphs();
+  }
+
+  #joinsOps = true;
+
+  /**
+   * Whether a GPU does neighbouring ops of a recorded pass in one kernel, where their kernels know how to (true). All values are
+   * the same to the bit; `false` is for comparisons, and for passes that are recorded from then on.
+   */
+  get joinsOps(): boolean {
+    return this.#joinsOps;
+  }
+  set joinsOps(joins: boolean) {
+    this.#joinsOps = joins;
+    this.stream.setJoinsOps(joins);
   }
 
   private static readonly groups = new Map<string, readonly Device[]>();

@@ -40,7 +40,8 @@ function area(path: string): string {
  * here.
  */
 const LAYERS: Record<string, string[]> = {
-  native: ["package_root", "native_parallel", "native_sampling"],
+  native: ["package_root", "native_gpu", "native_parallel", "native_sampling"],
+  native_gpu: [],
   native_parallel: ["native"],
   native_sampling: ["native"],
   checkpoint: ["model/config", "process_lock", "write_whole"],

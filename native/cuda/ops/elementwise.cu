@@ -1,6 +1,7 @@
 // Activation functions and arithmetic, element by element: 8 or 12 bytes an element, bound by memory.
 #include "cuda/device.cuh"
 #include "cuda/ops.h"
+#include "cuda/ops/after.cuh"
 #include "cuda/runtime.cuh"
 
 namespace persimmon::cuda {
@@ -10,10 +11,7 @@ namespace {
 constexpr int kThreads = 256;
 
 struct ReluSquared {
-  __device__ float operator()(float x) const {
-    const float positive = x < 0 ? 0.0f : x;
-    return positive * positive;
-  }
+  __device__ float operator()(float x) const { return reluSquared(x); }
 };
 struct Relu {
   __device__ float operator()(float x) const { return x < 0 ? 0.0f : x; }

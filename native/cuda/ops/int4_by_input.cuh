@@ -108,13 +108,15 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
   for (int r = 0; r < kRows; ++r) {
     if (r < problem.rows) writePartial<kColumns, kStripe>(problem, slice, first, r, shared, sums[r], place);
   }
-  if (stripe != 0) return;
-  if (lane == 0) atomicAdd(&read, warpRead);
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    const int64_t all = (end - begin) * (cpu::kGroupInputs * outputs / 2 + scaleBytes);
-    countTraffic(problem.traffic, static_cast<int64_t>(read), all - static_cast<int64_t>(read));
+  if (stripe == 0) {
+    if (lane == 0) atomicAdd(&read, warpRead);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      const int64_t all = (end - begin) * (cpu::kGroupInputs * outputs / 2 + scaleBytes);
+      countTraffic(problem.traffic, static_cast<int64_t>(read), all - static_cast<int64_t>(read));
+    }
   }
+  addSlices(problem, stripe, first, kStripe);
 }
 
 }  // namespace persimmon::cuda

@@ -7,8 +7,9 @@ namespace persimmon::cuda {
 void linear(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
             int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
-  const auto product = rows <= kFewRows ? linearFewRows : linearManyRows;
-  product({queue, out, x, weight, bias, rows, inFeatures, outFeatures});
+  const LinearCall call = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
+  if (rows > kFewRows) return linearManyRows(call);
+  linearFewRows(call);
 }
 
 }  // namespace persimmon::cuda

@@ -12,8 +12,10 @@ namespace persimmon::cuda {
 namespace {
 
 struct FewRows : LinearCall {
-  /** Runs a kernel over slices and stripes of `stripe` outputs, and adds the slices. start(problem, blocks)
-   */
+  After after;
+
+  /** Runs a kernel over slices and stripes of `stripe` outputs, which adds the slices, too, unless there are
+   * more stripes than can be counted. start(problem, blocks) */
   template <class F>
   void run(int64_t stripe, const F& start) const {
     const int64_t stripes = ceilingOf(outFeatures, stripe);
@@ -22,10 +24,14 @@ struct FewRows : LinearCall {
     while (sliceInputs > kLeastSliceInputs && slices() * stripes < kWantedBlocks) sliceInputs /= 2;
     const auto sums = static_cast<size_t>(slices() * rows * outFeatures);
     auto* partial = sums == 0 ? nullptr : reinterpret_cast<float*>(queue.scratch(sums * sizeof(float)));
-    const ByInputProblem problem = {partial,     x,           rows,    inFeatures,
-                                    outFeatures, sliceInputs, stripes, trafficOf(queue)};
+    unsigned* arrivals = stripes <= kMostArrivals ? arrivalsOf(queue) : nullptr;
+    const PartialSums result = {out, outputScales(), bias, after};
+    const ByInputProblem problem = {partial,          x,           rows,     inFeatures,
+                                    outFeatures,      sliceInputs, slices(), stripes,
+                                    trafficOf(queue), arrivals,    result};
     if (inFeatures > 0) start(problem, blocksFor(slices() * stripes, 1));
-    addPartialSums(queue, out, partial, slices(), rows, outFeatures, outputScales(), bias);
+    if (inFeatures == 0 || arrivals == nullptr)
+      addPartialSums(queue, result, partial, slices(), rows, outFeatures);
   }
 
   template <class T, int kRows, int kColumns>
@@ -78,12 +84,14 @@ struct FewRows : LinearCall {
 
 }  // namespace
 
+void linearByInputFewRows(const LinearCall& call, const After& after) { FewRows{call, after}(); }
+
 void linearByInput(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures) {
   if (rows == 0 || outFeatures == 0) return;
   const LinearCall call = {queue, out, x, weight, bias, rows, inFeatures, outFeatures};
   if (rows > kFewRows) return linearByInputManyRows(call);
-  FewRows{call}();
+  linearByInputFewRows(call);
 }
 
 }  // namespace persimmon::cuda

@@ -2,8 +2,9 @@
 //
 // A block takes a slice of the inputs and a stripe of the outputs, as wide as what a warp loads at once. It
 // lists the live inputs of its slice in their order, its warps take every eighth of the list, and their sums
-// are added in the order of the warps; addPartialSums adds the slices. So sums have an order that depends on
-// the shape and on which inputs are zero, and repeat bit for bit.
+// are added in the order of the warps. The block that is the last of its stripe to come so far adds the
+// slices, in their order. So sums have an order that depends on the shape and on which inputs are zero, and
+// repeat bit for bit, whichever block is the last.
 //
 // Bytes: the weights of live inputs once; activations and partial sums (4 bytes for each output, row and
 // slice) stay in the second-level cache. A stripe is 512 bytes of a row: short enough that two or so slices
@@ -11,6 +12,7 @@
 // small (with 2,000 inputs, a tenth of them live, 7 % are one standard deviation).
 #pragma once
 
+#include "cuda/ops/partial_sums.cuh"
 #include "cuda/ops/weights.cuh"
 
 namespace persimmon::cuda {
@@ -122,8 +124,12 @@ __device__ void listLiveInputs(LiveInputs<kRows>& live, const float* x, int rows
 struct ByInputProblem {
   float* partial;
   const float* x;
-  int64_t rows, inFeatures, outFeatures, sliceInputs, stripes;
+  int64_t rows, inFeatures, outFeatures, sliceInputs, slices, stripes;
   unsigned long long* traffic;
+  /** What the slices of a stripe count themselves in, one for each stripe; null where addPartialSums comes
+   * after. */
+  unsigned* arrivals;
+  PartialSums sums;
 };
 
 /**
@@ -145,6 +151,30 @@ __device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64
     to[i] = sum;
   }
   __syncthreads();
+}
+
+/**
+ * By all threads of a block, when it has written its partial sums: the last block of a stripe adds those of
+ * all slices, and leaves the counter as it was.
+ */
+__device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t stripe, int64_t first,
+                                          int stripeOutputs) {
+  if (problem.arrivals == nullptr) return;
+  __shared__ bool isLast;
+  __threadfence();  // before it is counted, others can read what this thread has written
+  __syncthreads();
+  if (threadIdx.x == 0) isLast = atomicAdd(problem.arrivals + stripe, 1u) + 1 == problem.slices;
+  __syncthreads();
+  if (!isLast) return;
+  __threadfence();
+  const int64_t left = problem.outFeatures - first;
+  const int outputs = static_cast<int>(left < stripeOutputs ? left : stripeOutputs);
+  for (int64_t r = 0; r < problem.rows; ++r) {
+    for (int i = static_cast<int>(threadIdx.x); i < outputs; i += kLiveThreads)
+      problem.sums.add(problem.partial, problem.slices, problem.rows * problem.outFeatures,
+                       r * problem.outFeatures + first + i, first + i);
+  }
+  if (threadIdx.x == 0) problem.arrivals[stripe] = 0;
 }
 
 /** kRows is the number of rows, or the next power of two; a lane takes kColumns outputs. */
@@ -195,6 +225,7 @@ __global__ __launch_bounds__(kLiveThreads, 2) void liveInputsKernel(const T* wei
     const int64_t rowBytes = problem.outFeatures * static_cast<int64_t>(sizeof(T));
     countTraffic(problem.traffic, count * rowBytes, (end - begin - count) * rowBytes);
   }
+  addSlices(problem, stripe, stripe * kStripe, kStripe);
 }
 
 }  // namespace persimmon::cuda

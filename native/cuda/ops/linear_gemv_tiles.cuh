@@ -9,6 +9,8 @@
 // instructions a weight for one row, one more for each other row, so that from 3 rows on it is bound by them.
 #pragma once
 
+#include "cuda/ops/after.cuh"
+#include "cuda/ops/norm_before.cuh"
 #include "cuda/ops/weights.cuh"
 
 namespace persimmon::cuda {
@@ -91,14 +93,12 @@ struct TileTraits<Int4Tiles> {
 
 /**
  * `x` has rows of `groups` * 32 floats, the last filled up with zeros, and is aligned to 16 bytes. kRows is
- * `rows`, or the next power of two.
+ * `rows`, or the next power of two. With kNormed as gemvKernel: a block goes on to other tiles.
  */
-template <class Format, int kRows>
-__global__ __launch_bounds__(kTileThreads,
-                             kRows <= 4 ? 2 : 1) void tileGemvKernel(float* out, const float* x,
-                                                                     Format weight, cpu::Weight bias,
-                                                                     int rows, int64_t outFeatures,
-                                                                     unsigned long long* traffic) {
+template <class Format, int kRows, bool kNormed>
+__global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKernel(
+    float* out, const float* x, Format weight, cpu::Weight bias, int rows, int64_t outFeatures, int64_t tiles,
+    unsigned long long* traffic, After after, NormBefore norm) {
   using Traits = TileTraits<Format>;
   constexpr int kPieces = kRows <= 2                              ? 4
                           : kRows <= 4 || !Traits::kScaledByGroup ? 2
@@ -107,7 +107,8 @@ __global__ __launch_bounds__(kTileThreads,
   __shared__ float partial[kTileWarps][kRows][cpu::kWeightTile];
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int half = lane / 16, word = lane / 4 % 4, quad = lane % 4;
-  const int64_t tile = blockIdx.x, width = weight.groups * cpu::kGroupInputs;
+  const int64_t width = weight.groups * cpu::kGroupInputs;
+  int64_t tile = blockIdx.x;
   TilePiece<Format> pieces[kPieces];
   const auto groupOf = [&](int64_t begin, int p) { return begin + 2 * (p * kTileWarps + warp) + half; };
   const auto loadPieces = [&](int64_t begin) {
@@ -117,7 +118,6 @@ __global__ __launch_bounds__(kTileThreads,
       if (g < weight.groups) pieces[p].load(weight, tile, g, word, quad);
     }
   };
-  float sums[kRows][4] = {};
   PERSIMMON_UNROLL
   for (int p = 0; p < kPieces; ++p) {
     const int64_t g = groupOf(0, p);
@@ -125,60 +125,78 @@ __global__ __launch_bounds__(kTileThreads,
   }
   waitForPrevious();
   loadPieces(0);
-  for (int64_t begin = 0; begin < weight.groups; begin += 2 * kTileWarps * kPieces) {
-    PERSIMMON_UNROLL
-    for (int p = 0; p < kPieces; ++p) {
-      const int64_t g = groupOf(begin, p);
-      if (g >= weight.groups) continue;
+  if constexpr (kNormed) {
+    PERSIMMON_DYNAMIC_SHARED(float, normed);
+    normalizeRows<kTileWarps>(normed, norm, rows, width);
+    x = normed;
+  }
+  while (true) {
+    float sums[kRows][4] = {};
+    for (int64_t begin = 0; begin < weight.groups; begin += 2 * kTileWarps * kPieces) {
       PERSIMMON_UNROLL
-      for (int part = 0; part < 8; part += kSpan) {
-        float a[kRows][kSpan];
+      for (int p = 0; p < kPieces; ++p) {
+        const int64_t g = groupOf(begin, p);
+        if (g >= weight.groups) continue;
         PERSIMMON_UNROLL
-        for (int r = 0; r < kRows; ++r) {
-          const float* from = x + (r < rows ? r : rows - 1) * width + g * cpu::kGroupInputs + word * 8 + part;
-          PERSIMMON_UNROLL
-          for (int i = 0; i < kSpan; i += 4) {
-            const float4 four = *reinterpret_cast<const float4*>(from + i);
-            a[r][i] = four.x, a[r][i + 1] = four.y, a[r][i + 2] = four.z, a[r][i + 3] = four.w;
-          }
-        }
-        PERSIMMON_UNROLL
-        for (int o = 0; o < 4; ++o) {
-          float n[8];
-          pieces[p].numbers(o, n);
+        for (int part = 0; part < 8; part += kSpan) {
+          float a[kRows][kSpan];
           PERSIMMON_UNROLL
           for (int r = 0; r < kRows; ++r) {
-            float sum = Traits::kScaledByGroup ? 0.0f : sums[r][o];
+            const float* from =
+                x + (r < rows ? r : rows - 1) * width + g * cpu::kGroupInputs + word * 8 + part;
             PERSIMMON_UNROLL
-            for (int i = 0; i < kSpan; ++i) sum = fmaf(a[r][i], n[part + i], sum);
-            sums[r][o] = Traits::kScaledByGroup ? fmaf(pieces[p].scale(o), sum, sums[r][o]) : sum;
+            for (int i = 0; i < kSpan; i += 4) {
+              const float4 four = *reinterpret_cast<const float4*>(from + i);
+              a[r][i] = four.x, a[r][i + 1] = four.y, a[r][i + 2] = four.z, a[r][i + 3] = four.w;
+            }
+          }
+          PERSIMMON_UNROLL
+          for (int o = 0; o < 4; ++o) {
+            float n[8];
+            pieces[p].numbers(o, n);
+            PERSIMMON_UNROLL
+            for (int r = 0; r < kRows; ++r) {
+              float sum = Traits::kScaledByGroup ? 0.0f : sums[r][o];
+              PERSIMMON_UNROLL
+              for (int i = 0; i < kSpan; ++i) sum = fmaf(a[r][i], n[part + i], sum);
+              sums[r][o] = Traits::kScaledByGroup ? fmaf(pieces[p].scale(o), sum, sums[r][o]) : sum;
+            }
           }
         }
       }
+      loadPieces(begin + 2 * kTileWarps * kPieces);
     }
-    loadPieces(begin + 2 * kTileWarps * kPieces);
-  }
-  letNextStart();
-  PERSIMMON_UNROLL
-  for (int r = 0; r < kRows; ++r) {
+    const int64_t firstOutput = tile * cpu::kWeightTile;
+    if constexpr (kNormed) tile += gridDim.x;
+    const bool goesOn = kNormed && tile < tiles;
+    if (goesOn) {
+      loadPieces(0);
+    } else {
+      letNextStart();
+    }
     PERSIMMON_UNROLL
-    for (int o = 0; o < 4; ++o) {
-      float sum = sums[r][o];
-      for (int lanes = 4; lanes < kWarp; lanes *= 2) sum += __shfl_xor_sync(kAllLanes, sum, lanes);
-      if (lane < 4) partial[warp][r][lane * 4 + o] = sum;
+    for (int r = 0; r < kRows; ++r) {
+      PERSIMMON_UNROLL
+      for (int o = 0; o < 4; ++o) {
+        float sum = sums[r][o];
+        for (int lanes = 4; lanes < kWarp; lanes *= 2) sum += __shfl_xor_sync(kAllLanes, sum, lanes);
+        if (lane < 4) partial[warp][r][lane * 4 + o] = sum;
+      }
     }
+    __syncthreads();
+    const int r = static_cast<int>(threadIdx.x) / cpu::kWeightTile;
+    const int64_t o = firstOutput + threadIdx.x % cpu::kWeightTile;
+    if (r < rows && o < outFeatures) {
+      float sum = 0.0f;
+      for (int part = 0; part < kTileWarps; ++part) sum += partial[part][r][o % cpu::kWeightTile];
+      if (!Traits::kScaledByGroup) sum *= weight.scale(o, 0);
+      after.store(out, r * outFeatures + o, sum + biasOf(bias, o));
+    }
+    if (!goesOn) break;
+    __syncthreads();
   }
-  __syncthreads();
-  const int r = static_cast<int>(threadIdx.x) / cpu::kWeightTile;
-  const int64_t o = tile * cpu::kWeightTile + threadIdx.x % cpu::kWeightTile;
-  if (r < rows && o < outFeatures) {
-    float sum = 0.0f;
-    for (int part = 0; part < kTileWarps; ++part) sum += partial[part][r][o % cpu::kWeightTile];
-    if (!Traits::kScaledByGroup) sum *= weight.scale(o, 0);
-    out[r * outFeatures + o] = sum + biasOf(bias, o);
-  }
-  if (tile == 0 && threadIdx.x == 0)
-    countTraffic(traffic, gridDim.x * weight.groups * Traits::kGroupBytes, 0);
+  if (blockIdx.x == 0 && threadIdx.x == 0)
+    countTraffic(traffic, tiles * weight.groups * Traits::kGroupBytes, 0);
 }
 
 }  // namespace persimmon::cuda

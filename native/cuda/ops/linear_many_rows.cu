@@ -45,7 +45,7 @@ struct Product : LinearCall {
           queue.scratch(static_cast<size_t>(splits * rows * outFeatures) * sizeof(float)));
     }
     start(problem, blocksFor(rowBlocks * outputBlocks * splits, 1));
-    if (splits > 1) addPartialSums(queue, out, problem.out, splits, rows, outFeatures, scales, bias);
+    if (splits > 1) addPartialSums(queue, {out, scales, bias, {}}, problem.out, splits, rows, outFeatures);
   }
 
   template <bool kScaledByGroup, class Tile>

@@ -12,7 +12,7 @@ template <class Format>
 __global__ __launch_bounds__(kPlainThreads) void plainKernel(float* out, const float* x, Format weight,
                                                              cpu::Weight bias, int rows, int64_t inFeatures,
                                                              int64_t outFeatures, unsigned long long* traffic,
-                                                             int64_t bytes) {
+                                                             int64_t bytes, After after) {
   waitForPrevious();
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t o = int64_t{blockIdx.x} * (kPlainThreads / kWarp) + threadIdx.x / kWarp;
@@ -28,7 +28,7 @@ __global__ __launch_bounds__(kPlainThreads) void plainKernel(float* out, const f
   PERSIMMON_UNROLL
   for (int r = 0; r < kFewRows; ++r) {
     const float sum = warpSum(sums[r]);
-    if (lane == r && r < rows) out[r * outFeatures + o] = sum + biasOf(bias, o);
+    if (lane == r && r < rows) after.store(out, r * outFeatures + o, sum + biasOf(bias, o));
   }
   if (o == 0 && lane == 0) countTraffic(traffic, bytes, 0);
 }

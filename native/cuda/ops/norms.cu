@@ -2,6 +2,7 @@
 // (from memory once: a row of 4,096 stays in the first-level cache for the other passes) and 4 written. One
 // row is bound by the launch and three passes of latency, many by memory.
 #include "cuda/ops.h"
+#include "cuda/ops/norm_rows.cuh"
 #include "cuda/ops/weights.cuh"
 #include "cuda/runtime.cuh"
 
@@ -9,42 +10,20 @@ namespace persimmon::cuda {
 
 namespace {
 
-constexpr int kMostThreads = 1024;
-
-/** About four elements a thread, whole warps. */
-unsigned threadsFor(int64_t width) {
-  const int64_t warps = (width + 4 * kWarp - 1) / (4 * kWarp);
-  return static_cast<unsigned>(warps < 1                      ? kWarp
-                               : warps * kWarp < kMostThreads ? warps * kWarp
-                                                              : kMostThreads);
-}
-
-/** The sum of f(element) over a row, the same in all threads. */
-template <class F>
-__device__ float sumOverRow(int64_t width, float* partial, const F& f) {
-  float sum = 0.0f;
-  for (int64_t i = threadIdx.x; i < width; i += blockDim.x) sum += f(i);
-  return blockSum(sum, partial);
-}
+constexpr int kMostWarps = kMostNormThreads / kWarp;
 
 // A thread writes the elements that it alone has read in the last pass, so `out` may be `x`.
 
-/** The mean first and then the squared differences, so that nothing cancels. */
 __global__ void layerNormKernel(float* out, const float* x, cpu::Weight weight, cpu::Weight bias,
                                 int64_t width, float epsilon) {
   __shared__ float partial[kWarp];
   waitForPrevious();
   const float* from = x + blockIdx.x * width;
   float* to = out + blockIdx.x * width;
-  const float mean =
-      sumOverRow(width, partial, [=](int64_t i) { return from[i]; }) / static_cast<float>(width);
-  const float squares = sumOverRow(width, partial, [=](int64_t i) {
-    const float difference = from[i] - mean;
-    return difference * difference;
-  });
-  const float scale = 1.0f / sqrtf(squares / static_cast<float>(width) + epsilon);
+  const RowScale by =
+      layerNormScale<kMostWarps>(width, blockDim.x, epsilon, partial, [=](int64_t i) { return from[i]; });
   for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
-    const float y = (from[i] - mean) * scale;
+    const float y = by(from[i]);
     to[i] = (weight.data != nullptr ? y * element(weight, i) : y) + biasOf(bias, i);
   }
 }
@@ -54,7 +33,8 @@ __global__ void rmsNormKernel(float* out, const float* x, cpu::Weight weight, in
   waitForPrevious();
   const float* from = x + blockIdx.x * width;
   float* to = out + blockIdx.x * width;
-  const float squares = sumOverRow(width, partial, [=](int64_t i) { return from[i] * from[i]; });
+  const float squares =
+      sumOverRow<kMostWarps>(width, blockDim.x, partial, [=](int64_t i) { return from[i] * from[i]; });
   const float scale = 1.0f / sqrtf(squares / static_cast<float>(width) + epsilon);
   for (int64_t i = threadIdx.x; i < width; i += blockDim.x) to[i] = from[i] * scale * element(weight, i);
 }
@@ -64,15 +44,15 @@ __global__ void rmsNormKernel(float* out, const float* x, cpu::Weight weight, in
 void layerNorm(Queue& queue, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                int64_t width, float epsilon) {
   if (rows == 0 || width == 0) return;
-  launch(queue, layerNormKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, weight,
-         bias, width, epsilon);
+  launch(queue, layerNormKernel, blocksFor(rows, 1), static_cast<unsigned>(normThreads(width)),
+         {.overlapping = true}, out, x, weight, bias, width, epsilon);
 }
 
 void rmsNorm(Queue& queue, float* out, const float* x, Weight weight, int64_t rows, int64_t width,
              float epsilon) {
   if (rows == 0 || width == 0) return;
-  launch(queue, rmsNormKernel, blocksFor(rows, 1), threadsFor(width), {.overlapping = true}, out, x, weight,
-         width, epsilon);
+  launch(queue, rmsNormKernel, blocksFor(rows, 1), static_cast<unsigned>(normThreads(width)),
+         {.overlapping = true}, out, x, weight, width, epsilon);
 }
 
 }  // namespace persimmon::cuda
