@@ -8,12 +8,12 @@
 // MatmulPrecision::kMedium is wanted and pairs are faster.
 //
 // Bytes: the weights of live inputs once for up to kFewRows rows, all of them once per kPanelRows rows for
-// more. 16384 x 4096, 2 threads of a Zen 5 server that reads 60 to 70 GB/s, in ms, and in brackets what it
-// took when each thread read its own half of every row (medians of three to seven, interleaved). One row, all
-// inputs live: bfloat16 2.7 (3.5); half of them: bfloat16 1.3 (1.5), int8 0.94 (1.4), int4 0.73 (1.1); a
-// tenth: bfloat16 0.34 (0.50), int8 0.24 (0.32), int4 0.23 (0.28). Rows of bfloat16, all live, activations
-// rounded: 4 take 3.2 (6.5), 8 3.8 (7.1), 16 4.6 to 5.7 (8.0), and unrounded 16 6.3 (10.2). 512 rows: in
-// float32 215 (320 GFLOP/s), in pairs 123 (556).
+// more. 16384 x 4096, 2 threads of a Zen 5 server, in ms, and in brackets what it took when each thread read
+// its own half of every row (medians of five to seven, interleaved). One row of bfloat16, all inputs
+// live: 2.9 (3.7); half of them: bfloat16 1.5 (2.0), int8 0.94 (1.4), int4 0.96 (1.2); a tenth: bfloat16 0.38
+// (0.50), int8 0.24 (0.35), int4 0.28 (0.36). Rows of bfloat16, all live, activations rounded: 4 take 3.6
+// (7.4), 8 4.7 (7.3), 16 6.6 (9.3), and unrounded 16 6.3 (10.2). 512 rows: in float32 215 (320 GFLOP/s), in
+// pairs 123 (556). With the weights of one group in cache 16 rows take 4.2: they are bound by arithmetic.
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
