@@ -69,17 +69,17 @@ void panelParts(const ByInput<T>& problem, Rows x, float* scratch, int64_t begin
   const int64_t length = partInputs(problem.inFeatures);
   float* sums = scratch + kInnerChunk * kStripColumns;
   float* totals = sums + kPanelRows * kStripColumns;
-  for (int64_t k = 0; k < problem.inFeatures; k += length) {
-    const int64_t inner = std::min(length, problem.inFeatures - k);
-    const Product<T, Rows> part = {sums - begin * kStripColumns,
-                                   kStripColumns,
-                                   x.from(k),
-                                   problem.weight + k * problem.outFeatures + column,
-                                   problem.outFeatures,
-                                   inner,
-                                   true};
-    productPanels(part, scratch, begin, end, columns, kPanelsAtOnce);
-    addPart(totals, sums, (end - begin) * kStripColumns, k == 0);
+  for (int64_t part = 0; part < partsOf(problem.inFeatures); ++part) {
+    const int64_t k = part * length, inner = std::min(length, problem.inFeatures - k);
+    const Product<T, Rows> product = {sums - begin * kStripColumns,
+                                      kStripColumns,
+                                      x.from(k),
+                                      problem.weight + k * problem.outFeatures + column,
+                                      problem.outFeatures,
+                                      inner,
+                                      true};
+    productPanels(product, scratch, begin, end, columns, kPanelsAtOnce);
+    addPart(totals, sums, (end - begin) * kStripColumns, part == 0);
   }
   for (int64_t row = begin; row < end; ++row, totals += kStripColumns) {
     for (int64_t c = 0; c < columns; c += kLanes) finish(problem, row, column + c, load(totals + c));

@@ -91,6 +91,48 @@ TEST(linearByInputMatchesForInt4) {
   checkShape(131, 608, 670, DType::kInt4, true, 90);
 }
 
+TEST(linearByInputGivesTheSameBitsWithMoreThreadsThanParts) {
+  // 320 inputs are two parts, and more than a mebibyte of weights is shared among the threads.
+  const int64_t in = 320, out = 9000;
+  Random random(16);
+  const std::vector<float> x = sparseNormals(random, 3 * in, 50);
+  const StoredWeight floats(random, static_cast<size_t>(in * out), DType::kFloat32);
+  const StoredWeight halves(random, static_cast<size_t>(in * out), DType::kBFloat16);
+  // Any bytes are numbers of int8 and int4; 9024 outputs are whole units of 64.
+  const int64_t units = 9024;
+  std::vector<uint8_t> bytes(static_cast<size_t>(in * units));
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.bits());
+  const std::vector<float> scales(static_cast<size_t>(out), 0.01f);
+  const std::vector<uint16_t> groupScales(static_cast<size_t>(in / 32 * units), 0x3C24);
+  const Weight int8 = {bytes.data(), DType::kInt8, scales.data()};
+  const Weight int4 = {bytes.data(), DType::kInt4, groupScales.data()};
+  ThreadPool one(1), seven(7);
+  forEachInstructionSet([&] {
+    for (auto precision : {persimmon::MatmulPrecision::kHighest, persimmon::MatmulPrecision::kMedium}) {
+      one.setMatmulPrecision(precision);
+      seven.setMatmulPrecision(precision);
+      for (const Weight& weight : {floats.weight(), halves.weight(), int8, int4}) {
+        for (int64_t rows : {1, 3}) {
+          CHECK(sameBits(run(seven, x, weight, kNone, rows, in, out),
+                         run(one, x, weight, kNone, rows, in, out)));
+        }
+      }
+    }
+  });
+}
+
+TEST(linearByInputOfNoInputsIsTheBias) {
+  const std::vector<float> nothing, bias = {1, -2, 3};
+  forEachPool([&](ThreadPool& pool) {
+    for (int64_t rows : {1, 2, 40}) {
+      const std::vector<float> y =
+          run(pool, nothing, {nothing.data(), DType::kFloat32}, {bias.data(), DType::kFloat32}, rows, 0, 3);
+      for (int64_t i = 0; i < rows * 3; ++i)
+        CHECK(y[static_cast<size_t>(i)] == bias[static_cast<size_t>(i % 3)]);
+    }
+  });
+}
+
 TEST(linearByInputDoesNotReadWhatBelongsToZeros) {
   Random random(2);
   const int64_t in = 700, out = 90;
