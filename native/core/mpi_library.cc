@@ -1,6 +1,6 @@
 #include "mpi_library.h"
 
-#include <dlfcn.h>
+#include "find_symbol.h"
 
 namespace persimmon {
 
@@ -8,12 +8,6 @@ namespace {
 
 // Open MPI 3 and 4, Open MPI 5, and the link that the development package makes.
 const char* const kNames[] = {"libmpi.so.40", "libmpi.so.80", "libmpi.so", "libmpi.40.dylib", "libmpi.dylib"};
-
-template <class Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  return function != nullptr;
-}
 
 bool findAll(void* library, MpiLibrary& mpi, std::string& error) {
   mpi.world = dlsym(library, "ompi_mpi_comm_world");
@@ -24,12 +18,14 @@ bool findAll(void* library, MpiLibrary& mpi, std::string& error) {
     return false;
   }
   const bool complete =
-      find(library, "MPI_Init_thread", mpi.initThread) && find(library, "MPI_Initialized", mpi.initialized) &&
-      find(library, "MPI_Finalize", mpi.finalize) &&
-      find(library, "MPI_Comm_set_errhandler", mpi.setErrorHandler) &&
-      find(library, "MPI_Comm_rank", mpi.rank) && find(library, "MPI_Comm_size", mpi.size) &&
-      find(library, "MPI_Iallgather", mpi.allGather) && find(library, "MPI_Ibcast", mpi.broadcast) &&
-      find(library, "MPI_Test", mpi.test) && find(library, "MPI_Abort", mpi.abort);
+      findSymbol(library, "MPI_Init_thread", mpi.initThread) &&
+      findSymbol(library, "MPI_Initialized", mpi.initialized) &&
+      findSymbol(library, "MPI_Finalize", mpi.finalize) &&
+      findSymbol(library, "MPI_Comm_set_errhandler", mpi.setErrorHandler) &&
+      findSymbol(library, "MPI_Comm_rank", mpi.rank) && findSymbol(library, "MPI_Comm_size", mpi.size) &&
+      findSymbol(library, "MPI_Iallgather", mpi.allGather) &&
+      findSymbol(library, "MPI_Ibcast", mpi.broadcast) && findSymbol(library, "MPI_Test", mpi.test) &&
+      findSymbol(library, "MPI_Abort", mpi.abort);
   if (!complete) error = "the Open MPI library of this system lacks functions of MPI 3";
   return complete;
 }

@@ -1,5 +1,4 @@
-#include <dlfcn.h>
-
+#include "core/find_symbol.h"
 #include "cuda/cublaslt.h"
 #include "cuda/queue.h"
 
@@ -17,24 +16,19 @@ constexpr int kAlignments[] = {5, 6, 7, 8};  // of A, B, C and D
 
 const char* const kNames[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
 
-template <class Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  return function != nullptr;
-}
-
 bool findAll(void* library, CublasLtFunctions& all) {
-  return find(library, "cublasLtCreate", all.create) && find(library, "cublasLtDestroy", all.destroy) &&
-         find(library, "cublasLtMatmulDescCreate", all.productCreate) &&
-         find(library, "cublasLtMatmulDescDestroy", all.productDestroy) &&
-         find(library, "cublasLtMatmulDescSetAttribute", all.productSet) &&
-         find(library, "cublasLtMatrixLayoutCreate", all.layoutCreate) &&
-         find(library, "cublasLtMatrixLayoutDestroy", all.layoutDestroy) &&
-         find(library, "cublasLtMatmulPreferenceCreate", all.preferenceCreate) &&
-         find(library, "cublasLtMatmulPreferenceDestroy", all.preferenceDestroy) &&
-         find(library, "cublasLtMatmulPreferenceSetAttribute", all.preferenceSet) &&
-         find(library, "cublasLtMatmulAlgoGetHeuristic", all.heuristic) &&
-         find(library, "cublasLtMatmul", all.multiply);
+  return findSymbol(library, "cublasLtCreate", all.create) &&
+         findSymbol(library, "cublasLtDestroy", all.destroy) &&
+         findSymbol(library, "cublasLtMatmulDescCreate", all.productCreate) &&
+         findSymbol(library, "cublasLtMatmulDescDestroy", all.productDestroy) &&
+         findSymbol(library, "cublasLtMatmulDescSetAttribute", all.productSet) &&
+         findSymbol(library, "cublasLtMatrixLayoutCreate", all.layoutCreate) &&
+         findSymbol(library, "cublasLtMatrixLayoutDestroy", all.layoutDestroy) &&
+         findSymbol(library, "cublasLtMatmulPreferenceCreate", all.preferenceCreate) &&
+         findSymbol(library, "cublasLtMatmulPreferenceDestroy", all.preferenceDestroy) &&
+         findSymbol(library, "cublasLtMatmulPreferenceSetAttribute", all.preferenceSet) &&
+         findSymbol(library, "cublasLtMatmulAlgoGetHeuristic", all.heuristic) &&
+         findSymbol(library, "cublasLtMatmul", all.multiply);
 }
 
 void check(CublasLtFunctions::Status status, const char* what) {

@@ -1,7 +1,6 @@
-#include <dlfcn.h>
-
 #include <cstdlib>
 
+#include "core/find_symbol.h"
 #include "cuda/nccl.h"
 
 namespace persimmon::cuda {
@@ -10,19 +9,15 @@ namespace {
 
 constexpr int kLeastVersion = 20906;  // 2.9.6, the first that graphs can capture
 
-template <class Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  return function != nullptr;
-}
-
 bool findAll(void* library, NcclFunctions& all) {
-  return find(library, "ncclGetVersion", all.getVersion) && find(library, "ncclCommInitAll", all.initAll) &&
-         find(library, "ncclCommAbort", all.abort) &&
-         find(library, "ncclCommGetAsyncError", all.asyncError) &&
-         find(library, "ncclGetErrorString", all.errorString) &&
-         find(library, "ncclAllReduce", all.allReduce) && find(library, "ncclAllGather", all.allGather) &&
-         find(library, "ncclBroadcast", all.broadcast);
+  return findSymbol(library, "ncclGetVersion", all.getVersion) &&
+         findSymbol(library, "ncclCommInitAll", all.initAll) &&
+         findSymbol(library, "ncclCommAbort", all.abort) &&
+         findSymbol(library, "ncclCommGetAsyncError", all.asyncError) &&
+         findSymbol(library, "ncclGetErrorString", all.errorString) &&
+         findSymbol(library, "ncclAllReduce", all.allReduce) &&
+         findSymbol(library, "ncclAllGather", all.allGather) &&
+         findSymbol(library, "ncclBroadcast", all.broadcast);
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ void fewRows(ThreadPool& pool, const ByInput<T>& problem) {
                 most = std::min(kStreamOutputs, (outFeatures + cuts - 1) / cuts);
   const int64_t columns = (most + kStreamColumns - 1) / kStreamColumns * kStreamColumns;
   const int64_t pieces = (outFeatures + columns - 1) / columns;
-  const int64_t partials = (PartialSums::floats(parts, rows, outFeatures) + 1) / 2 * 2;
+  const int64_t partials = PartialSums::floats(parts, rows, outFeatures);
   const LiveInputs live =
       reserveLive(pool, inFeatures, parts, streamScratch(rows, inFeatures, columns), partials);
   findLive(live, problem.x, rows, inFeatures, partInputs(inFeatures));
@@ -159,12 +159,12 @@ void int4FewRows(ThreadPool& pool, Int4ByInput problem) {
   const int64_t inputs = rows * problem.inFeatures, partials = PartialSums::floats(parts, rows, outputs);
   const LiveInputs live = problem.live =
       reserveLive(pool, problem.inFeatures, groups, rows * room + kGroupInputs * kInt4Unit,
-                  partials + (rounded ? roundedFloats(inputs) : 0));
+                  partials + (rounded ? inputs : 0));
   findLive(live, problem.x, rows, problem.inFeatures, kGroupInputs);
   int64_t read = 0;
   for (int64_t g = 0; g < groups; ++g) {
-    const int64_t inputs = live.starts[g + 1] - live.starts[g];
-    read += inputs == 0 ? 0 : inputs * outputs / 2 + scaleBytes;
+    const int64_t count = live.starts[g + 1] - live.starts[g];
+    read += count == 0 ? 0 : count * outputs / 2 + scaleBytes;
   }
   pool.weightTraffic().read += read;
   pool.weightTraffic().skipped += bytes - read;

@@ -68,10 +68,10 @@ void eachPiece(ThreadPool& pool, int64_t pieces, bool alone, const F& f) {
 }
 
 /** Room for the live inputs in `chunks` chunks, `perThread` floats for each thread, and `shared` floats,
- * which begin where pool.sharedScratch() does. `shared` is even. */
+ * which begin where pool.sharedScratch() does. */
 inline LiveInputs reserveLive(ThreadPool& pool, int64_t inFeatures, int64_t chunks, int64_t perThread,
                               int64_t shared = 0) {
-  const auto before = static_cast<size_t>(shared) * sizeof(float);
+  const auto before = static_cast<size_t>((shared + 1) / 2 * 2) * sizeof(float);  // the lists are aligned
   const auto lists = static_cast<size_t>(chunks + 1) * sizeof(int64_t) +
                      static_cast<size_t>(inFeatures + 1) * sizeof(int32_t);
   pool.reserveScratch(before + lists, static_cast<size_t>(perThread) * sizeof(float));

@@ -14,9 +14,6 @@ PERSIMMON_INLINE bool roundsInputs(const ThreadPool& pool) {
   return kHasPairs && pool.matmulPrecision() == MatmulPrecision::kMedium;
 }
 
-/** Floats of scratch for roundInputs; an even number. */
-PERSIMMON_INLINE int64_t roundedFloats(int64_t count) { return (count + 1) / 2 * 2; }
-
 /** The numbers of x, rounded and widened again. */
 inline const float* roundInputs(float* rounded, const float* x, int64_t count) {
   uint16_t halves[kLanes];
