@@ -39,6 +39,7 @@ struct EmulatedStream final : Stream {
     const std::lock_guard lock(gpu);
     changed.notify_all();
   }
+  void advance() override;
 
   const int number = currentDevice;
   std::deque<Node> queue;
@@ -103,6 +104,14 @@ void runUntil(std::unique_lock<std::mutex>& lock, EmulatedStream& stream, uint64
     std::fprintf(stderr, "emulated GPU: %s\n", error.what());
     std::abort();
   }
+}
+
+void EmulatedStream::advance() {
+  const std::lock_guard lock(gpu);
+  for (EmulatedStream* stream : streams)
+    while (step(*stream)) {
+    }
+  changed.notify_all();
 }
 
 void EmulatedStream::put(Node node) {

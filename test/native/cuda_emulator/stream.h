@@ -22,6 +22,8 @@ struct Stream {
   virtual int device() const = 0;
   /** Something has changed that a node may wait for. */
   virtual void tellChange() = 0;
+  /** Runs what can run on all streams: a GPU would not wait until somebody wants what it computes. */
+  virtual void advance() = 0;
 };
 
 }  // namespace cuda_emulator

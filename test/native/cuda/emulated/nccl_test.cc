@@ -10,6 +10,7 @@
 #include "core/plan.h"
 #include "cuda/nccl_communicator.h"
 #include "cuda/queue.h"
+#include "cuda/runtime.cuh"
 
 namespace {
 
@@ -304,6 +305,25 @@ TEST(graphsEndBeforeTheCommunicatorThatTheyHold) {
   ranks->ranks.communicators.clear();
   recorded.reset();
   ranks.reset();
+}
+
+TEST(aGroupEndsThoughNobodyWaitsForItsLastWork) {
+  GpuRanks ranks(2);
+  auto recorded = std::make_unique<Recorded>(ranks);
+  CHECK(recorded->sums(2));
+  for (int rank = 0; rank < 2; ++rank) recorded->replay(rank, 3);
+  for (const auto& stream : ranks.streams) stream->synchronize();
+  // GPU 0 comes to the collective and waits in it, then GPU 1 goes through it, and nobody asks for GPU 0 any
+  // more.
+  cudaEvent_t event = nullptr;
+  cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  cudaEventRecord(event, cuda::streamOf(*ranks.stream(0).gpu()));
+  CHECK(cudaEventQuery(event) == cudaErrorNotReady);
+  CHECK(ranks.read(1, recorded->out[1], 2) == (std::vector<float>{3, 20}));
+  ranks.ranks.communicators.clear();
+  recorded.reset();
+  for (const auto& stream : ranks.streams) stream->synchronize();
+  cudaEventDestroy(event);
 }
 
 TEST(whatNcclRefusesEndsAllRanksAndIsSaid) {

@@ -185,7 +185,11 @@ EXPORTED int ncclCommAbort(void* handle) {
     isLast = ++own->clique->ended == own->clique->ranks;
   }
   if (own->stream != nullptr) own->stream->tellChange();
-  while (isLast && own->clique->graphs > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (isLast && own->clique->graphs > 0) {
+    // Also those that were destroyed while they ran.
+    if (own->stream != nullptr) own->stream->advance();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   const std::lock_guard lock(registry);
   communicators.erase(handle);
   return kSuccess;
