@@ -11,13 +11,13 @@
 namespace persimmon {
 
 namespace {
-constexpr size_t kCacheLine = 64;
+constexpr size_t kCacheLine = 64, kPage = 4096;
 constexpr size_t kHugePage = size_t{2} << 20;
 }  // namespace
 
 AlignedBuffer::AlignedBuffer(size_t bytes) : size_(bytes) {
   if (bytes == 0) return;
-  const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kCacheLine;
+  const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : bytes >= kPage ? kPage : kCacheLine;
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   if (rounded < bytes) throw std::bad_alloc();
   data_ = std::aligned_alloc(alignment, rounded);

@@ -1,4 +1,4 @@
-// Memory aligned to cache lines, or to huge pages when it is large.
+// Memory aligned to cache lines, to pages of 4 KiB from that size on, or to huge pages when it is large.
 #pragma once
 
 #include <cstddef>
