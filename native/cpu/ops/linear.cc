@@ -22,6 +22,7 @@
 #include "cpu/ops/integer_tiles.h"
 #include "cpu/ops/linear_blocked.h"
 #include "cpu/ops/linear_direct.h"
+#include "cpu/ops/linear_stream.h"
 #include "cpu/ops/rounded_inputs.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -74,9 +75,14 @@ void linearAs(ThreadPool& pool, float* out, const float* x, const T* weight, Wei
               int64_t inFeatures, int64_t outFeatures) {
   const int64_t bytes = inFeatures * outFeatures * static_cast<int64_t>(sizeof(T));
   pool.weightTraffic().read += bytes * ((rows + kBlockRows - 1) / kBlockRows);
-  if (rows <= kDirectRows<X>) {
+  // Of no inputs, too: the others add up blocks of them, and store behind the last.
+  if (rows <= kDirectRows || inFeatures == 0) {
     const X* few = rowsOf<X>(pool, x, rows * inFeatures);
     linearDirect(pool, DirectLinear<X>{out, few, bias, inFeatures, outFeatures}, rows, weight);
+    return;
+  }
+  if (rows >= kLeastStreamRows && rows <= kMostStreamRows) {
+    linearStream<X>(pool, out, x, weight, bias, rows, inFeatures, outFeatures);
     return;
   }
   for (int64_t row = 0; row < rows; row += kBlockRows) {

@@ -15,19 +15,12 @@
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 // Rows that go side by side. More than one group goes through a piece of the weights that stays in the
-// second-level cache, up to kDirectRows; with more rows, packing (linear_blocked.h) pays. 16 rows on the Zen
-// 5: directly in float32 7.4 ms and packed 7.8, of bfloat16 5.7 and 5.0.
-template <class X>
-constexpr int64_t kDirectGroup = 2;
-template <class X>
-constexpr int64_t kDirectRows = 8;
+// second-level cache, up to kDirectRows; with more rows, packing (linear_blocked.h) pays, and on AVX-512 a
+// stream (linear_stream.h).
 #if defined(__AVX512F__)
-template <>
-constexpr int64_t kDirectGroup<float> = 4;
-template <>
-constexpr int64_t kDirectRows<float> = 16;
-template <>
-constexpr int64_t kDirectGroup<BFloat16> = 8;
+constexpr int64_t kDirectGroup = 4, kDirectRows = 4;
+#else
+constexpr int64_t kDirectGroup = 2, kDirectRows = 8;
 #endif
 
 constexpr int64_t kAheadBytes = 1024;
@@ -78,18 +71,8 @@ void directGroup(const DirectLinear<X>& problem, int64_t rows, const T* weight, 
     directOutputs<2, 8>(problem, weight, begin, end, next);
   } else if (rows == 3) {
     directOutputs<3, 8>(problem, weight, begin, end, next);
-  } else if (rows == 4) {
+  } else {
     directOutputs<4, 6>(problem, weight, begin, end, next);
-  } else if constexpr (kDirectGroup<X> > 4) {
-    if (rows == 5) {
-      directOutputs<5, 4>(problem, weight, begin, end, next);
-    } else if (rows == 6) {
-      directOutputs<6, 4>(problem, weight, begin, end, next);
-    } else if (rows == 7) {
-      directOutputs<7, 3>(problem, weight, begin, end, next);
-    } else {
-      directOutputs<8, 3>(problem, weight, begin, end, next);
-    }
   }
 #else
   if (rows == 1) {
@@ -104,8 +87,8 @@ void directGroup(const DirectLinear<X>& problem, int64_t rows, const T* weight, 
 template <class X, class T>
 void directRows(DirectLinear<X> problem, int64_t rows, const T* weight, int64_t begin, int64_t end,
                 const T* next) {
-  for (int64_t row = 0; row < rows; row += kDirectGroup<X>) {
-    const int64_t group = rows - row < kDirectGroup<X> ? rows - row : kDirectGroup<X>;
+  for (int64_t row = 0; row < rows; row += kDirectGroup) {
+    const int64_t group = rows - row < kDirectGroup ? rows - row : kDirectGroup;
     directGroup(problem, group, weight, begin, end, next);
     problem.x += group * problem.inFeatures;
     problem.out += group * problem.outFeatures;
@@ -119,7 +102,7 @@ void linearDirect(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows
   const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
   const int64_t bytes = problem.outFeatures * rowBytes;
   // A piece for several groups of rows waits for them in the second-level cache.
-  const int64_t outputBytes = rows <= kDirectGroup<X> ? rowBytes : 4 * rowBytes;
+  const int64_t outputBytes = rows <= kDirectGroup ? rowBytes : 4 * rowBytes;
   // Of 24 outputs, so that groups of 4, 6 and 8 leave no rest.
   TaperedQueue queue = longPieces(problem.outFeatures, outputBytes, 24, pool.size());
   const auto work = [&](int, int) {

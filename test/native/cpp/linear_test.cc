@@ -123,6 +123,30 @@ TEST(linearMatchesForEveryCountOfRows) {
   }
 }
 
+TEST(linearMatchesForBatchesThatStreamTheirWeights) {
+  // From 5 to 48 rows where there is AVX-512: whole blocks of steps, steps and parts of a step behind them,
+  // fewer than a block; several groups of outputs and single ones; several pieces, for two threads.
+  const int64_t rows[] = {5, 12, 16, 31, 48, 49}, inputs[] = {256, 320, 339, 1100, 60, 7};
+  const int64_t outputs[] = {24, 31, 66, 5};
+  for (int i = 0; i < (sanitized() ? 8 : 24); ++i) {
+    const DType dtype = i % 2 == 0 ? DType::kBFloat16 : DType::kFloat32;
+    checkShape(rows[i % 6], inputs[i / 2 % 6], outputs[i % 4], dtype, i % 3 != 0);
+  }
+  if (!sanitized()) checkShape(16, 1100, 1600, DType::kBFloat16, true);
+}
+
+TEST(linearOfNoInputsIsTheBias) {
+  const std::vector<float> nothing, bias = {1, -2, 3};
+  forEachPool([&](ThreadPool& pool) {
+    for (int64_t rows : {1, 4, 9, 40, 100}) {
+      const std::vector<float> y =
+          run(pool, nothing, {nothing.data(), DType::kFloat32}, {bias.data(), DType::kFloat32}, rows, 0, 3);
+      for (int64_t i = 0; i < rows * 3; ++i)
+        CHECK(y[static_cast<size_t>(i)] == bias[static_cast<size_t>(i % 3)]);
+    }
+  });
+}
+
 TEST(linearMatchesAcrossBlocks) {
   // Longer than a block of the reduction, more rows than a block of rows, more outputs than a chunk.
   checkShape(131, 1100, 70, DType::kBFloat16, true);

@@ -26,6 +26,17 @@ TEST(mediumPrecisionMatchesANaiveLoopOverOddShapes) {
   }
 }
 
+TEST(mediumPrecisionMatchesForBatchesThatStreamTheirWeights) {
+  const int64_t rows[] = {5, 12, 16, 31, 48, 49}, inputs[] = {256, 384, 339, 1100, 60, 7};
+  const int64_t outputs[] = {24, 31, 66, 130};
+  for (int i = 0; i < (sanitized() ? 8 : 24); ++i) {
+    checkLinear(cpu::linear, byOutput, rows[i % 6], inputs[i / 2 % 6], outputs[i % 4], DType::kBFloat16,
+                i % 3 != 0, 0, kMedium);
+    checkLinear(cpu::linearByInput, byInput, rows[i % 6], inputs[i / 2 % 6], outputs[i % 4], DType::kBFloat16,
+                i % 3 != 0, 50, kMedium);
+  }
+}
+
 TEST(mediumPrecisionMatchesForInt4) {
   Random random(22);
   const int64_t inputs[] = {32, 64, 96, 320, 1056}, outputs[] = {1, 3, 16, 63, 64, 65, 100, 200};
