@@ -124,11 +124,12 @@ void fewRows(ThreadPool& pool, const ByInput<T>& problem) {
   // Whole rows, unless there are more threads than parts.
   const int64_t cuts = alone ? 1 : (pool.size() + parts - 1) / parts,
                 most = std::min(kStreamOutputs, (outFeatures + cuts - 1) / cuts);
-  const int64_t columns = (most + kStreamColumns - 1) / kStreamColumns * kStreamColumns;
+  constexpr int64_t kUnit = kStreamColumns<Number>;
+  const int64_t columns = (most + kUnit - 1) / kUnit * kUnit;
   const int64_t pieces = (outFeatures + columns - 1) / columns;
   const int64_t partials = PartialSums::floats(parts, rows, outFeatures);
   const LiveInputs live =
-      reserveLive(pool, inFeatures, parts, streamScratch(rows, inFeatures, columns), partials);
+      reserveLive(pool, inFeatures, parts, streamScratch<Number>(rows, inFeatures, columns), partials);
   findLive(live, problem.x, rows, inFeatures, partInputs(inFeatures));
   const int64_t read = live.starts[parts] * outFeatures * static_cast<int64_t>(sizeof(T));
   pool.weightTraffic().read += read;
