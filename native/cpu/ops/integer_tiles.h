@@ -15,18 +15,21 @@
 
 #include "cpu/isa.h"
 #include "cpu/ops/linear_pieces.h"
+#include "cpu/ops/linear_tile.h"
 #include "cpu/simd/integer_dot.h"
 #include "cpu/simd/weight.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
-// Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group. Tiles
-// that a single row goes along side by side, and how many bytes ahead each is fetched: two threads of a Zen 5
-// server, int4, GB/s where a pure read gave 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched 1 KiB
-// ahead 45, three 52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53. With the 16
-// registers of AVX2 two tiles side by side read 35, one 55.
+// Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group, sixteen
+// the sums (16 rows of 4096 x 16384 take 3.0 ms in int4 and 3.4 in int8; in two passes of eight rows 3.3 and
+// 3.6, and 4.3 and 4.2 while nothing was fetched ahead and activations lay row by row). Tiles that a single
+// row goes along side by side, and how many bytes ahead each is fetched: two threads of a Zen 5 server, int4,
+// GB/s where a pure read gave 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched 1 KiB ahead 45,
+// three 52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53. With the 16 registers
+// of AVX2 two tiles side by side read 35, one 55.
 #if defined(__AVX512F__)
-constexpr int kIntegerRows = 8;
+constexpr int kIntegerRows = 16;
 constexpr int kTilesAtOnce = 4;
 constexpr int64_t kTileAhead = 1024;
 #else
@@ -90,7 +93,7 @@ struct IntegerLinear {
   const uint8_t* weight;
   const void* scales;
   Weight bias;
-  const ActivationGroup* x;  // [rows][groups]
+  const ActivationGroup* x;  // [groups][rows]
   int64_t rows, groups, outFeatures;
 };
 
@@ -120,26 +123,27 @@ PERSIMMON_INLINE void integerTile(const IntegerLinear& problem, int64_t tile, in
   constexpr int64_t kGroup = Format::kGroupBytes;
   const int64_t stride = problem.groups * kGroup;
   const uint8_t* w = problem.weight + tile * stride;
-  const ActivationGroup* x = problem.x + row * problem.groups;
+  const ActivationGroup* x = problem.x + row;
   Vec sums[P][M];
-  for (auto& sum : sums) {
-    for (Vec& v : sum) v = zero();
-  }
-  for (int64_t g = 0; g < problem.groups; ++g, w += kGroup) {
+  zeroSums(sums);
+  for (int64_t g = 0; g < problem.groups; ++g, w += kGroup, x += problem.rows) {
     // At the end of these tiles the next are fetched.
     const bool last = g + kTileAhead / kGroup >= problem.groups;
     const int64_t ahead = kTileAhead + (last ? (P - 1) * stride : 0);
     for (int p = 0; p < P; ++p) {
       const uint8_t* at = w + p * stride;
-      if constexpr (M == 1) {
+      if (row == 0) {
         for (int64_t line = 0; line < kGroup; line += 64) __builtin_prefetch(at + ahead + line, 0, 3);
       }
       WeightGroup weights;
       Format::loadGroup(at, weights);
+      PERSIMMON_UNROLL
       for (int m = 0; m < M; ++m) {
-        const ActivationGroup& group = x[m * problem.groups + g];
+        const ActivationGroup& group = x[m];
         Integers dots = Format::begin(group.sum);
+        PERSIMMON_UNROLL
         for (int k = 0; k < kGroupWords; ++k) {
+          PERSIMMON_UNROLL
           for (int half = 0; half < 2; ++half) {
             dots = Format::addDots(dots, weights[k][half], broadcastWord(group.words[k][half]));
           }
@@ -159,6 +163,15 @@ PERSIMMON_INLINE void integerTile(const IntegerLinear& problem, int64_t tile, in
   }
 }
 
+/** Rows from `row` on in groups of M, and what is left in smaller ones. */
+template <class Format, int M>
+void integerRows(const IntegerLinear& problem, int64_t tile, int64_t row) {
+  for (; row + M <= problem.rows; row += M) integerTile<Format, M, 1>(problem, tile, row);
+  if constexpr (M > 1) {
+    if (row < problem.rows) integerRows<Format, M / 2>(problem, tile, row);
+  }
+}
+
 template <class Format>
 void integerTiles(const IntegerLinear& problem, int64_t begin, int64_t end) {
   int64_t tile = begin;
@@ -167,13 +180,7 @@ void integerTiles(const IntegerLinear& problem, int64_t begin, int64_t end) {
       integerTile<Format, 1, kTilesAtOnce>(problem, tile, 0);
     }
   }
-  for (; tile < end; ++tile) {
-    int64_t row = 0;
-    for (; row + kIntegerRows <= problem.rows; row += kIntegerRows) {
-      integerTile<Format, kIntegerRows, 1>(problem, tile, row);
-    }
-    for (; row < problem.rows; ++row) integerTile<Format, 1, 1>(problem, tile, row);
-  }
+  for (; tile < end; ++tile) integerRows<Format, kIntegerRows>(problem, tile, 0);
 }
 
 template <class Format>
@@ -186,7 +193,7 @@ void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, 
   auto* activations = static_cast<ActivationGroup*>(pool.sharedScratch());
   parallelChunks(pool, rows * groups, 512, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / groups, first = i % groups * kGroupInputs;
+      const int64_t row = i % rows, first = i / rows * kGroupInputs;
       roundActivations(activations + i, x + row * inFeatures + first, inFeatures - first);
     }
   });
