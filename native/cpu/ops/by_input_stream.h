@@ -113,15 +113,16 @@ PERSIMMON_INLINE LiveGroup<Number, T> groupOf(const ByInput<T>& problem, const i
   return group;
 }
 
-/** sums[row] += the products of a group for kStreamColumns outputs, whose weights are w. */
+/** sums[row] += the products of a group for kStreamColumns outputs, whose weights are w; the first group
+ * starts them. */
 template <class Number, class W>
-PERSIMMON_INLINE void addProducts(float* sums, const Number* numbers, int64_t rows,
+PERSIMMON_INLINE void addProducts(float* sums, const Number* numbers, int64_t rows, bool isFirst,
                                   const W (&w)[kNumbers<Number>][kStreamVectors<Number>]) {
   constexpr int kCount = kNumbers<Number>, kVectors = kStreamVectors<Number>;
   for (int64_t row = 0; row < rows; ++row, sums += kVectors * kLanes, numbers += kCount) {
     Vec sum[kVectors];
     PERSIMMON_UNROLL
-    for (int v = 0; v < kVectors; ++v) sum[v] = load(sums + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) sum[v] = isFirst ? zero() : load(sums + v * kLanes);
     PERSIMMON_UNROLL
     for (int i = 0; i < kCount; ++i) {
       const W factor = broadcast(numbers[i]);
@@ -137,7 +138,7 @@ PERSIMMON_INLINE void addProducts(float* sums, const Number* numbers, int64_t ro
  * outputs][row][output], and fetches the same of the next group. */
 template <class Number, class T>
 void addGroup(const ByInput<T>& problem, float* sums, const LiveGroup<Number, T>& group,
-              const LiveGroup<Number, T>& next, int64_t column, int64_t columns) {
+              const LiveGroup<Number, T>& next, bool isFirst, int64_t column, int64_t columns) {
   using W = decltype(broadcast(Number{}));
   constexpr int64_t kAhead = kStreamAheadBytes / static_cast<int64_t>(sizeof(T));
   constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
@@ -159,13 +160,13 @@ void addGroup(const ByInput<T>& problem, float* sums, const LiveGroup<Number, T>
     for (int i = 0; i < kNumbers<Number>; ++i) {
       loadNumber(group.weights + i * kPlaces<Number>, column + c, kColumns, w[i]);
     }
-    addProducts(sums, group.numbers, rows, w);
+    addProducts(sums, group.numbers, rows, isFirst, w);
   }
   if (c < columns) {
     for (int i = 0; i < kNumbers<Number>; ++i) {
       loadNumber(group.weights + i * kPlaces<Number>, column + c, columns - c, w[i]);
     }
-    addProducts(sums, group.numbers, rows, w);
+    addProducts(sums, group.numbers, rows, isFirst, w);
   }
 }
 
@@ -177,8 +178,15 @@ void packLive(Number* numbers, const float* x, int64_t rows, int64_t inFeatures,
   float group[kInputs];
   for (int64_t i = 0; i < count; i += kInputs) {
     const int n = static_cast<int>(std::min<int64_t>(kInputs, count - i));
+    // As with many rows, which share few zeros.
+    const bool isRange = n == kInputs && inputs[i + n - 1] - inputs[i] == n - 1;
     for (int64_t row = 0; row < rows; ++row, numbers += kNumbers<Number>) {
-      for (int j = 0; j < kInputs; ++j) group[j] = j < n ? x[row * inFeatures + inputs[i + j]] : 0;
+      const float* own = x + row * inFeatures;
+      if (isRange) {
+        packNumbers(numbers, own + inputs[i]);
+        continue;
+      }
+      for (int j = 0; j < kInputs; ++j) group[j] = j < n ? own[inputs[i + j]] : 0;
       packNumbers(numbers, group);
     }
   }
@@ -207,13 +215,13 @@ void streamPart(const ByInput<T>& problem, const LiveInputs& live, float* scratc
   const int32_t* inputs = live.inputs + live.starts[part];
   const int64_t count = live.starts[part + 1] - live.starts[part];
   packLive(numbers, problem.x, rows, problem.inFeatures, inputs, count);
-  std::memset(sums, 0, static_cast<size_t>(rows * steps * kColumns) * sizeof(float));
+  if (count == 0) std::memset(sums, 0, static_cast<size_t>(rows * steps * kColumns) * sizeof(float));
   for (int64_t i = 0; i < count; i += kInputs) {
     const auto group =
         groupOf(problem, inputs + i, count - i, numbers + i / kInputs * rows * kNumbers<Number>);
     const int64_t after = i + kInputs < count ? i + kInputs : i;
     const auto next = groupOf(problem, inputs + after, count - after, static_cast<const Number*>(nullptr));
-    addGroup(problem, sums, group, next, column, columns);
+    addGroup(problem, sums, group, next, i == 0, column, columns);
   }
   for (int64_t row = 0; row < rows; ++row) {
     float* out = partial.at(part, row) + column;
