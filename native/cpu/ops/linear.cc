@@ -5,17 +5,16 @@
 // process, and 495 GFLOP/s the peak of its float32 multiply-adds:
 //   1 row    4096 x 12288 51 GB/s (83 %), 4096 x 16384 53 (92 %), 16384 x 4096 56 (97 %), 4096 x 32768 53 (83
 //            %); float32 4096 x 16384 59
-//   rows of 4096 x 16384: 2 take 2.5 ms, 3 2.3, 4 2.6, 8 4.3, 16 7.7
-// On another day, when neighbours took less of the cores: 32 rows 13.5 ms, 128 40 (434 GFLOP/s), 512 160
-// (430, 87 %), 512 rows of 16384 x 4096 413 GFLOP/s, with float32 weights 364. AVX2, 1 thread: 87 GFLOP/s.
+//   rows of 4096 x 16384, 58 to 64 GB/s: 2 take 2.4 ms, 4 2.4, 5 2.6, 8 3.3, 16 6.1, 32 12.0, 64 26
+// On another day, when neighbours took less of the cores: 128 rows 40 (434 GFLOP/s), 512 160 (430, 87 %), 512
+// rows of 16384 x 4096 413 GFLOP/s, with float32 weights 364. AVX2, 1 thread: 87 GFLOP/s.
 // Weights of int8 and int4: integer_tiles.h.
 //
 // AVX-512-BF16 is used for MatmulPrecision::kMedium only. vdpbf16ps rounds activations to bfloat16 unless
 // they are split into three parts (8 + 8 + 8 bits), and it issues no faster than a float32 multiply-add (both
 // measured at 7.7 G/s a core). For 32 inputs that is three instructions against two: 1.5 times slower, and
-// subnormal numbers would be lost. With rounded activations it is one against two. 4096 x 16384 on a day when
-// vector units ran at half their rate (3.1 G/s a core), in ms, rounded and not: 8 rows 3.3 and 4.2, 16 5.0
-// and 7.2, 32 7.5 and 13.5, 128 27 and 50, 512 106 (648 GFLOP/s) and 201.
+// subnormal numbers would be lost. With rounded activations it is one against two: in the same minutes as
+// above 8 rows take 2.6 ms, 16 3.7, 32 7.6, 64 14; 512 rows 106 ms (648 GFLOP/s) where float32 took 201.
 #include <algorithm>
 #include <type_traits>
 

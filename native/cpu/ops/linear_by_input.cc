@@ -11,9 +11,9 @@
 // more. 16384 x 4096, 2 threads of a Zen 5 server, in ms, and in brackets what it took when each thread read
 // its own half of every row (medians of five to seven, interleaved). One row of bfloat16, all inputs
 // live: 2.9 (3.7); half of them: bfloat16 1.5 (2.0), int8 0.94 (1.4), int4 0.96 (1.2); a tenth: bfloat16 0.38
-// (0.50), int8 0.24 (0.35), int4 0.28 (0.36). Rows of bfloat16, all live, activations rounded: 4 take 3.6
-// (7.4), 8 4.7 (7.3), 16 6.6 (9.3), and unrounded 16 6.3 (10.2). 512 rows: in float32 215 (320 GFLOP/s), in
-// pairs 123 (556). With the weights of one group in cache 16 rows take 4.2: they are bound by arithmetic.
+// (0.50), int8 0.24 (0.35), int4 0.28 (0.36). Rows of bfloat16, all live, later and beside one another,
+// rounded and not: 4 take 2.9 and 2.8, 8 3.3 and 3.6, 16 4.6 and 6.4, 32 8.2 and 12.6. 512 rows: in float32
+// 215 (320 GFLOP/s), in pairs 123 (556).
 #include <algorithm>
 #include <cstring>
 #include <type_traits>

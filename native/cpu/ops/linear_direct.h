@@ -105,22 +105,9 @@ void linearDirect(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows
   const int64_t outputBytes = rows <= kDirectGroup ? rowBytes : 4 * rowBytes;
   // Of 24 outputs, so that groups of 4, 6 and 8 leave no rest.
   TaperedQueue queue = longPieces(problem.outFeatures, outputBytes, 24, pool.size());
-  const auto work = [&](int, int) {
-    // A piece is taken before the last one is done, so that its first group can be fetched in time.
-    int64_t begin, end, nextBegin, nextEnd;
-    bool any = queue.take(&begin, &end);
-    while (any) {
-      any = queue.take(&nextBegin, &nextEnd);
-      directRows(problem, rows, weight, begin, end, weight + (any ? nextBegin : begin) * problem.inFeatures);
-      begin = nextBegin;
-      end = nextEnd;
-    }
-  };
-  if (bytes <= kOneThreadBytes) {
-    work(0, 1);
-  } else {
-    pool.parallel(work);
-  }
+  eachPieceAhead(pool, queue, bytes <= kOneThreadBytes, [&](int, int64_t begin, int64_t end, int64_t next) {
+    directRows(problem, rows, weight, begin, end, weight + next * problem.inFeatures);
+  });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

@@ -23,4 +23,28 @@ inline TaperedQueue longPieces(int64_t count, int64_t outputBytes, int64_t unit,
   return TaperedQueue(count, unit, kPieceBytes / 4 / bytes, 4 * kPieceBytes / bytes, threads);
 }
 
+/**
+ * f(part, begin, end, next) for each piece, by the calling thread alone or by all. A thread takes its next
+ * piece, which begins at `next`, before this one is done, so that its first weights can be fetched in time;
+ * after the last piece `next` is its own beginning.
+ */
+template <class F>
+void eachPieceAhead(ThreadPool& pool, TaperedQueue& queue, bool alone, const F& f) {
+  const auto work = [&](int part, int) {
+    int64_t begin, end, nextBegin, nextEnd;
+    bool any = queue.take(&begin, &end);
+    while (any) {
+      any = queue.take(&nextBegin, &nextEnd);
+      f(part, begin, end, any ? nextBegin : begin);
+      begin = nextBegin;
+      end = nextEnd;
+    }
+  };
+  if (alone) {
+    work(0, 1);
+  } else {
+    pool.parallel(work);
+  }
+}
+
 }  // namespace persimmon::cpu::PERSIMMON_ISA

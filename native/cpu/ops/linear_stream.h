@@ -163,23 +163,11 @@ void linearStream(ThreadPool& pool, float* out, const float* x, const T* weight,
   const StreamLinear<X> problem = {out, packed, bias, rows, inFeatures, outFeatures};
   const int64_t rowBytes = inFeatures * static_cast<int64_t>(sizeof(T));
   TaperedQueue queue = longPieces(outFeatures, rowBytes, 4 * kStreamOutputs, pool.size());
-  const auto work = [&](int part, int) {
-    auto* sums = static_cast<float*>(pool.threadScratch(part));
-    // A piece is taken before the last one is done, so that its first weights can be fetched in time.
-    int64_t begin, end, nextBegin, nextEnd;
-    bool any = queue.take(&begin, &end);
-    while (any) {
-      any = queue.take(&nextBegin, &nextEnd);
-      streamPiece(problem, sums, weight, begin, end, weight + (any ? nextBegin : begin) * inFeatures);
-      begin = nextBegin;
-      end = nextEnd;
-    }
-  };
-  if (outFeatures * rowBytes <= kOneThreadBytes) {
-    work(0, 1);
-  } else {
-    pool.parallel(work);
-  }
+  eachPieceAhead(pool, queue, outFeatures * rowBytes <= kOneThreadBytes,
+                 [&](int part, int64_t begin, int64_t end, int64_t next) {
+                   auto* sums = static_cast<float*>(pool.threadScratch(part));
+                   streamPiece(problem, sums, weight, begin, end, weight + next * inFeatures);
+                 });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA
