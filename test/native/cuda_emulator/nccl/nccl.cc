@@ -57,6 +57,7 @@ struct Clique {
   std::map<size_t, Exchange> exchanges;
   int ended = 0;
   std::atomic<int> graphs{0};  // that hold a collective
+  std::atomic<Stream*> stream{nullptr};  // of one of the ranks
 };
 
 struct Communicator {
@@ -120,6 +121,7 @@ int check(Communicator& own, const Call& call, Stream& stream) {
   if (setting("PERSIMMON_FAKE_NCCL_REFUSE") == std::to_string(own.rank)) return kUnhandledCudaError;
   if (stream.device() != own.device) return kInvalidArgument;
   own.stream = &stream;
+  own.clique->stream = &stream;
   std::vector<Call>& calls = own.clique->calls;
   if (own.called == calls.size()) calls.push_back(call);
   return calls[own.called++] == call ? kSuccess : kInvalidUsage;
@@ -187,7 +189,7 @@ EXPORTED int ncclCommAbort(void* handle) {
   if (own->stream != nullptr) own->stream->tellChange();
   while (isLast && own->clique->graphs > 0) {
     // Also those that were destroyed while they ran.
-    if (own->stream != nullptr) own->stream->advance();
+    own->clique->stream.load()->advance();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const std::lock_guard lock(registry);
