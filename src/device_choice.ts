@@ -1,14 +1,17 @@
 import { PersimmonError } from "./errors.js";
-import { Device } from "./tensor/device.js";
+import { Device, type MatmulPrecision } from "./tensor/device.js";
 
 /** Where a model is to run; "auto" is the CPU. */
 export type DeviceChoice = "auto" | "cpu" | "cuda";
 
 /**
  * The GPU for "cuda", the first there is, and undefined for the CPU. Says once in a process that kernels for GPUs are untried.
- * @throws PersimmonError DEVICE_UNAVAILABLE where there is no GPU, or for any other name
+ * @throws PersimmonError DEVICE_UNAVAILABLE where there is no GPU, or for any other name; OPTION_INVALID
  */
-export function gpuFor(device: DeviceChoice = "auto"): Device | undefined {
+export function gpuFor(
+  device: DeviceChoice = "auto",
+  matmulPrecision: MatmulPrecision = "highest",
+): Device | undefined {
   if (device === "auto" || device === "cpu") return undefined;
   if (device !== "cuda") {
     throw new PersimmonError(
@@ -16,7 +19,7 @@ export function gpuFor(device: DeviceChoice = "auto"): Device | undefined {
       `device must be "auto", "cpu" or "cuda", got ${JSON.stringify(device)}`,
     );
   }
-  const gpu = Device.cuda();
+  const gpu = Device.cuda(0, matmulPrecision);
   if (!warned) {
     warned = true;
     process.emitWarning(

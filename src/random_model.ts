@@ -77,7 +77,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   }
   const contexts = options.kvContexts ?? kvContexts;
   optionChecks((message) => new PersimmonError("OPTION_INVALID", message)).whole("kvContexts", contexts, 1);
-  const gpu = gpuFor(options.device);
+  const gpu = gpuFor(options.device, options.matmulPrecision);
   const device = gpu ?? Device.cpu(options.threads, options.matmulPrecision);
   const maxLength = config.maxPositionEmbeddings;
   const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts };

@@ -35,6 +35,7 @@ Stream::Stream(int threads, std::shared_ptr<cuda::Queue> gpu, MatmulPrecision pr
             auto held = std::make_shared<MappedMemory>(std::move(memory));
             enqueue([held](ThreadPool&) { *held = MappedMemory(); });
           })) {
+  if (gpu_ != nullptr) gpu_->setMatmulPrecision(precision_);
   thread_ = std::thread([this] { run(); });
 }
 

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/thread_pool.h"
+
 namespace persimmon {
 struct JoinedOps;
 }
@@ -82,6 +84,9 @@ class Queue {
 
   virtual ~Queue() = default;
   virtual const DeviceInfo& info() const = 0;
+  /** How products of many rows take their activations: set before the first op. */
+  MatmulPrecision matmulPrecision() const { return matmulPrecision_; }
+  void setMatmulPrecision(MatmulPrecision precision) { matmulPrecision_ = precision; }
   virtual size_t freeBytes() const = 0;
 
   /** Memory of the GPU, or nullptr if it has none left. */
@@ -129,6 +134,9 @@ class Queue {
   /** Puts these ops on the queue as one kernel. */
   virtual void launch(const JoinedOps& joined) = 0;
   virtual QueueCounts counts() const = 0;
+
+ private:
+  MatmulPrecision matmulPrecision_ = MatmulPrecision::kHighest;
 };
 
 }  // namespace persimmon::cuda

@@ -61,6 +61,18 @@ void launch(Queue& queue, void (*kernel)(Parameters...), dim3 blocks, dim3 threa
   check(cudaLaunchKernelEx(&config, kernel, arguments...), "a kernel could not be launched");
 }
 
+/**
+ * Lets a kernel have so many bytes of dynamic shared memory. More than 48 KiB, its static ones included
+ * (under 1 KiB in all kernels), must be asked for, of each GPU anew.
+ */
+template <class Kernel>
+void allowShared(Queue& queue, Kernel kernel, size_t bytes) {
+  if (bytes <= size_t{47} << 10) return;
+  check(cudaSetDevice(queue.info().number), "the GPU");
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        "shared memory of a kernel");
+}
+
 /** Seconds that what `work` launches takes on the GPU. Waits for it. */
 template <class F>
 float timed(Queue& queue, const F& work) {

@@ -73,7 +73,7 @@ export class RankGroup {
     }
     if (split !== "mpi") optionChecks(invalid).whole("tensorParallel", split, 1, 64);
     const { threads, matmulPrecision, onGpus = false } = options;
-    const key = onGpus ? `${split} on GPUs` : `${split}, ${threads}, ${matmulPrecision}`;
+    const key = onGpus ? `${split} on GPUs, ${matmulPrecision}` : `${split}, ${threads}, ${matmulPrecision}`;
     const known = RankGroup.groups.get(key);
     if (known?.over === "") return known;
     const group = makeGroup(split, options);
@@ -84,7 +84,7 @@ export class RankGroup {
 
 function makeGroup(split: TensorParallel, { threads, matmulPrecision, onGpus }: RankOptions): RankGroup {
   if (onGpus) {
-    const here = gpuRanks(split);
+    const here = gpuRanks(split, matmulPrecision);
     return new RankGroup(here, here.length, gpuLock);
   }
   return split === "mpi" ? overMpi(threads, matmulPrecision) : inProcess(split, threads, matmulPrecision);

@@ -26,7 +26,7 @@ export class Device {
   }
 
   private static readonly cpus = new Map<string, Device>();
-  private static readonly gpus = new Map<number, Device>();
+  private static readonly gpus = new Map<string, Device>();
 
   /**
    * The CPU with a number of threads (default: all that the process may use). The same arguments give the same device.
@@ -42,15 +42,18 @@ export class Device {
   }
 
   /**
-   * A GPU of NVIDIA's, counted from 0. The same number gives the same device. Throws `DEVICE_UNAVAILABLE`, with the reason:
+   * A GPU of NVIDIA's, counted from 0. The same arguments give the same device. Throws `DEVICE_UNAVAILABLE`, with the reason:
    * a build without CUDA, no driver, no such GPU, one older than compute capability 8.0.
+   * @param matmulPrecision as in `loadModel`; "highest"
+   * @throws PersimmonError DEVICE_UNAVAILABLE, OPTION_INVALID
    */
-  static cuda(gpu = 0): Device {
+  static cuda(gpu = 0, matmulPrecision: MatmulPrecision = "highest"): Device {
     const invalid = (message: string) => new PersimmonError("DEVICE_UNAVAILABLE", message);
     optionChecks(invalid).whole("the number of a GPU", gpu, 0, 1023);
-    return madeOnce(Device.gpus, gpu, () => {
+    checkPrecision(matmulPrecision);
+    return madeOnce(Device.gpus, `${gpu} ${matmulPrecision}`, () => {
       try {
-        return new Device(1, "highest", gpu);
+        return new Device(1, matmulPrecision, gpu);
       } catch (error) {
         throw new PersimmonError("DEVICE_UNAVAILABLE", `${(error as Error).message}; use device: "cpu"`);
       }
@@ -118,8 +121,8 @@ export class Device {
   /** How Node prints it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     const { gpu } = this;
-    if (gpu !== undefined) return `Device ${this.kind}, ${gpu.name}`;
     const precision = this.matmulPrecision === "highest" ? "" : `, ${this.matmulPrecision} precision`;
+    if (gpu !== undefined) return `Device ${this.kind}, ${gpu.name}${precision}`;
     return `Device ${this.kind}, ${this.threads} ${this.threads === 1 ? "thread" : "threads"}${precision}`;
   }
 

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { inspect } from "node:util";
 import { expect, it } from "vitest";
 import { Device } from "../../src/tensor/device.js";
 import * as ops from "../../src/tensor/ops/index.js";
@@ -14,6 +15,20 @@ onGpu("a GPU as a device", () => {
     expect(gpu.kind).toBe("cuda");
     expect(gpu.instructionSet).toBe(`sm_${gpu.gpu!.major}${gpu.gpu!.minor}`);
     if (!isGpuReal) expect(gpu.gpu).toMatchObject({ name: "emulated GPU", major: 9, minor: 0 });
+  });
+
+  it("is another one for another precision, which must be one", () => {
+    const medium = Device.cuda(0, "medium");
+    expect(Device.cuda(0, "medium")).toBe(medium);
+    expect(medium).not.toBe(Device.cuda());
+    expect(inspect(medium)).toBe(`Device cuda, ${medium.gpu!.name}, medium precision`);
+    expect(inspect(Device.cuda())).toBe(`Device cuda, ${medium.gpu!.name}`);
+    expect(() => Device.cuda(0, "low" as "medium")).toThrow(
+      expect.objectContaining({
+        code: "OPTION_INVALID",
+        message: expect.stringMatching(/^matmulPrecision must be .*"highest".*"medium", got "low"/),
+      }),
+    );
   });
 
   it("is refused where there is none of that number", () => {

@@ -5,6 +5,7 @@ import { HostModule } from "../../src/nn/host.js";
 import { randomModel } from "../../src/random_model.js";
 import { edits } from "../../src/research/edits.js";
 import { allSites } from "../../src/runtime/sites.js";
+import { Device } from "../../src/tensor/device.js";
 import { expectNear, readFixture } from "../support/fixtures.js";
 import { onGpu } from "../support/other_addon.js";
 import { sharedOrSkip } from "../support/shared.js";
@@ -51,6 +52,22 @@ onGpu("a model on a GPU", () => {
 
   const greedy = async (of: LanguageModel, maxNewTokens = 12) =>
     (await of.generate(ids, { maxNewTokens, stopAtEos: false }).done).ids;
+
+  it.each(["bfloat16", "int8", "int4"] as const)(
+    "takes activations beside %s weights as bfloat16, where it is asked to and for prompts",
+    async (dtype) => {
+      const [highest, medium] = [await load({ dtype }), await load({ dtype, matmulPrecision: "medium" })];
+      expect(medium.device).toBe(Device.cuda(0, "medium"));
+      const prompt = Array.from({ length: 20 }, (_, i) => 3 + 7 * i);
+      const [exact, rounded] = [(await highest.logits(prompt)).data, (await medium.logits(prompt)).data];
+      expect(rounded).not.toEqual(exact);
+      // 8 bits of each activation.
+      const largest = Math.max(...exact.map(Math.abs));
+      expectNear("logits", rounded, exact, largest * 2 ** -6);
+      // Products of up to eight rows wait for the weights, and keep all digits.
+      expect((await medium.logits(ids)).data).toEqual((await highest.logits(ids)).data);
+    },
+  );
 
   it.each(["float32", "bfloat16", "int8", "int4"] as const)(
     "has the logits of the CPU in %s",

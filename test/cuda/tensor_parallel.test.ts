@@ -16,6 +16,8 @@ import { RandomValues } from "../support/random_values.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 
 const prompt = [1, 270, 300, 5, 9, 11, 280];
+/** More rows than the kernels of few rows take. */
+const longPrompt = Array.from({ length: 20 }, (_, i) => 3 + 7 * i);
 const maxNewTokens = 8;
 const heads = { num_attention_heads: 4 };
 
@@ -64,9 +66,11 @@ onGpu("a model that is split over GPUs", () => {
     const from = await tinyCheckpoint({ ...heads, ...changes });
     const one = await loadModel(from, { device: "cuda", ...options });
     const wanted = await one.logits(prompt);
+    const ofLong = await one.logits(longPrompt);
     for (const count of several) {
       const model = await load(count, options, from);
       expectNear("logits", (await model.logits(prompt)).data, wanted.data, 5e-4);
+      expectNear("logits of a longer prompt", (await model.logits(longPrompt)).data, ofLong.data, 5e-4);
       expect((await generated(model)).ids).toEqual((await generated(one)).ids);
     }
   });

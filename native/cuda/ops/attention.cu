@@ -35,12 +35,11 @@ bool isFast(const AttendCall& call) {
 }
 
 template <class Kernel>
-void allowShared(Kernel kernel, size_t bytes, int32_t headDim) {
-  if (bytes <= 48 << 10) return;
-  if (bytes > 227 << 10)
+void allowWideHeads(Queue& queue, Kernel kernel, size_t bytes, int32_t headDim) {
+  constexpr size_t kMost = size_t{226} << 10;  // of a block of an H100, less what is static
+  if (bytes > kMost)
     throw Error("heads of " + std::to_string(headDim) + " dimensions are too wide for attention on the GPU");
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-        "shared memory for wide heads");
+  allowShared(queue, kernel, bytes);
 }
 
 template <class T>
@@ -48,7 +47,7 @@ void attendSplit(Queue& queue, const AttendCall& call) {
   const int64_t rows = call.shape.tokens * call.shape.heads;
   const size_t shared = attendSharedBytes(call.shape.headDim);
   const auto kernel = isFast(call) ? attendKernel<T, true> : attendKernel<T, false>;
-  allowShared(kernel, shared, call.shape.headDim);
+  allowWideHeads(queue, kernel, shared, call.shape.headDim);
   launch(queue, kernel, {blocksFor(rows, 1), static_cast<unsigned>(call.splits)}, kAttendThreads,
          {.sharedBytes = shared, .overlapping = true}, call);
   if (call.splits > 1)
@@ -108,7 +107,7 @@ void fusedAttention(Queue& queue, float* z, const float* qkv, const AttentionSha
   call.inside = inside;
   checkPlaces(queue, inside, call.places);
   const size_t shared = 4 * static_cast<size_t>(shape.headDim) * sizeof(float);
-  allowShared(prepareKernel, shared, shape.headDim);
+  allowWideHeads(queue, prepareKernel, shared, shape.headDim);
   launch(queue, prepareKernel, blocksFor(rows, 4), 4 * kWarp, {.sharedBytes = shared, .overlapping = true},
          call, qRot);
   call.q = qRot;

@@ -3,10 +3,10 @@
 // their way.
 //
 // Activations stay float32: each is the sum of three bfloat16, whose products with a weight are exact, so
-// there are three matrix instructions where bfloat16 activations would need one (kParts = 1, which no op asks
-// for). The sums of 32 inputs are added to float32 sums by ordinary instructions, because the matrix
-// instruction cuts off what it cannot keep, which would add up over 16,384 inputs; int4 scales its groups of
-// 32 on the way.
+// there are three matrix instructions where bfloat16 activations need one (kParts = 1, for
+// MatmulPrecision::kMedium). The sums of 32 inputs are added to float32 sums by ordinary instructions,
+// because the matrix instruction cuts off what it cannot keep, which would add up over 16,384 inputs; int4
+// scales its groups of 32 on the way.
 //
 // Bytes: the weights once for all blocks of rows that run at the same time (blocks of rows come first in the
 // order of blocks); limited by the matrix instruction from about 100 rows on, by reading the weights below.
@@ -73,7 +73,7 @@ __device__ __forceinline__ void loadActivations(const ManyRows& problem, int64_t
 }
 
 /** `Tile` is a TileByOutput or TileByInput. */
-template <class Tile, bool kScaledByGroup, int kParts = 3>
+template <class Tile, bool kScaledByGroup, int kParts>
 __global__ __launch_bounds__(kProductThreads,
                              kScaledByGroup ? 1 : 2) void matrixProductKernel(ManyRows problem, Tile weight) {
   struct Shared {
@@ -99,7 +99,7 @@ __global__ __launch_bounds__(kProductThreads,
     loadActivations(problem, place.row + thread / 4, k + thread % 4 * 8, place.end, a);
   };
   const auto store = [&](Shared& to) {
-    float parts[8][3];
+    float parts[8][kParts];
     PERSIMMON_UNROLL
     for (int i = 0; i < 8; ++i) {
       if constexpr (kParts == 1) {
@@ -192,7 +192,7 @@ __global__ __launch_bounds__(kProductThreads,
 }
 
 /** Two stages of tiles. */
-template <int kParts = 3>
+template <int kParts>
 constexpr size_t matrixProductShared() {
   return 2 * (sizeof(uint16_t) * kTilePitch * (kParts * kProductRows + kTileOutputs) +
               sizeof(float) * kTileOutputs);

@@ -1,6 +1,7 @@
 // Products of many rows with bfloat16 weights by cuBLASLt. Activations are float32, and stay so: each is the
 // sum of three bfloat16 (mma.cuh), so there are three products, the smallest part first, added to the bias in
-// float32. Beside the products 10 bytes an activation and 4 a result are moved.
+// float32. Beside the products 10 bytes an activation and 4 a result are moved. MatmulPrecision::kMedium
+// rounds activations to one bfloat16: one product.
 //
 // The library chooses an algorithm for each shape, so the order of sums depends on the number of rows, on the
 // GPU and on the version of the library; on one machine it is the same each time.
@@ -15,18 +16,22 @@ namespace persimmon::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kParts = 3;
 
 /** parts[part, count], the smallest part first. */
+template <int kParts>
 __global__ void splitKernel(uint16_t* parts, const float* x, int64_t count) {
   waitForPrevious();
   for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < count;
        i += int64_t{gridDim.x} * kThreads) {
-    float split[kParts];
-    splitInThree(x[i], split);
-    PERSIMMON_UNROLL
-    for (int part = 0; part < kParts; ++part)
-      parts[(kParts - 1 - part) * count + i] = static_cast<uint16_t>(__float_as_uint(split[part]) >> 16);
+    if constexpr (kParts == 1) {
+      parts[i] = toBFloat16(x[i]);
+    } else {
+      float split[kParts];
+      splitInThree(x[i], split);
+      PERSIMMON_UNROLL
+      for (int part = 0; part < kParts; ++part)
+        parts[(kParts - 1 - part) * count + i] = static_cast<uint16_t>(__float_as_uint(split[part]) >> 16);
+    }
   }
 }
 
@@ -51,14 +56,16 @@ bool linearByCublasLt(const LinearCall& call, CublasLt* library, bool byInput) {
   const CublasLtShape shape = {rows, inFeatures, outFeatures, byInput};
   if (!library->has(shape)) return false;
   const int64_t count = rows * inFeatures;
+  const bool rounds = queue.matmulPrecision() == MatmulPrecision::kMedium;
+  const int numbers = rounds ? 1 : 3;
   uint8_t* scratch =
-      queue.scratch(CublasLt::kWorkspaceBytes + static_cast<size_t>(kParts * count) * sizeof(uint16_t));
+      queue.scratch(CublasLt::kWorkspaceBytes + static_cast<size_t>(numbers * count) * sizeof(uint16_t));
   auto* parts = reinterpret_cast<uint16_t*>(scratch + CublasLt::kWorkspaceBytes);
-  launch(queue, splitKernel, blocksFor(count, 4 * kThreads), kThreads, {.overlapping = true}, parts, x,
-         count);
+  launch(queue, rounds ? splitKernel<1> : splitKernel<3>, blocksFor(count, 4 * kThreads), kThreads,
+         {.overlapping = true}, parts, x, count);
   launch(queue, biasKernel, blocksFor(rows * outFeatures, 4 * kThreads), kThreads, {.overlapping = true}, out,
          bias, rows * outFeatures, outFeatures, trafficOf(queue), inFeatures * outFeatures * 2);
-  for (int part = 0; part < kParts; ++part)
+  for (int part = 0; part < numbers; ++part)
     library->add(shape, out, parts + part * count, w, scratch, streamOf(queue));
   return true;
 }

@@ -50,13 +50,21 @@ struct Product : LinearCall {
 
   template <bool kScaledByGroup, class Tile>
   void byMatrixInstruction(const Tile& tile, int64_t bytes) const {
-    const auto kernel = matrixProductKernel<Tile, kScaledByGroup>;
-    static const cudaError_t allowed = cudaFuncSetAttribute(
-        kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(matrixProductShared()));
-    check(allowed, "shared memory for a product");
+    if (queue.matmulPrecision() == MatmulPrecision::kMedium) {
+      byParts<kScaledByGroup, 1>(tile, bytes);
+    } else {
+      byParts<kScaledByGroup, 3>(tile, bytes);
+    }
+  }
+
+  template <bool kScaledByGroup, int kParts, class Tile>
+  void byParts(const Tile& tile, int64_t bytes) const {
+    constexpr size_t kShared = matrixProductShared<kParts>();
+    const auto kernel = matrixProductKernel<Tile, kScaledByGroup, kParts>;
+    allowShared(queue, kernel, kShared);
     run(kProductRows, kTileOutputs, bytes, [&](const ManyRows& problem, unsigned blocks) {
-      launch(queue, kernel, blocks, kProductThreads,
-             {.sharedBytes = matrixProductShared(), .overlapping = true}, problem, tile);
+      launch(queue, kernel, blocks, kProductThreads, {.sharedBytes = kShared, .overlapping = true}, problem,
+             tile);
     });
   }
 

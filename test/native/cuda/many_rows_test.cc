@@ -73,6 +73,58 @@ TEST(productsOfManyRowsKeepAllDigitsOfTheirActivations) {
   }
 }
 
+namespace {
+
+/** Has the queue round activations for a while. */
+class Medium {
+ public:
+  Medium() { gpu().setMatmulPrecision(persimmon::MatmulPrecision::kMedium); }
+  ~Medium() { gpu().setMatmulPrecision(persimmon::MatmulPrecision::kHighest); }
+};
+
+/** The nearest bfloat16 number of each, the even one of two. */
+std::vector<float> nearestBFloat16(std::vector<float> x) {
+  for (float& value : x) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000u;
+    std::memcpy(&value, &bits, sizeof bits);
+  }
+  return x;
+}
+
+}  // namespace
+
+TEST(mediumPrecisionRoundsTheActivationsOfManyRows) {
+  Random random(17);
+  const int64_t in = 544, out = 40;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8, DType::kInt4}) {
+    for (const WeightOrder order : {WeightOrder::kTiles, WeightOrder::kInputs}) {
+      const bool scaled = dtype == DType::kInt8 || dtype == DType::kInt4;
+      const WeightOrder stored = !scaled && order == WeightOrder::kTiles ? WeightOrder::kRows : order;
+      const MatrixOnGpu matrix(random, dtype, stored, out, in);
+      for (const int64_t rows : {8, 9, 70}) {
+        const std::vector<float> x = random.normals(static_cast<size_t>(rows * in));
+        const auto product = [&](const std::vector<float>& inputs) {
+          const OnGpu<float> input(inputs), result(static_cast<size_t>(rows * out));
+          (order == WeightOrder::kInputs ? cuda::linearByInput : cuda::linear)(
+              gpu(), result.data(), input.data(), matrix.weight(), kNone, rows, in, out);
+          return result.read();
+        };
+        const std::vector<float> exact = product(x), ofRounded = product(nearestBFloat16(x));
+        const Medium medium;
+        const std::vector<float> y = product(x);
+        const bool rounds = rows > 8 && dtype != DType::kFloat32;
+        CHECK(sameBits(y, exact) == !rounds);
+        if (rounds) {
+          CHECK(sameBits(y, product(nearestBFloat16(x))));
+          CHECK(distance(y, ofRounded) < 1e-5);
+        }
+      }
+    }
+  }
+}
+
 TEST(productsOfManyRowsCountTheirWeightsOnce) {
   Random random(8);
   for (const DType dtype : kTypes) {

@@ -251,6 +251,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, void* nodes, size_t* count);
+cudaError_t cudaGraphUpload(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
 struct cudaGraphExecUpdateResultInfo {
   int result;
@@ -276,17 +277,21 @@ struct cudaLaunchConfig_t {
   unsigned numAttrs;
 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-template <class Function>
-cudaError_t cudaFuncSetAttribute(Function, cudaFuncAttribute, int) {
-  return cudaSuccess;
-}
 
 namespace cuda_emulator {
+
+// On the thread's GPU only.
+cudaError_t allowShared(const void* kernel, size_t bytes);
 
 // `kernel`: its address, so that an update of a graph can tell kernels apart.
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);
 
 }  // namespace cuda_emulator
+
+template <class Function>
+cudaError_t cudaFuncSetAttribute(Function kernel, cudaFuncAttribute, int bytes) {
+  return cuda_emulator::allowShared(reinterpret_cast<const void*>(kernel), static_cast<size_t>(bytes));
+}
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),

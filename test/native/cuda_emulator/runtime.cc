@@ -50,6 +50,8 @@ struct EmulatedStream final : Stream {
 
 std::vector<EmulatedStream*> streams;
 std::map<int, size_t> bytesInUse;  // of each device
+// Dynamic shared memory that a kernel may have on a device, where it asked for more than 48 KiB.
+std::map<std::pair<int, const void*>, size_t> sharedAllowed;
 
 cudaError_t failed(cudaError_t error) { return lastError = error; }
 
@@ -139,7 +141,20 @@ struct Event {
   uint64_t behind = 0;  // work of the stream that comes before it
 };
 
+cudaError_t allowShared(const void* kernel, size_t bytes) {
+  const std::lock_guard lock(gpu);
+  if (bytes > size_t{227} << 10) return failed(cudaErrorInvalidValue);
+  sharedAllowed[{currentDevice, kernel}] = bytes;
+  return cudaSuccess;
+}
+
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
+  if (config.dynamicSmemBytes > size_t{48} << 10) {
+    const std::lock_guard lock(gpu);
+    const auto allowed = sharedAllowed.find({config.stream->device(), kernel});
+    if (allowed == sharedAllowed.end() || allowed->second < config.dynamicSmemBytes)
+      return failed(cudaErrorInvalidValue);
+  }
   const dim3 blocks = config.gridDim, threads = config.blockDim;
   const bool valid = blocks.x > 0 && blocks.y > 0 && blocks.z > 0 && blocks.x <= 0x7fffffffu &&
                      blocks.y <= 65535 && blocks.z <= 65535 && threads.x * threads.y * threads.z >= 1 &&
@@ -353,6 +368,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   *executable = new Executable{*graph};
   return cudaSuccess;
 }
+
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
 
 cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph,
                                 cudaGraphExecUpdateResultInfo*) {

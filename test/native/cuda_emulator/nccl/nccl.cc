@@ -56,7 +56,7 @@ struct Clique {
   std::vector<Call> calls;
   std::map<size_t, Exchange> exchanges;
   int ended = 0;
-  std::atomic<int> graphs{0};  // that hold a collective
+  std::atomic<int> graphs{0};            // that hold a collective
   std::atomic<Stream*> stream{nullptr};  // of one of the ranks
 };
 
