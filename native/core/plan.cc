@@ -63,7 +63,11 @@ Plan::Plan(std::shared_ptr<Stream> stream)
 
 Plan::~Plan() {
   if (recording_) stream_->stopRecording();
-  stream_->enqueue([arena = std::move(arena_), segments = std::move(segments_)](ThreadPool&) {});
+  stream_->enqueue(
+      [arena = std::move(arena_), segments = std::move(segments_), gpu = stream_->gpu()](ThreadPool&) {
+        // What its graphs read and write is freed next, and the last launch may still be running.
+        if (gpu != nullptr) gpu->synchronize();
+      });
 }
 
 bool Plan::begin() {

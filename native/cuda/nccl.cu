@@ -7,7 +7,9 @@ namespace persimmon::cuda {
 
 namespace {
 
-constexpr int kLeastVersion = 20906;  // 2.9.6, the first that graphs can capture
+// 2.18.1. Graphs can capture collectives since 2.9.6, but an abort waits for them, and for the other GPUs of
+// the process, since 2.16.2.
+constexpr int kLeastVersion = 21801;
 
 bool findAll(void* library, NcclFunctions& all) {
   return findSymbol(library, "ncclGetVersion", all.getVersion) &&
@@ -38,7 +40,7 @@ const NcclFunctions* NcclFunctions::load(std::string& why) {
   }
   int version = 0;
   if (!findAll(library, all) || all.getVersion(&version) != kSuccess || version < kLeastVersion) {
-    why = std::string(file) + " is no NCCL from 2.9.6 on, the first whose work can be part of a graph";
+    why = std::string(file) + " is no NCCL from 2.18.1 on: older ones may free what graphs still use";
     dlclose(library);
     return nullptr;
   }

@@ -1,5 +1,5 @@
 // NVIDIA's NCCL, looked up at run time: the build needs neither its header nor the library. What is declared
-// here is that of nccl.h, unchanged since NCCL 2.4; graphs can capture collectives since 2.9.
+// here is that of nccl.h, unchanged since NCCL 2.4.
 #pragma once
 
 #include <cstddef>

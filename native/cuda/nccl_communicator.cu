@@ -60,7 +60,7 @@ class NcclCommunicator final : public LocalCommunicator,
   bool launch(int64_t graph, const std::function<void()>& start) override {
     if (!isMet(MeetingHeader::kGraph, 0, graph)) return false;
     try {
-      start();
+      group_->start(rank(), start);
     } catch (const Error& error) {
       group_->fail("rank " + std::to_string(rank()) + ": " + error.what());
       throw;

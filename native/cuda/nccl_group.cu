@@ -70,16 +70,28 @@ void NcclGroup::call(
     int rank, const char* what,
     const std::function<NcclFunctions::Status(void* communicator, void* stream)>& collective) {
   Rank& own = *ranks_[static_cast<size_t>(rank)];
-  NcclFunctions::Status status;
+  auto status = NcclFunctions::kSuccess;
   {
     const std::lock_guard lock(own.calling);
     if (const std::string over = meetings_->over(); !over.empty()) throw Error(over);
-    status = collective(own.communicator, streamOf(*own.queue));
+    start(rank, [&] { status = collective(own.communicator, streamOf(*own.queue)); });
   }
   if (status == NcclFunctions::kSuccess) return;
   const std::string why = said(nccl_, rank, what, status);
   fail(why);
   throw Error(why);
+}
+
+void NcclGroup::start(int rank, const std::function<void()>& work) {
+  std::atomic<Clock::rep>& entered = ranks_[static_cast<size_t>(rank)]->entered;
+  entered = Clock::now().time_since_epoch().count();
+  try {
+    work();
+  } catch (...) {
+    entered = 0;
+    throw;
+  }
+  entered = 0;
 }
 
 void NcclGroup::watch(int rank) {
@@ -126,6 +138,9 @@ void NcclGroup::lookAfter() {
 }
 
 std::string NcclGroup::troubleOf(Rank& rank) {
+  const Clock::rep entered = rank.entered;
+  if (entered != 0 && Clock::now() - Clock::time_point(Clock::duration(entered)) >= timeout_)
+    return "its thread has waited in a call for others longer than PERSIMMON_NCCL_TIMEOUT says";
   // A rank that is in the middle of a call is looked at the next time; one whose communicator ends, no more.
   const std::unique_lock calling(rank.calling, std::try_to_lock);
   if (!calling.owns_lock() || !meetings_->over().empty()) return "";

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -47,7 +48,10 @@ class NcclGroup {
    */
   void call(int rank, const char* what,
             const std::function<NcclFunctions::Status(void* communicator, void* stream)>& collective);
-  /** Work that waits for other GPUs was put on the rank's stream: it must be done before the time is up. */
+  /** Puts work that waits for other GPUs on the rank's stream, by calls that may wait for them, too, and no
+   * longer than the time allowed. */
+  void start(int rank, const std::function<void()>& work);
+  /** Such work was put on the rank's stream: it must be done before the time is up. */
   void watch(int rank);
   /**
    * Takes all ranks out of what they wait for: their threads at once, their GPUs by an abort. Whoever reads
@@ -71,6 +75,9 @@ class NcclGroup {
     std::mutex watching;
     bool isBusy = false;
     Clock::time_point since;
+    // When the rank's thread went into a call that may wait for other GPUs, such as a first collective or the
+    // launch of a graph; 0: it is in none. Seen without a lock, which the thread holds meanwhile.
+    std::atomic<Clock::rep> entered{0};
   };
 
   void lookAfter();

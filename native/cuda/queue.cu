@@ -252,20 +252,23 @@ class CudaQueue final : public Queue {
   std::shared_ptr<Graph> endCapture() override {
     cudaGraph_t graph = nullptr;
     capturing_ = false;
+    Shared shared = std::exchange(shared_, {});
     check(cudaStreamEndCapture(stream_, &graph), "a capture");
     const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, decltype(&cudaGraphDestroy)> held(
         graph, &cudaGraphDestroy);
     size_t nodes = 0;
     check(cudaGraphGetNodes(graph, nullptr, &nodes), "a graph");
     ++counts_.captured;
-    Shared shared = std::exchange(shared_, {});
     cudaGraphExec_t executable = shared.partner == nullptr ? idle_->takeUpdated(graph, nodes) : nullptr;
     if (executable != nullptr) {
       ++counts_.updated;
     } else {
       check(cudaGraphInstantiate(&executable, graph, 0), "a graph");
     }
-    return std::make_shared<CapturedGraph>(executable, nodes, idle_, std::move(shared));
+    auto captured = std::make_shared<CapturedGraph>(executable, nodes, idle_, std::move(shared));
+    // So that nothing is left to be done between the meeting of the ranks and the launches.
+    if (captured->shared().partner != nullptr) check(cudaGraphUpload(executable, stream_), "a graph");
+    return captured;
   }
 
   void dropCapture() override {
@@ -386,7 +389,16 @@ CublasLt* setCublasLt(Queue& queue, CublasLt* library) {
 unsigned long long* trafficOf(Queue& queue) { return static_cast<CudaQueue&>(queue).traffic(); }
 unsigned* arrivalsOf(Queue& queue) { return static_cast<CudaQueue&>(queue).arrivals(); }
 
+// Kernels are loaded with the addon, some 100 ms, not when each is launched for the first time: that waits
+// for all work of the GPU, which may be a collective that waits for another GPU, and may be forbidden in a
+// capture. Read by the driver when it starts.
+static void loadKernelsAtOnce() {
+  static const int set = setenv("CUDA_MODULE_LOADING", "EAGER", 0);
+  (void)set;
+}
+
 int Queue::gpuCount() {
+  loadKernelsAtOnce();
   int count = 0;
   if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
   (void)cudaGetLastError();
@@ -394,6 +406,7 @@ int Queue::gpuCount() {
 }
 
 std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
+  loadKernelsAtOnce();
   int count = 0;
   if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess) {
     (void)cudaGetLastError();

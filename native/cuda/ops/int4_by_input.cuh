@@ -19,10 +19,10 @@ struct NibblePiece {
       const uint4 four = loadStreamed(at);
       words[0] = four.x, words[1] = four.y, words[2] = four.z, words[3] = four.w;
     } else if constexpr (kBytes == 8) {
-      const uint2 two = __ldg(reinterpret_cast<const uint2*>(at));
+      const uint2 two = __ldcg(reinterpret_cast<const uint2*>(at));
       words[0] = two.x, words[1] = two.y;
     } else {
-      words[0] = __ldg(reinterpret_cast<const uint32_t*>(at));
+      words[0] = __ldcg(reinterpret_cast<const uint32_t*>(at));
     }
   }
   __device__ __forceinline__ float number(int c) const {
@@ -98,7 +98,7 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
     if (!inside) continue;
     PERSIMMON_UNROLL
     for (int c = 0; c < kColumns; ++c) {
-      const float scale = fromBFloat16(__ldg(scales + g * outputs + first + place(c)));
+      const float scale = fromBFloat16(__ldcg(scales + g * outputs + first + place(c)));
       PERSIMMON_UNROLL
       for (int r = 0; r < kRows; ++r) sums[r][c] = fmaf(scale, partial[r][c], sums[r][c]);
     }

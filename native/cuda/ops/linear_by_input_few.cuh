@@ -53,7 +53,7 @@ template <>
 struct ColumnPiece<int8_t, 8> {
   uint2 value;
   __device__ __forceinline__ void load(const int8_t* at) {
-    value = __ldg(reinterpret_cast<const uint2*>(at));
+    value = __ldcg(reinterpret_cast<const uint2*>(at));
   }
   __device__ __forceinline__ void numbers(float (&n)[8]) const {
     widenBytes(value.x, n);

@@ -66,7 +66,7 @@ struct TilePiece<Int4Tiles> {
   }
   __device__ __forceinline__ void load(const Int4Tiles& format, int64_t tile, int64_t g, int word, int quad) {
     words = loadStreamed(place(format, tile, g, word, quad));
-    scales = __ldg(
+    scales = __ldcg(
         reinterpret_cast<const uint2*>(format.scales + (tile * format.groups + g) * cpu::kWeightTile) + quad);
   }
   __device__ __forceinline__ void numbers(int output, float (&n)[8]) const {

@@ -59,15 +59,16 @@ struct TileByOutput {
                    kInt8 = std::is_same_v<Format, Int8Tiles>;
     if (aligned) {
       if constexpr (kPlain) {
-        return __ldg(reinterpret_cast<const uint4*>(format.data + o * format.inFeatures + k));
+        return __ldcg(reinterpret_cast<const uint4*>(format.data + o * format.inFeatures + k));
       } else {
         const auto* group =
             reinterpret_cast<const uint32_t*>(format.group(o / cpu::kWeightTile, k / cpu::kGroupInputs));
         const int64_t word = k % cpu::kGroupInputs / 8, output = o % cpu::kWeightTile;
         if constexpr (kInt8) {
-          return make_uint4(__ldg(group + word * 32 + output), __ldg(group + word * 32 + 16 + output), 0, 0);
+          return make_uint4(__ldcg(group + word * 32 + output), __ldcg(group + word * 32 + 16 + output), 0,
+                            0);
         } else {
-          return make_uint4(__ldg(group + word * 16 + output), 0, 0, 0);
+          return make_uint4(__ldcg(group + word * 16 + output), 0, 0, 0);
         }
       }
     }
@@ -136,7 +137,7 @@ struct BFloat16Inputs {
   static __device__ uint4 nothing() { return noWeights(); }
   __device__ uint4 eight(int64_t o, int64_t k, bool aligned) const {
     const uint16_t* at = data + k * outFeatures + o;
-    if (aligned) return __ldg(reinterpret_cast<const uint4*>(at));
+    if (aligned) return __ldcg(reinterpret_cast<const uint4*>(at));
     float n[8];
     PERSIMMON_UNROLL
     for (int i = 0; i < 8; ++i) n[i] = o + i < outFeatures ? fromBFloat16(at[i]) : 0.0f;
@@ -155,7 +156,7 @@ struct Int8Inputs {
   __device__ uint4 eight(int64_t o, int64_t k, bool aligned) const {
     const int8_t* at = data + k * outFeatures + o;
     if (aligned) {
-      const uint2 both = __ldg(reinterpret_cast<const uint2*>(at));
+      const uint2 both = __ldcg(reinterpret_cast<const uint2*>(at));
       return make_uint4(both.x, both.y, 0, 0);
     }
     uint32_t words[2] = {0, 0};
@@ -182,7 +183,7 @@ struct Int4Inputs {
   __device__ uint4 eight(int64_t o, int64_t k, bool) const {
     const int64_t unit = o / cpu::kInt4Unit, byte = o % (cpu::kInt4Unit / 2);
     const uint2 both =
-        __ldg(reinterpret_cast<const uint2*>(data + k * (outputs / 2) + unit * (cpu::kInt4Unit / 2) + byte));
+        __ldcg(reinterpret_cast<const uint2*>(data + k * (outputs / 2) + unit * (cpu::kInt4Unit / 2) + byte));
     return make_uint4(both.x, both.y, 0, 0);
   }
   __device__ void widen8(const uint4& raw, bool upper, float (&n)[8]) const {

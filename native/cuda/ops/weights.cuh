@@ -8,16 +8,19 @@
 
 namespace persimmon::cuda {
 
-/** 16 aligned bytes that no kernel writes and nobody reads again soon: they are kept out of the first-level
- * cache. */
+/**
+ * 16 aligned bytes that nobody reads again soon: they are kept out of the first-level cache. After
+ * waitForPrevious, where the compiler leaves it, and not by the path for constant data (`.nc`, `__ldg`): the
+ * kernel right before may have made the weight, and overlaps this one.
+ */
 __device__ __forceinline__ uint4 loadStreamed(const void* data) {
 #ifdef PERSIMMON_CUDA_EMULATED
   return *static_cast<const uint4*>(data);
 #else
   uint4 value;
-  asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
-      : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
-      : "l"(data));
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "l"(data));
   return value;
 #endif
 }
