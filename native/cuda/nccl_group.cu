@@ -1,3 +1,5 @@
+#include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "cuda/nccl_group.h"
@@ -16,7 +18,25 @@ std::string said(const NcclFunctions& nccl, int rank, const std::string& what, N
   return "NCCL: " + what + " failed on rank " + std::to_string(rank) + " (" + nccl.errorString(status) + ")";
 }
 
+// All there are, never freed: the process ends with some.
+struct Groups {
+  std::mutex mutex;
+  std::set<NcclGroup*> all;
+};
+
+Groups& groups() {
+  static Groups& those = *new Groups;
+  return those;
+}
+
 }  // namespace
+
+// When the process ends, which Node may do without a word to the addon: the libraries that the threads call
+// go away under them.
+void NcclGroup::endLookouts() {
+  const std::lock_guard lock(groups().mutex);
+  for (NcclGroup* group : groups().all) group->endLookout();
+}
 
 NcclGroup::NcclGroup(const NcclFunctions& nccl, const std::vector<std::shared_ptr<Stream>>& streams,
                      double timeoutSeconds)
@@ -50,15 +70,27 @@ NcclGroup::NcclGroup(const NcclFunctions& nccl, const std::vector<std::shared_pt
       if (rank->done != nullptr) cudaEventDestroy(rank->done);
     throw;
   }
+  static const int atEnd = std::atexit(&NcclGroup::endLookouts);
+  (void)atEnd;
+  const std::lock_guard lock(groups().mutex);
+  groups().all.insert(this);
 }
 
-NcclGroup::~NcclGroup() {
+void NcclGroup::endLookout() {
   {
     const std::lock_guard lock(mutex_);
     isEnding_ = true;
   }
   wake_.notify_all();
-  lookout_.join();
+  if (lookout_.joinable()) lookout_.join();
+}
+
+NcclGroup::~NcclGroup() {
+  {
+    const std::lock_guard lock(groups().mutex);
+    groups().all.erase(this);
+  }
+  endLookout();
   for (std::thread& thread : aborts_) thread.join();
   for (const auto& rank : ranks_) {
     if (!hasFailed_) abort(*rank);

@@ -80,7 +80,9 @@ class NcclGroup {
     std::atomic<Clock::rep> entered{0};
   };
 
+  static void endLookouts();
   void lookAfter();
+  void endLookout();
   /** What is wrong with a rank, empty if nothing is. */
   std::string troubleOf(Rank& rank);
   /** What has become of the last work that waits for others. */

@@ -67,7 +67,8 @@ struct Block {
   std::string failure;
 };
 
-std::vector<std::unique_ptr<Fiber>> fibers;
+// Never freed: a process ends while others still launch.
+auto& fibers = *new std::vector<std::unique_ptr<Fiber>>;
 void* schedulerContext = nullptr;
 #ifdef FIBERS_TELL_SANITIZER
 const void* schedulerStack = nullptr;

@@ -48,10 +48,11 @@ struct EmulatedStream final : Stream {
   std::unique_ptr<Graph> captured;
 };
 
-std::vector<EmulatedStream*> streams;
-std::map<int, size_t> bytesInUse;  // of each device
+// Never freed: a process ends while others still launch.
+auto& streams = *new std::vector<EmulatedStream*>;
+auto& bytesInUse = *new std::map<int, size_t>;  // of each device
 // Dynamic shared memory that a kernel may have on a device, where it asked for more than 48 KiB.
-std::map<std::pair<int, const void*>, size_t> sharedAllowed;
+auto& sharedAllowed = *new std::map<std::pair<int, const void*>, size_t>;
 
 cudaError_t failed(cudaError_t error) { return lastError = error; }
 

@@ -70,7 +70,9 @@ struct Communicator {
 };
 
 std::mutex registry;
-std::map<void*, std::shared_ptr<Communicator>> communicators;
+// Never freed: a process ends while others still call.
+std::map<void*, std::shared_ptr<Communicator>>& communicators =
+    *new std::map<void*, std::shared_ptr<Communicator>>;
 
 std::shared_ptr<Communicator> known(void* handle) {
   const std::lock_guard lock(registry);
