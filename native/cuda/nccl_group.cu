@@ -104,8 +104,13 @@ void NcclGroup::call(
   Rank& own = *ranks_[static_cast<size_t>(rank)];
   auto status = NcclFunctions::kSuccess;
   {
-    const std::lock_guard lock(own.calling);
-    if (const std::string over = meetings_->over(); !over.empty()) throw Error(over);
+    // Whoever aborts holds it until all graphs are gone, which may be for this thread to let go.
+    std::unique_lock lock(own.calling, std::defer_lock);
+    bool isHeld = false;
+    do {
+      isHeld = lock.try_lock_for(kLooksEvery);
+      if (const std::string over = meetings_->over(); !over.empty()) throw Error(over);
+    } while (!isHeld);
     start(rank, [&] { status = collective(own.communicator, streamOf(*own.queue)); });
   }
   if (status == NcclFunctions::kSuccess) return;
