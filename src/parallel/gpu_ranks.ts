@@ -8,7 +8,7 @@ import { secondsToWait } from "./seconds_to_wait.js";
  * Ranks on the first GPUs of this machine, one each, which NCCL connects.
  * @throws PersimmonError DEVICE_UNAVAILABLE, NCCL_UNAVAILABLE, OPTION_INVALID
  */
-export function gpuRanks(ranks: TensorParallel, matmulPrecision?: MatmulPrecision): Rank[] {
+export function gpuRanks(ranks: TensorParallel, matmulPrecision: MatmulPrecision): Rank[] {
   if (ranks === "mpi") {
     throw new PersimmonError(
       "OPTION_INVALID",

@@ -72,17 +72,34 @@ export class RankGroup {
       );
     }
     if (split !== "mpi") optionChecks(invalid).whole("tensorParallel", split, 1, 64);
-    const { threads, matmulPrecision, onGpus = false } = options;
-    const key = onGpus ? `${split} on GPUs, ${matmulPrecision}` : `${split}, ${threads}, ${matmulPrecision}`;
+    const settled = settledOptions(split, options);
+    const key = JSON.stringify([split, settled]);
     const known = RankGroup.groups.get(key);
     if (known?.over === "") return known;
-    const group = makeGroup(split, options);
+    const group = makeGroup(split, settled);
     RankGroup.groups.set(key, group);
     return group;
   }
 }
 
-function makeGroup(split: TensorParallel, { threads, matmulPrecision, onGpus }: RankOptions): RankGroup {
+/**
+ * Options as they take effect, with the threads of each rank: those that lead to the same devices must lead to the same group,
+ * whose lock keeps its passes apart.
+ */
+function settledOptions(split: TensorParallel, options: RankOptions): Required<RankOptions> {
+  const { threads, matmulPrecision = "highest", onGpus = false } = options;
+  if (onGpus) return { threads: 1, matmulPrecision, onGpus };
+  if (split === "mpi") return { threads: threads ?? threadsOfRank(), matmulPrecision, onGpus };
+  const all = threads ?? availableParallelism();
+  const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
+  optionChecks(invalid).whole("threads", all, 1, 1024);
+  return { threads: Math.max(1, Math.floor(all / split)), matmulPrecision, onGpus };
+}
+
+function makeGroup(
+  split: TensorParallel,
+  { threads, matmulPrecision, onGpus }: Required<RankOptions>,
+): RankGroup {
   if (onGpus) {
     const here = gpuRanks(split, matmulPrecision);
     return new RankGroup(here, here.length, gpuLock);
@@ -93,14 +110,8 @@ function makeGroup(split: TensorParallel, { threads, matmulPrecision, onGpus }: 
 /** Groups of GPUs share the streams of those that are in both. */
 const gpuLock = new Lock();
 
-function inProcess(
-  ranks: number,
-  threads = availableParallelism(),
-  matmulPrecision?: MatmulPrecision,
-): RankGroup {
-  const invalid = (message: string) => new PersimmonError("THREADS_INVALID", message);
-  optionChecks(invalid).whole("threads", threads, 1, 1024);
-  const devices = Device.cpuRanks(ranks, Math.max(1, Math.floor(threads / ranks)), matmulPrecision);
+function inProcess(ranks: number, threadsOfEach: number, matmulPrecision: MatmulPrecision): RankGroup {
+  const devices = Device.cpuRanks(ranks, threadsOfEach, matmulPrecision);
   const communicators = native().localCommunicators(ranks);
   return new RankGroup(
     devices.map((device, number) => ({ number, ranks, device, communicator: communicators[number] })),
@@ -110,7 +121,7 @@ function inProcess(
 
 let processDevice: Device | undefined;
 
-function overMpi(threads: number | undefined, matmulPrecision?: MatmulPrecision): RankGroup {
+function overMpi(threads: number, matmulPrecision: MatmulPrecision): RankGroup {
   if (process.env.OMPI_COMM_WORLD_SIZE === undefined) {
     throw new PersimmonError(
       "MPI_NOT_STARTED",
@@ -123,7 +134,7 @@ function overMpi(threads: number | undefined, matmulPrecision?: MatmulPrecision)
       `this process is one rank, and computes with ${processDevice.threads} threads and ${processDevice.matmulPrecision} precision: load all its models with the same \`threads\` and \`matmulPrecision\``,
     );
   }
-  const device = Device.cpu(threads ?? threadsOfRank(), matmulPrecision);
+  const device = Device.cpu(threads, matmulPrecision);
   const { communicator, rank, ranks } = native().mpiCommunicator(
     device.stream,
     secondsToWait("PERSIMMON_MPI_TIMEOUT"),
