@@ -6,7 +6,7 @@
 //                          [--matmul-precision medium]
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { randomModel } from "../dist/src/index.js";
+import { BandwidthProbe, randomModel } from "../dist/src/index.js";
 import { promptIds } from "../dist/src/research/model_speed.js";
 import { inTurns, numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
 
@@ -45,11 +45,17 @@ const model = randomModel(shape, {
 });
 const greedy = { stopAtEos: false };
 
+// One text is bound by memory, many are bound by arithmetic: what they gain depends on how fast memory is at the moment.
+const probe = new BandwidthProbe(model.device);
+const bandwidth = [];
+
 /** Tokens per second of `rows` texts at once, their prompts left out. */
 async function decode(rows, round) {
   const prompts = Array.from({ length: rows }, (_, row) => promptIds(model, prompt, round * batch + row));
   const short = await timed(() => model.generateBatch(prompts, { ...greedy, maxNewTokens: 1 }));
+  const before = await probe.measure();
   const long = await timed(() => model.generateBatch(prompts, { ...greedy, maxNewTokens: 1 + tokens }));
+  if (round > 0) bandwidth.push((before + (await probe.measure())) / 2);
   return (rows * tokens) / (long.seconds - short.seconds);
 }
 
@@ -83,8 +89,9 @@ async function eachRound(runs) {
 console.log(
   `${cpus()[0].model}, ${threads} threads, ${model.device.instructionSet}; ${options.shape} shape, ${shape.layers} layers, ${options.dtype}, ${zeros} zeros, ${rounds} rounds`,
 );
-console.log("| | | gain |\n| --- | --- | --- |");
 const [alone, together] = await eachRound([(round) => decode(1, round), (round) => decode(batch, round)]);
+console.log(`The machine reads ${spread(bandwidth, 1)} GB/s.`);
+console.log("| | | gain |\n| --- | --- | --- |");
 console.log(`| one text | ${spread(alone, 1)} tokens/s | |`);
 console.log(
   `| ${batch} texts | ${spread(together, 1)} tokens/s | ${spread(together.map((rate, i) => rate / alone[i]))} |`,
