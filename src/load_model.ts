@@ -38,7 +38,8 @@ export interface LoadOptions {
    * How matrix products take the activations that meet bfloat16 weights, in the words of
    * `torch.set_float32_matmul_precision`; "highest", with all their digits. "medium" rounds them to bfloat16, as a bfloat16
    * model of transformers and llama.cpp do, where that is faster: on CPUs with AVX-512-BF16 that have no AMX, for prompts and
-   * batches, about twice as fast, and on GPUs for more than eight rows, with a third of the matrix instructions. On a CPU with int8
+   * batches, about twice as fast, and on GPUs for more than eight rows, and where a prompt attends to a cache of bfloat16 or int8, with a third of the matrix
+   * instructions. On a CPU with int8
    * and int4 weights it concerns the down projections of MLPs that leave out zeros; what `predictZeros` multiplies keeps its
    * digits.
    * Sums are float32 in any case (bench/RESULTS.md has what it changes).

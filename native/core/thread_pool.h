@@ -9,8 +9,9 @@
 namespace persimmon {
 
 /**
- * How matrix products take activations that meet weights of bfloat16, int8 or int4: with all their digits, or
- * rounded to bfloat16 where that is faster. The names are those of torch.set_float32_matmul_precision.
+ * How matrix products take activations that meet weights, or keys and values, of bfloat16, int8 or int4: with
+ * all their digits, or rounded to bfloat16 where that is faster. The names are those of
+ * torch.set_float32_matmul_precision.
  */
 enum class MatmulPrecision : int32_t { kHighest = 0, kMedium = 1 };
 

@@ -22,11 +22,13 @@ constexpr unsigned kAllLanes = 0xffffffffu;
   type* const name = reinterpret_cast<type*>(persimmon_dynamic_shared)
 #endif
 
-// Before a loop whose arrays are to stay in registers.
+// Before a loop whose arrays are to stay in registers, and before one that would only make the code long.
 #ifdef PERSIMMON_CUDA_EMULATED
 #define PERSIMMON_UNROLL
+#define PERSIMMON_NO_UNROLL
 #else
 #define PERSIMMON_UNROLL _Pragma("unroll")
+#define PERSIMMON_NO_UNROLL _Pragma("unroll 1")
 #endif
 
 /**

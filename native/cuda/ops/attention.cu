@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cuda/ops/attention_decode.cuh"
+#include "cuda/ops/attention_tiles.cuh"
 
 namespace persimmon::cuda {
 
@@ -79,7 +80,11 @@ size_t planAttend(Queue& queue, AttendCall* call, int64_t capacity) {
 void attend(Queue& queue, AttendCall call, uint8_t* scratch) {
   call.partialValues = reinterpret_cast<float*>(scratch);
   call.partialSums = reinterpret_cast<float2*>(scratch + partialValueBytes(call));
-  if (call.byTiles) return attendTiles(queue, call);
+  if (call.byTiles) {
+    // Float32 keys would take nine matrix instructions, or six, which are no faster.
+    return call.cache.dtype == cpu::DType::kFloat32 ? attendTiles(queue, call)
+                                                    : attendMatrixTiles(queue, call);
+  }
   withCacheType(call.cache.dtype, [&](auto element) { attendSplit<decltype(element)>(queue, call); });
 }
 

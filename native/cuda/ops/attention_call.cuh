@@ -34,7 +34,7 @@ struct AttendCall {
   /** Whether all places are inside; null: look. */
   const int32_t* inside;
   int32_t splits;
-  /** Whether attention_prefill.cu takes it. */
+  /** Whether attention_tiles.cuh takes it. */
   bool byTiles;
   float* z;
   /** Where there are several splits: weighted values [rows, splits, headDim], {max, sum} [rows, splits]. */
@@ -53,9 +53,6 @@ size_t planAttend(Queue& queue, AttendCall* call, int64_t capacity);
 
 /** z = attention of the queries. `scratch`: as much as planAttend said, at a multiple of 8 bytes. */
 void attend(Queue& queue, AttendCall call, uint8_t* scratch);
-
-/** attend, for many tokens of few sequences. */
-void attendTiles(Queue& queue, const AttendCall& call);
 
 inline size_t roundedUp(size_t bytes) { return (bytes + 255) / 256 * 256; }
 

@@ -1,65 +1,46 @@
-// Attention of many tokens to a cache: a block takes 64 queries of one head, and 32 keys and values at a time
-// through shared memory, with a running maximum and sum for each query. Heads of 64 dimensions whose rows lie
-// at multiples of 16 bytes; attention_decode.cuh has the rest.
+// Attention of many tokens to a float32 cache: a block takes 64 queries of one head, and 32 keys and values
+// at a time through shared memory, with a running maximum and sum for each query. Heads of 64 dimensions
+// whose rows lie at multiples of 16 bytes; attention_decode.cuh has the rest, and attention_prefill_mma.cu
+// other caches.
 //
 // 128 multiply-adds for each query and key it sees, by float32 units: bound by those, and by the 12 reads of
 // 16 bytes of shared memory for each 128 of them. The keys and values of a head are read once for each 64
 // queries.
-#include "cuda/ops/attention_call.cuh"
+#include "cuda/ops/attention_tiles.cuh"
 
 namespace persimmon::cuda {
 
 namespace {
 
-constexpr int kThreads = 128;
-constexpr int kQueries = 64, kKeys = 32;
+constexpr int kKeys = 32;
 /** Floats from one row in shared memory to the next: the rows of eight lanes begin in different banks. */
 constexpr int kRow = kFastHeadDim + 4, kShareRow = kKeys + 4;
 
 struct Shared {
-  alignas(16) float queries[kQueries][kRow];
+  alignas(16) float queries[kTileQueries][kRow];
   alignas(16) float keys[kKeys][kRow];
   alignas(16) float values[kKeys][kRow];
-  alignas(16) float shares[kQueries][kShareRow];
-  int32_t counts[kQueries];  // keys that a query sees, 0 where it belongs to another sequence
+  alignas(16) float shares[kTileQueries][kShareRow];
+  int32_t counts[kTileQueries];
 };
 
 __device__ __forceinline__ float4 fourOf(const float* x) { return *reinterpret_cast<const float4*>(x); }
 
-/** 16 bytes of a key or a value as floats, times a scale. */
-template <class T>
-__device__ __forceinline__ void spread(float* out, const T* row, float scale) {
-  constexpr int kEach = 16 / static_cast<int>(sizeof(T));
-  float x[kEach];
-  // A copy: of a reference the compiler reads each word by itself.
-  const uint4 bits = *reinterpret_cast<const uint4*>(row);
-  widen(bits, x);
-  PERSIMMON_UNROLL
-  for (int i = 0; i < kEach; i += 4)
-    *reinterpret_cast<float4*>(out + i) =
-        make_float4(x[i] * scale, x[i + 1] * scale, x[i + 2] * scale, x[i + 3] * scale);
-}
-
 /** Keys and values [from, from + 32), as far as below `end`, and 0 behind. */
-template <class T>
 __device__ __forceinline__ void fetch(Shared& shared, const AttendCall& call, int32_t sequence, int32_t head,
                                       int32_t from, int32_t end) {
-  constexpr int kEach = 16 / static_cast<int>(sizeof(T)), kLanes = kFastHeadDim / kEach;
-  for (int i = static_cast<int>(threadIdx.x); i < kKeys * kLanes; i += kThreads) {
-    const int key = i / kLanes, at = i % kLanes * kEach;
+  constexpr int kLanes = kFastHeadDim / 4;
+  for (int i = static_cast<int>(threadIdx.x); i < kKeys * kLanes; i += kTileThreads) {
+    const int key = i / kLanes, at = i % kLanes * 4;
+    float4 keys = make_float4(0, 0, 0, 0), values = keys;
     if (from + key < end) {
-      const int64_t row = cacheRow(call.cache, call.shape.heads, sequence, head, from + key);
-      const int64_t offset = row * kFastHeadDim + at;
-      float keyScale = 1, valueScale = 1;
-      if constexpr (kHasScales<T>) {
-        keyScale = call.cache.keyScales[row];
-        valueScale = call.cache.valueScales[row];
-      }
-      spread(&shared.keys[key][at], static_cast<const T*>(call.cache.keys) + offset, keyScale);
-      spread(&shared.values[key][at], static_cast<const T*>(call.cache.values) + offset, valueScale);
-    } else {
-      for (int j = 0; j < kEach; ++j) shared.keys[key][at + j] = shared.values[key][at + j] = 0;
+      const int64_t offset =
+          cacheRow(call.cache, call.shape.heads, sequence, head, from + key) * kFastHeadDim + at;
+      keys = fourOf(static_cast<const float*>(call.cache.keys) + offset);
+      values = fourOf(static_cast<const float*>(call.cache.values) + offset);
     }
+    *reinterpret_cast<float4*>(&shared.keys[key][at]) = keys;
+    *reinterpret_cast<float4*>(&shared.values[key][at]) = values;
   }
 }
 
@@ -146,67 +127,48 @@ __device__ __forceinline__ void addScores(Running& running, Shared& shared, int 
 }
 
 /**
- * Blocks: for each head of each 64 tokens; the late tokens, which see most, first. Three fit a
- * multiprocessor, with 168 registers a thread and 44 KiB: left to itself the compiler aims at 128 registers
- * on sm_90, and spills some.
+ * Three blocks fit a multiprocessor, with 168 registers a thread and 44 KiB: left to itself the compiler aims
+ * at 128 registers on sm_90, and spills some.
  */
-template <class T>
-__global__ void __launch_bounds__(kThreads, 3) attendTilesKernel(AttendCall call) {
+__global__ void __launch_bounds__(kTileThreads, 3) attendTilesKernel(AttendCall call) {
   __shared__ Shared shared;
   waitForPrevious();
-  const int32_t heads = call.shape.heads;
-  const int64_t tiles = (call.shape.tokens + kQueries - 1) / kQueries;
-  const int64_t firstToken = (tiles - 1 - blockIdx.x / heads) * kQueries;
-  const int32_t head = static_cast<int32_t>(blockIdx.x % heads);
-  const int32_t queries = static_cast<int32_t>(
-      call.shape.tokens - firstToken < kQueries ? call.shape.tokens - firstToken : kQueries);
+  const QueryTile tile = queryTile(call);
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 8, ty = thread / 8;
-  const auto at = [&](int32_t query) { return ((firstToken + query) * heads + head) * kFastHeadDim; };
   const bool inside = *call.inside != 0;
 
   Running running{};
   for (float& max : running.max) max = -INFINITY;
-  for (int i = thread; i < kQueries * kFastHeadDim; i += kThreads) {
+  for (int i = thread; i < kTileQueries * kFastHeadDim; i += kTileThreads) {
     const int query = i / kFastHeadDim, d = i % kFastHeadDim;
-    shared.queries[query][d] = inside && query < queries ? call.q[at(query) + d] * call.scale : 0.0f;
+    shared.queries[query][d] =
+        inside && query < tile.queries ? call.q[tile.at(query) + d] * call.scale : 0.0f;
   }
-  // The tokens of one sequence after those of another.
-  for (int32_t begin = 0, end; inside && begin < queries; begin = end) {
-    const int32_t sequence = call.places.sequences[firstToken + begin];
-    end = begin + 1;
-    while (end < queries && call.places.sequences[firstToken + end] == sequence) ++end;
-    __syncthreads();
-    if (thread < kQueries)
-      shared.counts[thread] =
-          thread >= begin && thread < end ? call.places.positions[firstToken + thread] + 1 : 0;
-    __syncthreads();
-    int32_t longest = 0, shortest = 0x7fffffff;
-    for (const int32_t count : shared.counts) {
-      longest = count > longest ? count : longest;
-      shortest = count < shortest ? count : shortest;
-    }
-    for (int j = 0; j < 4; ++j) running.counts[j] = shared.counts[ty + 16 * j];
-    for (int32_t from = 0; from < longest; from += kKeys) {
-      __syncthreads();
-      fetch<T>(shared, call, sequence, head, from, longest);
-      __syncthreads();
-      addScores(running, shared, tx, ty, from);
-      __syncwarp();  // the shares of a query are those of its own warp
-      if (from + kKeys <= shortest) {
-        addValues<false>(running, shared, tx, ty, from);
-      } else {
-        addValues<true>(running, shared, tx, ty, from);
+  if (inside) {
+    eachSequence(call, tile, shared.counts, [&](int32_t sequence, int32_t shortest, int32_t longest) {
+      for (int j = 0; j < 4; ++j) running.counts[j] = shared.counts[ty + 16 * j];
+      for (int32_t from = 0; from < longest; from += kKeys) {
+        __syncthreads();
+        fetch(shared, call, sequence, tile.head, from, longest);
+        __syncthreads();
+        addScores(running, shared, tx, ty, from);
+        __syncwarp();  // the shares of a query are those of its own warp
+        if (from + kKeys <= shortest) {
+          addValues<false>(running, shared, tx, ty, from);
+        } else {
+          addValues<true>(running, shared, tx, ty, from);
+        }
+        __syncwarp();
       }
-      __syncwarp();
-    }
+    });
   }
   PERSIMMON_UNROLL
   for (int j = 0; j < 4; ++j) {
     const int32_t query = ty + 16 * j;
     float sum = running.sum[j];
     for (int lanes = 4; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(kAllLanes, sum, lanes);
-    if (query >= queries) continue;
-    float* z = call.z + at(query);
+    if (query >= tile.queries) continue;
+    float* z = call.z + tile.at(query);
     PERSIMMON_UNROLL
     for (int d = 0; d < 8; ++d) z[d / 4 * 32 + 4 * tx + d % 4] = inside ? running.z[j][d] / sum : NAN;
   }
@@ -215,10 +177,7 @@ __global__ void __launch_bounds__(kThreads, 3) attendTilesKernel(AttendCall call
 }  // namespace
 
 void attendTiles(Queue& queue, const AttendCall& call) {
-  const auto kernel =
-      withCacheType(call.cache.dtype, [](auto element) { return attendTilesKernel<decltype(element)>; });
-  const int64_t tiles = (call.shape.tokens + kQueries - 1) / kQueries;
-  launch(queue, kernel, blocksFor(tiles * call.shape.heads, 1), kThreads, {.overlapping = true}, call);
+  launch(queue, attendTilesKernel, tileBlocks(call), kTileThreads, {.overlapping = true}, call);
 }
 
 }  // namespace persimmon::cuda

@@ -118,9 +118,7 @@ __global__ __launch_bounds__(kProductThreads,
     weight.store(to.weights, w);
     if (kScaledByGroup && thread < kTileOutputs) to.scales[thread] = scale;
   };
-  const auto word = [](const uint16_t* tile, int row, int k) {
-    return *reinterpret_cast<const uint32_t*>(tile + row * kTilePitch + k);
-  };
+  const auto at = [](const uint16_t* tile, int row, int k) { return tile + row * kTilePitch + k; };
   float sums[2][4][4] = {};
   waitForPrevious();
   if (place.begin < place.end) {
@@ -142,18 +140,18 @@ __global__ __launch_bounds__(kProductThreads,
     for (int inner = 0; inner < kTileInputs; inner += 16) {
       uint32_t b[4][2];
       PERSIMMON_UNROLL
-      for (int n = 0; n < 4; ++n) {
-        b[n][0] = word(tile.weights, warpOutput + n * 8 + g, inner + 2 * t);
-        b[n][1] = word(tile.weights, warpOutput + n * 8 + g, inner + 2 * t + 8);
+      for (int n = 0; n < 4; n += 2) {
+        uint32_t words[4];
+        loadMatrices<false>(
+            words, at(tile.weights, warpOutput + n * 8 + lane % 8 + lane / 16 * 8, inner + lane / 8 % 2 * 8));
+        b[n][0] = words[0], b[n][1] = words[1], b[n + 1][0] = words[2], b[n + 1][1] = words[3];
       }
       PERSIMMON_UNROLL
       for (int m = 0; m < 2; ++m) {
         PERSIMMON_UNROLL
         for (int part = kParts - 1; part >= 0; --part) {  // the small ones first
-          const int row = warpRow + m * 16 + g;
-          const uint32_t rows[4] = {
-              word(tile.x[part], row, inner + 2 * t), word(tile.x[part], row + 8, inner + 2 * t),
-              word(tile.x[part], row, inner + 2 * t + 8), word(tile.x[part], row + 8, inner + 2 * t + 8)};
+          uint32_t rows[4];
+          loadMatrices<false>(rows, at(tile.x[part], warpRow + m * 16 + lane % 16, inner + lane / 16 * 8));
           PERSIMMON_UNROLL
           for (int n = 0; n < 4; ++n) addMatrixProduct(products[m][n], rows, b[n]);
         }

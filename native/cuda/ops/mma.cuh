@@ -42,6 +42,41 @@ __device__ __forceinline__ void addMatrixProduct(float (&sums)[4], const uint32_
 #endif
 }
 
+/**
+ * Four matrices of 8 by 8 bfloat16 from shared memory (ldmatrix), by a warp: lane l says where row l % 8 of
+ * matrix l / 8 begins, at a multiple of 16 bytes. A lane gets of each matrix columns 2t and 2t + 1 of row g;
+ * kTransposed: rows 2t and 2t + 1 of column g.
+ */
+template <bool kTransposed>
+__device__ __forceinline__ void loadMatrices(uint32_t (&words)[4], const uint16_t* row) {
+#ifdef PERSIMMON_CUDA_EMULATED
+  const uint16_t* rows[kWarp];
+  const uint8_t* all = cuda_emulator::exchange(kAllLanes, &row, sizeof row);
+  for (int lane = 0; lane < kWarp; ++lane) std::memcpy(&rows[lane], all + 64 * lane, sizeof row);
+  const int g = cuda_emulator::lane() / 4, t = cuda_emulator::lane() % 4;
+  for (int i = 0; i < 4; ++i) {
+    const uint16_t* const* matrix = rows + 8 * i;
+    const uint16_t low = kTransposed ? matrix[2 * t][g] : matrix[g][2 * t];
+    const uint16_t high = kTransposed ? matrix[2 * t + 1][g] : matrix[g][2 * t + 1];
+    words[i] = uint32_t{high} << 16 | low;
+  }
+#else
+  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+  // volatile and "memory": the compiler must not move it over a store to the tile, or a barrier.
+  if constexpr (kTransposed) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address)
+                 : "memory");
+  }
+#endif
+}
+
 /** The upper halves of two float32: two bfloat16, exact where the numbers are. */
 __device__ __forceinline__ uint32_t upperHalves(float low, float high) {
   return __byte_perm(__float_as_uint(low), __float_as_uint(high), 0x7632);

@@ -135,16 +135,35 @@ TEST(fusedAttentionOfSeveralSequencesIsThatOfTheCpu) {
 TEST(fusedAttentionOfPromptsIsThatOfTheCpu) {
   compareTypes({.heads = 2, .pageTokens = 32, .sequences = {{0, 100}}}, 77);
   compareTypes({.heads = 1, .pageTokens = 8, .sequences = {{30, 70}, {3, 2}, {0, 40}}}, 78);
+  compareTypes({.heads = 1, .pageTokens = 32, .sequences = {{150, 90}}}, 82);
+}
+
+TEST(fusedAttentionOfPromptsMayRoundItsProducts) {
+  const Medium medium;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
+    AttentionProblem p({.heads = 2, .pageTokens = 32, .cacheDtype = dtype, .sequences = {{40, 100}}}, 83);
+    const Norms norms(p);
+    const Outcome found = onGpu(p, norms, true);
+    const double error = distance(found.z, inSteps(p, found.qRot, found.cache));
+    // Queries and shares keep eight binary digits, but beside a float32 cache all.
+    CHECK_MESSAGE(dtype == DType::kFloat32 ? error < 1e-5 : error < 1.0 / 64 && error > 1e-5,
+                  p.describe() + ", error " + std::to_string(error));
+  }
 }
 
 TEST(fusedAttentionShowsWhatIsNotFinite) {
-  for (const int32_t fresh : {1, 40}) {
-    AttentionProblem p({.heads = 1, .norm = false, .sequences = {{150, fresh}}}, 79);
+  for (const auto& [dtype, fresh] :
+       {std::pair{DType::kFloat32, 1}, {DType::kFloat32, 40}, {DType::kBFloat16, 40}, {DType::kInt8, 40}}) {
+    AttentionProblem p({.heads = 1, .norm = false, .cacheDtype = dtype, .sequences = {{150, fresh}}}, 79);
     const Norms norms(p);
     const size_t last = p.qkv.size() - 3 * 64;
     // Of the first token's key and value, which every token sees, and of the last one's, which only that
-    // sees.
-    for (const size_t at : {size_t{64 + 3}, size_t{2 * 64 + 3}, last + 64 + 3, last + 2 * 64 + 3}) {
+    // sees. Dimension 40 is not rotated: beside an infinity there, and a query that is a power of 2 once it
+    // is scaled, whose lower digits are all zero, some scores are -inf, which gives a share of 0.
+    for (int32_t token = 0; token < fresh; ++token)
+      p.qkv[static_cast<size_t>(token) * 3 * 64 + 40] = (token % 2 == 0 ? 8 : -8) / 1.44269504088896341f;
+    for (const size_t at : {size_t{64 + 3}, size_t{64 + 40}, size_t{2 * 64 + 3}, last + 64 + 3,
+                            last + 64 + 40, last + 2 * 64 + 3}) {
       for (const float odd : {static_cast<float>(NAN), HUGE_VALF}) {
         const float before = std::exchange(p.qkv[at], odd);
         const Outcome found = onGpu(p, norms, true), expected = onCpu(p, norms);

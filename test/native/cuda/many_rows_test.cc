@@ -75,13 +75,6 @@ TEST(productsOfManyRowsKeepAllDigitsOfTheirActivations) {
 
 namespace {
 
-/** Has the queue round activations for a while. */
-class Medium {
- public:
-  Medium() { gpu().setMatmulPrecision(persimmon::MatmulPrecision::kMedium); }
-  ~Medium() { gpu().setMatmulPrecision(persimmon::MatmulPrecision::kHighest); }
-};
-
 /** The nearest bfloat16 number of each, the even one of two. */
 std::vector<float> nearestBFloat16(std::vector<float> x) {
   for (float& value : x) {

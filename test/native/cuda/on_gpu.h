@@ -87,4 +87,11 @@ double distance(const std::vector<float>& a, const std::vector<float>& b);
 /** The pool of the CPU version that a GPU op is compared with. */
 ThreadPool& cpuPool();
 
+/** Has the queue round activations for a while. */
+class Medium {
+ public:
+  Medium() { gpu().setMatmulPrecision(persimmon::MatmulPrecision::kMedium); }
+  ~Medium() { gpu().setMatmulPrecision(persimmon::MatmulPrecision::kHighest); }
+};
+
 }  // namespace check
