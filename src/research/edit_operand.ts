@@ -19,14 +19,14 @@ export function columnsOf(
   if (heads !== undefined && units !== undefined) {
     throw new PersimmonError("EDIT_INVALID", "an edit takes heads or units, not both");
   }
-  if (units !== undefined) return indices(units, width, `units of ${site}`);
+  if (units !== undefined) return differentIndices(units, width, `units of ${site}`);
   if (!/\.attn\.(q|k|v|qRot|kRot|z|pattern)$/.test(site)) {
     throw new PersimmonError(
       "EDIT_INVALID",
       `${site} has no heads: they are at attn.q, k, v, qRot, kRot, z and pattern`,
     );
   }
-  const chosen = indices(heads as readonly number[], config.numAttentionHeads, `heads of ${site}`);
+  const chosen = differentIndices(heads as readonly number[], config.numAttentionHeads, `heads of ${site}`);
   const each = width / config.numAttentionHeads;
   return Int32Array.from(
     { length: chosen.length * each },
@@ -112,6 +112,19 @@ function indices(values: readonly number[], limit: number, what: string): Int32A
     );
   }
   return Int32Array.from(list);
+}
+
+/** `indices`, none of them twice: it would be edited twice on a CPU, and on a GPU by two threads at once. */
+function differentIndices(values: readonly number[], limit: number, what: string): Int32Array {
+  const list = indices(values, limit, what);
+  const seen = new Set<number>();
+  for (const value of list) {
+    if (seen.has(value)) {
+      throw new PersimmonError("EDIT_INVALID", `${what} must differ from one another, got ${value} twice`);
+    }
+    seen.add(value);
+  }
+  return list;
 }
 
 function meanOfRows(data: Float32Array, rows: number): Float32Array {

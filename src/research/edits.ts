@@ -8,9 +8,9 @@ import { type Activation, ActivationCache } from "./activation_cache.js";
 export interface EditFilter {
   /** Positions in the text, counted from its beginning: those listed, or a range (`to` is exclusive). */
   positions?: readonly number[] | { from?: number; to?: number };
-  /** Heads, at the sites of attention. */
+  /** Heads, at the sites of attention; each once. */
   heads?: readonly number[];
-  /** Columns of the value: neurons at `mlp.pre` and `mlp.act`. */
+  /** Columns of the value: neurons at `mlp.pre` and `mlp.act`; each once. */
   units?: readonly number[];
   phase?: Phase;
 }
