@@ -17,7 +17,7 @@ import { runAttached } from "./bootstrap/run.mjs";
 import { ensureSnapshot } from "./bootstrap/snapshot.mjs";
 import { startLab } from "./bootstrap/start.mjs";
 import { summary } from "./bootstrap/summary.mjs";
-import { lint, test, testCuda, testWithSanitizers } from "./bootstrap/test.mjs";
+import { lint, test, testCuda, testCudaWithSanitizers, testWithSanitizers } from "./bootstrap/test.mjs";
 import { ensureTypeScript } from "./bootstrap/typescript.mjs";
 
 function build() {
@@ -57,6 +57,10 @@ const commands = {
   "test-cuda": async () => {
     await build();
     return testCuda();
+  },
+  "cuda-sanitizers": async () => {
+    await locked(ensureNodeModules);
+    return testCudaWithSanitizers();
   },
   "cuda-build": (args) => checkCudaBuild(args, build),
   notebooks: async (args) => {

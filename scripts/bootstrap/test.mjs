@@ -5,7 +5,7 @@ import { locked } from "./lock.mjs";
 import { ensureNative } from "./native-build.mjs";
 import { root } from "./paths.mjs";
 import { runAttached } from "./run.mjs";
-import { runSanitized, sanitizerBuilds } from "./sanitizers.mjs";
+import { cudaSanitizerBuild, runSanitized, sanitizerBuilds } from "./sanitizers.mjs";
 
 /**
  * @param {string[]} args
@@ -62,8 +62,21 @@ export async function testCuda() {
 
 /** @returns {Promise<number>} exit code */
 export function testWithSanitizers() {
+  return runAllSanitized("native-sanitizers", sanitizerBuilds);
+}
+
+/** @returns {Promise<number>} exit code */
+export function testCudaWithSanitizers() {
+  return runAllSanitized("cuda-sanitizers", [cudaSanitizerBuild]);
+}
+
+/**
+ * @param {string} name
+ * @param {import("./sanitizers.mjs").SanitizerBuild[]} builds
+ */
+function runAllSanitized(name, builds) {
   return runChecks(
-    "native-sanitizers",
-    sanitizerBuilds.map((build) => ({ name: build.name, run: () => runSanitized(build) })),
+    name,
+    builds.map((build) => ({ name: build.name, run: () => runSanitized(build) })),
   );
 }
