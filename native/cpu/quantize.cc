@@ -1,9 +1,10 @@
 // Weights as int8 with a scale for each row: symmetric, to nearest, as in Dettmers et al. 2022, "LLM.int8()",
 // without its treatment of outliers. An element is off by half a scale at most, 0.4 % of the largest of its
 // row.
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 
+#include "cpu/nearest.h"
 #include "cpu/ops.h"
 
 namespace persimmon::cpu {
@@ -41,15 +42,19 @@ void eachRow(ThreadPool& pool, Weight x, int64_t rows, int64_t columns, const F&
 
 void quantizeRows(ThreadPool& pool, int8_t* out, float* scales, Weight x, int64_t rows, int64_t columns) {
   eachRow(pool, x, rows, columns, [=](int64_t row, const float* numbers) {
-    float largest = 0.0f;
-    for (int64_t i = 0; i < columns; ++i) largest = std::fmax(largest, std::fabs(numbers[i]));
+    int32_t magnitude = 0;
+    for (int64_t i = 0; i < columns; ++i) magnitude = std::max(magnitude, magnitudeOf(numbers[i]));
+    float largest;
+    std::memcpy(&largest, &magnitude, sizeof largest);
     // Also where the quotient would be subnormal: dividing by it could overflow.
     const float scale = largest / kLargest < 1e-37f ? 0.0f : largest / kLargest;
     scales[row] = scale;
     int8_t* to = out + row * columns;
-    for (int64_t i = 0; i < columns; ++i) {
-      to[i] = scale == 0.0f ? 0 : static_cast<int8_t>(std::nearbyint(numbers[i] / scale));
+    if (scale == 0.0f) {
+      std::memset(to, 0, static_cast<size_t>(columns));
+      return;
     }
+    for (int64_t i = 0; i < columns; ++i) to[i] = static_cast<int8_t>(nearestWhole(numbers[i] / scale));
   });
 }
 

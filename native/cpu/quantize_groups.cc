@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "cpu/nearest.h"
 #include "cpu/ops.h"
 
 namespace persimmon::cpu {
@@ -37,22 +38,28 @@ void readGroup(float* numbers, Weight x, int64_t first) {
   }
 }
 
+/** The number of largest magnitude, the first of several. */
+float largestOf(const float* numbers) {
+  int32_t magnitudes[kGroupInputs], largest = 0;
+  for (int64_t i = 0; i < kGroupInputs; ++i) magnitudes[i] = magnitudeOf(numbers[i]);
+  for (int64_t i = 0; i < kGroupInputs; ++i) largest = std::max(largest, magnitudes[i]);
+  return numbers[std::find(magnitudes, magnitudes + kGroupInputs, largest) - magnitudes];
+}
+
 uint16_t quantizeGroup(uint8_t* out, const float* numbers) {
-  float largest = 0.0f;
-  for (int64_t i = 0; i < kGroupInputs; ++i) {
-    if (std::fabs(numbers[i]) > std::fabs(largest)) largest = numbers[i];
-  }
+  const float largest = largestOf(numbers);
   // Also where the quotient would be subnormal: dividing by it could overflow.
   const uint16_t half = std::fabs(largest) < 1e-36f ? uint16_t{0} : rounded(largest / -8.0f);
   const float scale = widened(half);
-  for (int64_t i = 0; i < kGroupInputs; i += 2) {
-    int pair[2];
-    for (int64_t j = 0; j < 2; ++j) {
-      const float quotient = scale == 0.0f ? 0.0f : std::nearbyint(numbers[i + j] / scale);
-      pair[j] = static_cast<int>(std::min(std::max(quotient, -8.0f), 7.0f)) + kInt4Zero;
-    }
-    out[i / 2] = static_cast<uint8_t>(pair[0] | pair[1] << 4);
+  if (scale == 0.0f) {
+    std::memset(out, kInt4Zero | kInt4Zero << 4, kGroupInputs / 2);
+    return half;
   }
+  int32_t nibbles[kGroupInputs];
+  for (int64_t i = 0; i < kGroupInputs; ++i)
+    nibbles[i] = nearestWhole(std::min(std::max(numbers[i] / scale, -8.0f), 7.0f)) + kInt4Zero;
+  for (int64_t i = 0; i < kGroupInputs; i += 2)
+    out[i / 2] = static_cast<uint8_t>(nibbles[i] | nibbles[i + 1] << 4);
   return half;
 }
 
