@@ -90,6 +90,7 @@ console.log(
   `${cpus()[0].model}, ${threads} threads, ${model.device.instructionSet}; ${options.shape} shape, ${shape.layers} layers, ${options.dtype}, ${zeros} zeros, ${rounds} rounds`,
 );
 const [alone, together] = await eachRound([(round) => decode(1, round), (round) => decode(batch, round)]);
+probe.release();
 console.log(`The machine reads ${spread(bandwidth, 1)} GB/s.`);
 console.log("| | | gain |\n| --- | --- | --- |");
 console.log(`| one text | ${spread(alone, 1)} tokens/s | |`);

@@ -2,6 +2,7 @@
 // without its treatment of outliers. An element is off by half a scale at most, 0.4 % of the largest of its
 // row.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "cpu/nearest.h"
@@ -44,8 +45,7 @@ void quantizeRows(ThreadPool& pool, int8_t* out, float* scales, Weight x, int64_
   eachRow(pool, x, rows, columns, [=](int64_t row, const float* numbers) {
     int32_t magnitude = 0;
     for (int64_t i = 0; i < columns; ++i) magnitude = std::max(magnitude, magnitudeOf(numbers[i]));
-    float largest;
-    std::memcpy(&largest, &magnitude, sizeof largest);
+    const auto largest = std::bit_cast<float>(magnitude);
     // Also where the quotient would be subnormal: dividing by it could overflow.
     const float scale = largest / kLargest < 1e-37f ? 0.0f : largest / kLargest;
     scales[row] = scale;

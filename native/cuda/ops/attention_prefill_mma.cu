@@ -47,11 +47,7 @@ __device__ __forceinline__ bool storeWidened(uint16_t* out, const uint4& bits, i
   float x[16];
   widen(bits, x);
   PERSIMMON_UNROLL
-  for (int i = 0; i < 16; i += 8) {
-    *reinterpret_cast<uint4*>(out + i) =
-        make_uint4(upperHalves(x[i], x[i + 1]), upperHalves(x[i + 2], x[i + 3]),
-                   upperHalves(x[i + 4], x[i + 5]), upperHalves(x[i + 6], x[i + 7]));
-  }
+  for (int i = 0; i < 16; i += 8) *reinterpret_cast<uint4*>(out + i) = packed(x + i);
   return false;
 }
 

@@ -81,6 +81,11 @@ __device__ __forceinline__ void loadMatrices(uint32_t (&words)[4], const uint16_
 __device__ __forceinline__ uint32_t upperHalves(float low, float high) {
   return __byte_perm(__float_as_uint(low), __float_as_uint(high), 0x7632);
 }
+/** Eight numbers that are exact in bfloat16. */
+__device__ __forceinline__ uint4 packed(const float* n) {
+  return make_uint4(upperHalves(n[0], n[1]), upperHalves(n[2], n[3]), upperHalves(n[4], n[5]),
+                    upperHalves(n[6], n[7]));
+}
 
 /**
  * A float32 as the sum of three bfloat16, in the upper halves of `parts`: its first, second and last eight

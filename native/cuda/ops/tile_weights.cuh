@@ -11,8 +11,8 @@ namespace persimmon::cuda {
 constexpr int kTileOutputs = 128;
 constexpr int kTileInputs = 32;
 constexpr int kProductThreads = 256;
-// bfloat16 from one row of a tile in shared memory to the next: with 20 words the eight rows and four words
-// that a warp reads lie in different banks.
+// bfloat16 from one row of a tile in shared memory to the next: with 20 words the eight rows of four words
+// that loadMatrices reads together lie in different banks.
 constexpr int kTilePitch = 40;
 
 struct FetchedWeights {
@@ -23,12 +23,6 @@ struct FetchedWeights {
 struct TilePlace {
   int64_t output, input, outputsEnd, inputsEnd;
 };
-
-/** Eight numbers that are exact in bfloat16. */
-__device__ __forceinline__ uint4 packed(const float (&n)[8]) {
-  return make_uint4(upperHalves(n[0], n[1]), upperHalves(n[2], n[3]), upperHalves(n[4], n[5]),
-                    upperHalves(n[6], n[7]));
-}
 
 /** Formats that have the inputs of an output side by side: a thread takes twice eight inputs of one output.
  */
