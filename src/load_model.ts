@@ -28,8 +28,8 @@ export interface LoadOptions {
   /**
    * How weights are held; "auto" keeps what is stored. "int8" rounds the matrices, those of products and the embedding, to
    * whole numbers with a scale for each row, "int4" to 4 bits with a scale for each 32 of a row, where a row is a multiple
-   * of 32; norms and biases stay. Sums are float32 in any case, and so are activations, but that products with such weights round them to
-   * 8 bits (`ops.linear`), except in the down projections of the MLPs when these leave out zeros.
+   * of 32; norms and biases stay. Sums are float32 in any case, and so are activations, but that on a CPU products with such weights round them to
+   * 8 bits (`ops.linear`).
    */
   dtype?: "auto" | WeightDType;
   /** Threads of the CPU; default: as many as the process may use. */
@@ -39,9 +39,7 @@ export interface LoadOptions {
    * `torch.set_float32_matmul_precision`; "highest", with all their digits. "medium" rounds them to bfloat16, as a bfloat16
    * model of transformers and llama.cpp do, where that is faster: on CPUs with AVX-512-BF16 that have no AMX, for prompts and
    * batches, about twice as fast, and on GPUs for more than eight rows, and where a prompt attends to a cache of bfloat16 or int8, with a third of the matrix
-   * instructions. On a CPU with int8
-   * and int4 weights it concerns the down projections of MLPs that leave out zeros; what `predictZeros` multiplies keeps its
-   * digits.
+   * instructions. On a CPU it changes nothing with int8 and int4 weights; what `predictZeros` multiplies keeps its digits.
    * Sums are float32 in any case (bench/RESULTS.md has what it changes).
    */
   matmulPrecision?: MatmulPrecision;

@@ -16,9 +16,10 @@
 // same for any number of rows. Activations keep all their digits there, too, but what is subnormal counts as
 // zero, and a product of an infinite weight can be NaN.
 //
-// A pool of MatmulPrecision::kMedium has linear and linearByInput round activations to bfloat16, to nearest
-// even, where "avx512-bf16" is in use and weights are bfloat16 (linearByInput: also int8 and int4). The
-// number of rows and of threads changes no bit there either, except that what is subnormal may count as zero.
+// Products with int8 and int4 weights round activations to whole numbers (cpu/ops/integer_tiles.h). A pool of
+// MatmulPrecision::kMedium has linear and linearByInput round activations to bfloat16, to nearest even, where
+// "avx512-bf16" is in use and weights are bfloat16. The number of rows and of threads changes no bit there
+// either, except that what is subnormal may count as zero.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +54,7 @@ void linear(ThreadPool& pool, float* out, const float* x, Weight weight, Weight 
 
 /**
  * linear for a weight that is stored by input, [inFeatures, outFeatures], and finite: what belongs to an
- * input that is zero in all of up to 16 rows is not read. The bits differ from those of linear in rounding.
+ * input that is zero in all of up to 32 rows is not read. The bits differ from those of linear in rounding.
  */
 void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, Weight bias, int64_t rows,
                    int64_t inFeatures, int64_t outFeatures);

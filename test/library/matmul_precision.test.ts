@@ -25,12 +25,13 @@ describe.each(["bfloat16", "int8", "int4"] as const)('matmulPrecision: "medium" 
     expect((await model.generate(ids, { ...greedy, promptLookup: true }).done).ids).toEqual(alone);
   });
 
-  it("changes logits a little, on CPUs where rounding is faster", async () => {
+  it("changes logits a little, with bfloat16 weights on CPUs where rounding is faster", async () => {
     const folder = await tinyCheckpoint();
     const exact = await loadModel(folder, { dtype });
     const rounded = await loadModel(folder, { dtype, matmulPrecision: "medium" });
     const apart = largest((await exact.logits(ids)).data, (await rounded.logits(ids)).data);
-    if (rounded.device.instructionSet !== "avx512-bf16") return expect(apart).toBe(0);
+    // Whole numbers are multiplied with activations of 8 bits in any case.
+    if (dtype !== "bfloat16" || rounded.device.instructionSet !== "avx512-bf16") return expect(apart).toBe(0);
     // Logits are as large as 8, and bfloat16 keeps 8 binary digits.
     expect(apart).toBeGreaterThan(1e-4);
     expect(apart).toBeLessThan(0.2);

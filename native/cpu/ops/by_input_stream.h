@@ -8,8 +8,7 @@
 #include <type_traits>
 
 #include "cpu/ops/bfloat16_rounding.h"
-#include "cpu/ops/input_parts.h"
-#include "cpu/ops/live_inputs.h"
+#include "cpu/ops/by_input_result.h"
 #include "cpu/simd/pairs.h"
 #include "cpu/simd/weight.h"
 
@@ -40,12 +39,10 @@ constexpr int64_t kStreamAheadBytes = 512;
 
 template <class T>
 struct ByInput {
-  float* out;
+  ByInputResult result;
   const float* x;
   const T* weight;
-  const float* scales;
-  Weight bias;
-  int64_t rows, inFeatures, outFeatures;
+  int64_t inFeatures;
 };
 
 /** Weights of one number for kStreamColumns<Number> outputs, from rows of weights that begin there; `left`
@@ -108,7 +105,7 @@ PERSIMMON_INLINE LiveGroup<Number, T> groupOf(const ByInput<T>& problem, const i
   LiveGroup<Number, T> group;
   group.numbers = numbers;
   for (int i = 0; i < group.kInputs; ++i) {
-    group.weights[i] = problem.weight + inputs[i < count ? i : 0] * problem.outFeatures;
+    group.weights[i] = problem.weight + inputs[i < count ? i : 0] * problem.result.outFeatures;
   }
   return group;
 }
@@ -143,7 +140,7 @@ void addGroup(const ByInput<T>& problem, float* sums, const LiveGroup<Number, T>
   constexpr int64_t kAhead = kStreamAheadBytes / static_cast<int64_t>(sizeof(T));
   constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
   constexpr int64_t kColumns = kStreamColumns<Number>;
-  const int64_t rows = problem.rows;
+  const int64_t rows = problem.result.rows;
   int64_t c = 0;
   W w[kNumbers<Number>][kStreamVectors<Number>];
   for (; c + kColumns <= columns; c += kColumns, sums += rows * kColumns) {
@@ -209,7 +206,7 @@ void streamPart(const ByInput<T>& problem, const LiveInputs& live, float* scratc
                 int64_t part, int64_t column, int64_t columns) {
   constexpr int kInputs = LiveGroup<Number, T>::kInputs;
   constexpr int64_t kColumns = kStreamColumns<Number>;
-  const int64_t rows = problem.rows, steps = (columns + kColumns - 1) / kColumns;
+  const int64_t rows = problem.result.rows, steps = (columns + kColumns - 1) / kColumns;
   float* sums = scratch;
   auto* numbers = reinterpret_cast<Number*>(scratch + rows * steps * kColumns);
   const int32_t* inputs = live.inputs + live.starts[part];

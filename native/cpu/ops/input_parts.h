@@ -24,6 +24,35 @@ inline int64_t partsOf(int64_t inFeatures) {
   return std::max<int64_t>((inFeatures + inputs - 1) / inputs, 1);
 }
 
+/** The parts of the inputs as pieces of work: outputs in units of some columns, whole rows of them unless
+ * there are more threads than parts or rows are longer than `mostUnits`. The last parts come in halves, so
+ * that the threads finish together (16384 x 4096 in int8 with a tenth live, two threads: 0.17 ms instead of
+ * 0.19). */
+struct PartPieces {
+  int64_t parts, units, mostUnits, cuts, halved;
+
+  static PartPieces of(int64_t parts, int64_t units, int64_t mostUnits, int threads, bool alone) {
+    const int64_t wanted = alone ? 1 : (threads + parts - 1) / parts;
+    const int64_t most = std::max<int64_t>(std::min(mostUnits, (units + wanted - 1) / wanted), 1);
+    const int64_t halved = alone || most < 2 ? 0 : std::min<int64_t>(threads, parts);
+    return {parts, units, most, (units + most - 1) / most, halved};
+  }
+  int64_t count() const { return (parts + halved) * cuts; }
+  /** f(part, unit, units) for a piece; `units` may be 0. */
+  template <class F>
+  void at(int64_t piece, const F& f) const {
+    const int64_t whole = (parts - halved) * cuts, half = (mostUnits + 1) / 2;
+    if (piece < whole) {
+      const int64_t unit = piece % cuts * mostUnits;
+      f(piece / cuts, unit, std::min(mostUnits, units - unit));
+      return;
+    }
+    const int64_t i = piece - whole, cut = i / 2 % cuts, first = cut * mostUnits + i % 2 * half;
+    const int64_t end = std::min((cut + 1) * mostUnits, units);
+    f(parts - halved + i / (2 * cuts), first, std::min(half, end - first));
+  }
+};
+
 /** The sums of all parts: [part][row][output]. */
 struct PartialSums {
   float* sums;

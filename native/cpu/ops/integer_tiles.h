@@ -76,7 +76,7 @@ struct Int4Tiles {
   static constexpr int64_t kScaleBytes = kWeightTile * 2;
 
   static PERSIMMON_INLINE void loadGroup(const uint8_t* p, WeightGroup& group) {
-    for (int k = 0; k < kGroupWords; ++k) loadHalves(p + 64 * k, &group[k][0], &group[k][1]);
+    for (int k = 0; k < kGroupWords; ++k) splitHalves(loadBytes(p + 64 * k), &group[k][0], &group[k][1]);
   }
   static PERSIMMON_INLINE Integers addDots(Integers sums, Bytes weights, Bytes x) {
     return addInt4Dots(sums, weights, x);
@@ -115,6 +115,21 @@ PERSIMMON_INLINE void roundActivations(ActivationGroup* out, const float* x, int
   };
   out->sum = storeWords(&out->words[0][0][0], rounded(a), rounded(b), kRoundingBits);
   out->scale = nothing == 0.0f ? (usable ? largest / 127.0f : 0.0f) : nothing;
+}
+
+/** The groups of all rows, [group][row], in the shared scratch. */
+inline const ActivationGroup* roundRows(ThreadPool& pool, const float* x, int64_t rows, int64_t inFeatures,
+                                        size_t perThread) {
+  const int64_t groups = (inFeatures + kGroupInputs - 1) / kGroupInputs;
+  pool.reserveScratch(static_cast<size_t>(rows * groups) * sizeof(ActivationGroup), perThread);
+  auto* activations = static_cast<ActivationGroup*>(pool.sharedScratch());
+  parallelChunks(pool, rows * groups, 512, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i % rows, first = i / rows * kGroupInputs;
+      roundActivations(activations + i, x + row * inFeatures + first, inFeatures - first);
+    }
+  });
+  return activations;
 }
 
 /** P tiles of outputs for M rows. */
@@ -189,14 +204,7 @@ void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, 
   if (rows == 0) return;
   const int64_t groups = (inFeatures + kGroupInputs - 1) / kGroupInputs;
   const int64_t tiles = (outFeatures + kWeightTile - 1) / kWeightTile;
-  pool.reserveScratch(static_cast<size_t>(rows * groups) * sizeof(ActivationGroup), 0);
-  auto* activations = static_cast<ActivationGroup*>(pool.sharedScratch());
-  parallelChunks(pool, rows * groups, 512, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i % rows, first = i / rows * kGroupInputs;
-      roundActivations(activations + i, x + row * inFeatures + first, inFeatures - first);
-    }
-  });
+  const ActivationGroup* activations = roundRows(pool, x, rows, inFeatures, 0);
   const int64_t tileBytes = groups * (Format::kGroupBytes + Format::kScaleBytes);
   pool.weightTraffic().read += tiles * tileBytes;
   const IntegerLinear problem = {

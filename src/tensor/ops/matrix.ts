@@ -28,10 +28,10 @@ export function embedding(table: Tensor, ids: Tensor): Tensor {
 /**
  * x · weightᵀ + bias, accumulated in float32. A row of the result depends on its row of x only, to the last bit: not on
  * the other rows nor on the number of threads. With a column-major weight (`weight.toColumnMajor()`) what belongs to zeros
- * of x is not read, up to 16 rows; the results differ from those of a row-major one in rounding only.
+ * of x is not read, up to 32 rows; the results differ from those of a row-major one in rounding only.
  * @param x [rows, inFeatures]
  * @param weight [outFeatures, inFeatures], float32, bfloat16 (widened exactly), int8 (`weight.toInt8()`) or int4 (`weight.toInt4()`).
- *   Row-major int8 and int4 take x rounded to 8 bits, with a scale for each 32 of a row; an infinite x gives NaN there.
+ *   int8 and int4 take x rounded to 8 bits, with a scale for each 32 of a row; an infinite x gives NaN there.
  * @param bias [outFeatures]
  * @returns [rows, outFeatures]
  */

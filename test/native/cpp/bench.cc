@@ -244,8 +244,11 @@ int main(int argc, char** argv) {
                            {4096, 32768}}) {
       benchMatrix(pool, dtype, 1, in, out, 15);
     }
-    for (double live : {0.5, 0.1}) {
+    for (double live : {1.0, 0.5, 0.1}) {
       benchMatrix(pool, dtype, 1, 16384, 4096, 30, cpu::linearByInput, live);
+    }
+    for (int64_t rows : {4, 16, 32, 512}) {
+      if (dtype != kBFloat16) benchMatrix(pool, dtype, rows, 16384, 4096, 5, cpu::linearByInput);
     }
     for (int64_t rows : {16, 512}) {
       if (dtype != kBFloat16) benchMatrix(pool, dtype, rows, 4096, 16384, 5);

@@ -180,6 +180,47 @@ TEST(linearByInputReadsWhatBelongsToNaN) {
   CHECK(std::isnan(run(pool, x, {weight.data(), DType::kFloat32}, kNone, 1, 3, 1)[0]));
 }
 
+TEST(linearByInputOfWholeNumbersRoundsActivationsAsLinearDoes) {
+  // 100 inputs are three groups and a part of one, 150 outputs two units of 64 or 128 and a part of one.
+  const int64_t rows = 5, in = 100, out = 150;
+  Random random(17);
+  const std::vector<float> x = sparseNormals(random, rows * in, 60), scales(static_cast<size_t>(out), 0.02f);
+  std::vector<int8_t> byOutput(static_cast<size_t>(in * out)), byInput(byOutput.size());
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t k = 0; k < in; ++k) {
+      const auto number = static_cast<int8_t>(random.below(255) - 127);
+      byOutput[static_cast<size_t>(o * in + k)] = byInput[static_cast<size_t>(k * out + o)] = number;
+    }
+  }
+  std::vector<uint8_t> tiles(static_cast<size_t>(persimmon::cpu::int8TileBytes(out, in)));
+  forEachPool([&](ThreadPool& pool) {
+    persimmon::cpu::int8ToTiles(pool, tiles.data(), byOutput.data(), out, in);
+    const std::vector<float> wanted = runLinear(
+        persimmon::cpu::linear, pool, x, {tiles.data(), DType::kInt8, scales.data()}, kNone, rows, in, out);
+    const std::vector<float> found =
+        run(pool, x, {byInput.data(), DType::kInt8, scales.data()}, kNone, rows, in, out);
+    for (size_t i = 0; i < wanted.size(); ++i) CHECK(std::fabs(found[i] - wanted[i]) < 1e-4f);
+  });
+}
+
+TEST(linearByInputOfWholeNumbersShowsWhatIsNotFinite) {
+  const int64_t in = 64, out = 3;
+  const std::vector<int8_t> weight(static_cast<size_t>(in * out), 1);
+  const std::vector<float> scales(static_cast<size_t>(out), 1.0f);
+  forEachPool([&](ThreadPool& pool) {
+    for (int64_t rows : {1, 2, 40}) {
+      std::vector<float> x(static_cast<size_t>(rows * in), 0.0f);
+      x[40] = HUGE_VALF;
+      x[static_cast<size_t>((rows - 1) * in) + 3] = rows == 1 ? 0.0f : 2.0f;
+      const std::vector<float> y =
+          run(pool, x, {weight.data(), DType::kInt8, scales.data()}, kNone, rows, in, out);
+      for (int64_t i = 0; i < out; ++i) CHECK(std::isnan(y[static_cast<size_t>(i)]));
+      // The other rows have nothing of it.
+      if (rows > 1) CHECK(y.back() == 2.0f);
+    }
+  });
+}
+
 TEST(linearByInputGivesTheSameBitsOnEveryInstructionSetWithFma) {
   Random random(6);
   const int64_t in = 1030, out = 153;

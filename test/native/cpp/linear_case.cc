@@ -95,13 +95,18 @@ struct Int4Weight {
   std::vector<uint16_t> scales;
 };
 
-/** Whole numbers whose largest is 127 in each group of 32: those linear does not have to round for int8 and
- * int4. */
-std::vector<float> wholeNumbers(Random& random, int64_t rows, int64_t columns) {
+/** Whole numbers whose largest is 127 in each group of 32: those that int8 and int4 do not have to round.
+ * About `percent` of a hundred are zero, among them whole groups. */
+std::vector<float> wholeNumbers(Random& random, int64_t rows, int64_t columns, int percent) {
   const auto count = static_cast<size_t>(rows * columns), width = static_cast<size_t>(columns);
   std::vector<float> x(count);
+  bool nothing = false;
   for (size_t i = 0; i < count; ++i) {
-    x[i] = static_cast<float>(i % width % 32 == 0 ? (random.below(2) ? 127 : -127) : random.below(255) - 127);
+    const bool first = i % width % 32 == 0;
+    if (first) nothing = random.below(200) < percent;
+    const bool isZero = nothing || percent == 100 || (!first && random.below(100) < percent);
+    x[i] = static_cast<float>(first ? (random.below(2) ? 127 : -127) : random.below(255) - 127);
+    if (isZero) x[i] = random.below(2) ? 0.0f : -0.0f;
   }
   return x;
 }
@@ -112,7 +117,7 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
                  bool withBias, int percentZeros, persimmon::MatmulPrecision precision) {
   Random random(static_cast<uint64_t>(rows * 1000003 + in * 1009 + out + percentZeros));
   const bool int8 = dtype == DType::kInt8, int4 = dtype == DType::kInt4, scaled = int8 || int4;
-  const bool inTiles = kernel == persimmon::cpu::linear, rounding = scaled && inTiles;
+  const bool inTiles = kernel == persimmon::cpu::linear;
   const DType biasType = scaled ? DType::kFloat32 : dtype;
   const StoredWeight plain(random, static_cast<size_t>(in * out), biasType);
   const Int8Weight integers(random, index, inTiles, int8 ? in : 0, int8 ? out : 0);
@@ -123,9 +128,9 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
   const StoredWeight stored(random, static_cast<size_t>(out), biasType);
   const Weight bias = withBias ? stored.weight() : kNone;
   std::vector<float> x =
-      rounding ? wholeNumbers(random, rows, in) : sparseNormals(random, rows * in, percentZeros);
+      scaled ? wholeNumbers(random, rows, in, percentZeros) : sparseNormals(random, rows * in, percentZeros);
   if (precision == persimmon::MatmulPrecision::kMedium) x = inBFloat16(x);
-  const double size = rounding ? 127 : 1;
+  const double size = scaled ? 127 : 1;
   std::vector<double> expected(static_cast<size_t>(rows * out));
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t o = 0; o < out; ++o) {
