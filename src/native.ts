@@ -23,6 +23,11 @@ export interface NativeBuffer {
   view(byteOffset: number, byteLength: number, dtype: number): NativeBuffer;
   /** Brings the bytes of a mapped file into memory; resolves when they are there. Does nothing where the system cannot. */
   fetch(): Promise<void>;
+  /**
+   * Takes the pages of a mapped file, nothing of which was written to, out of the memory of this process, which reads them again
+   * where it uses them. Does nothing with other memory.
+   */
+  unload(): void;
   /** Gives the memory back in stream order. Using the buffer afterwards throws `TENSOR_RELEASED`. */
   release(): void;
 }

@@ -36,10 +36,10 @@ constexpr napi_type_tag kBufferTag = {0x7a3b91f04c2d4e68, 0x9d51c0e82f6a4b17};
 }  // namespace
 
 Napi::Function Buffer::define(Napi::Env env) {
-  return DefineClass(
-      env, "Buffer",
-      {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::release>("release"),
-       InstanceMethod<&Buffer::fetch>("fetch"), InstanceAccessor<&Buffer::byteLength>("byteLength")});
+  return DefineClass(env, "Buffer",
+                     {InstanceMethod<&Buffer::view>("view"), InstanceMethod<&Buffer::release>("release"),
+                      InstanceMethod<&Buffer::fetch>("fetch"), InstanceMethod<&Buffer::unload>("unload"),
+                      InstanceAccessor<&Buffer::byteLength>("byteLength")});
 }
 
 Buffer::Buffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Buffer>(info) {
@@ -103,6 +103,11 @@ Napi::Value Buffer::fetch(const Napi::CallbackInfo& info) {
   const Napi::Promise promise = work->promise();
   work->Queue();
   return promise;
+}
+
+// unload(): the pages of a mapped file leave the memory of this process until they are used again
+void Buffer::unload(const Napi::CallbackInfo&) {
+  if (storage_ != nullptr) storage_->unload(offset_, bytes_);
 }
 
 }  // namespace persimmon

@@ -31,6 +31,7 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
   Napi::Value view(const Napi::CallbackInfo& info);
   void release(const Napi::CallbackInfo& info);
   Napi::Value fetch(const Napi::CallbackInfo& info);
+  void unload(const Napi::CallbackInfo& info);
   Napi::Value byteLength(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Storage> storage_;

@@ -14,11 +14,13 @@ namespace persimmon {
 MappedMemory::MappedMemory(MappedMemory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
+      isFile_(std::exchange(other.isFile_, false)),
       release_(std::move(other.release_)) {}
 
 MappedMemory& MappedMemory::operator=(MappedMemory&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(isFile_, other.isFile_);
   std::swap(release_, other.release_);
   return *this;
 }
@@ -59,7 +61,16 @@ MappedMemory MappedMemory::file(const std::string& path, std::string& error) {
   if (data == MAP_FAILED) error = std::strerror(errno);
   close(descriptor);
   if (data == MAP_FAILED) return {};
-  return MappedMemory(static_cast<uint8_t*>(data), bytes);
+  MappedMemory memory(static_cast<uint8_t*>(data), bytes);
+  memory.isFile_ = true;
+  return memory;
+}
+
+void MappedMemory::unload(size_t offset, size_t bytes) const {
+  if (!isFile_) return;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t begin = (offset + page - 1) / page * page, end = (offset + bytes) / page * page;
+  if (begin < end) madvise(data_ + begin, end - begin, MADV_DONTNEED);
 }
 
 void MappedMemory::fetch(const uint8_t* data, size_t bytes) {

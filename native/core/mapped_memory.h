@@ -36,6 +36,10 @@ class MappedMemory {
   // nothing better, and without effect where it fails. For a thread of its own.
   static void fetch(const uint8_t* data, size_t bytes);
 
+  // Takes the whole pages among some bytes of a mapped file out of this process, which reads them again where
+  // it uses them; what was written to them is lost. Nothing happens to other memory.
+  void unload(size_t offset, size_t bytes) const;
+
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   explicit operator bool() const { return data_ != nullptr; }
@@ -44,6 +48,7 @@ class MappedMemory {
   MappedMemory(uint8_t* data, size_t bytes) : data_(data), bytes_(bytes) {}
   uint8_t* data_ = nullptr;
   size_t bytes_ = 0;
+  bool isFile_ = false;
   std::function<void(uint8_t*)> release_;  // empty for mappings
 };
 

@@ -33,6 +33,7 @@ class Storage {
   bool isFrom(const Arena& arena) const { return arena_.get() == &arena; }
   uint8_t* data() const { return memory_.data(); }
   size_t bytes() const { return memory_.bytes(); }
+  void unload(size_t offset, size_t bytes) const { memory_.unload(offset, bytes); }
 
  private:
   std::shared_ptr<Stream> stream_;

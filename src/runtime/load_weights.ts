@@ -118,9 +118,11 @@ export async function checkpointWeights(
       const weight = await loadWeight(tensor, device, dtype, files, dropped, options.parts);
       const nonFinite = isReordered(tensor.name, skipZeros) ? await weight.nonFinite() : 0;
       const inOrder = ordered(tensor.name, weight, skipZeros, nonFinite);
+      const isCopy = inOrder.dtype !== tensor.dtype || isScaled(inOrder.dtype) || inOrder.isColumnMajor;
       weights.set(tensor.name, target === device ? inOrder : replaced(inOrder, inOrder.to(target)));
       enqueued.push(
         reached(target).then(() => {
+          if (isCopy || target !== device) unloadBytes(storedElements(tensor), files);
           loaded += tensor.byteLength;
           onProgress?.(loaded, total);
         }),
@@ -169,6 +171,15 @@ async function fetchBytes(
   if (end <= stored.byteOffset) return;
   const part = file.view(stored.byteOffset, end - stored.byteOffset, nativeDType.float32);
   await part.fetch();
+  part.release();
+}
+
+/** Has the bytes of a stored tensor, which nobody needs any more, take no memory: else a model would load in twice its size. */
+function unloadBytes(stored: StoredTensor, files: Map<string, NativeBuffer>): void {
+  const file = files.get(stored.file);
+  if (file === undefined || !isDense(stored)) return;
+  const part = file.view(stored.byteOffset, stored.byteLength, nativeDType.float32);
+  part.unload();
   part.release();
 }
 

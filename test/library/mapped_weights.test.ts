@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { loadModel, ops, Tensor } from "../../src/index.js";
+import { packageRoot } from "../../src/package_root.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 
 it("weights that lie in a mapped file can be written to: the model changes, and the file does not", async () => {
@@ -30,3 +31,26 @@ it("weights that lie in a mapped file can be written to: the model changes, and 
   expect((await weight.data())[0]).toBe(0);
   expect(file().equals(before)).toBe(true);
 });
+
+/** Kilobytes of the mappings of a file that are in the memory of this process. */
+function residentKilobytes(path: string): number {
+  const mappings = readFileSync("/proc/self/smaps", "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const own = mappings.filter((mapping) => mapping.split("\n", 1)[0].endsWith(path));
+  return own.reduce((sum, mapping) => sum + Number(/^Rss: +(\d+)/m.exec(mapping)?.[1] ?? 0), 0);
+}
+
+it.skipIf(process.platform !== "linux")(
+  "a weight that is copied leaves no pages of its file in memory",
+  async () => {
+    const folder = join(packageRoot, "models", "demo");
+    const file = join(folder, "model.safetensors");
+    const kilobytes = statSync(file).size / 1024;
+    const before = residentKilobytes(file);
+    const rounded = await loadModel(folder, { dtype: "int8" });
+    expect(rounded.dtype).toBe("int8");
+    expect(residentKilobytes(file) - before).toBeLessThan(0.1 * kilobytes);
+    const inPlace = await loadModel(folder);
+    await inPlace.logits([5, 6]);
+    expect(residentKilobytes(file) - before).toBeGreaterThan(0.5 * kilobytes);
+  },
+);
