@@ -1,11 +1,4 @@
-/**
- * Writes a checkpoint of Persimmon-8B's shape in the hub's layout, converts it to int4, with and without the unused rows, loads
- * each and generates 32 tokens; prints times and peaks, and removes everything:
- *
- *     node scripts/check-full-shape.mjs [--scale 16] [--in FOLDER]
- *
- * Full size needs 30 GB of disk and takes a quarter of an hour on two cores.
- */
+// A checkpoint of Persimmon-8B's shape on the way of a user: `--help` says what is done.
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,12 +8,29 @@ import { measured } from "./full-shape/measured.mjs";
 import { UNUSED } from "./full-shape/shape.mjs";
 import { exitOnSignal } from "./run-notebooks/exit-on-signal.mjs";
 
+const HELP = `usage: node scripts/check-full-shape.mjs [--scale 16] [--in FOLDER]
+
+Writes a checkpoint of Persimmon-8B's shape in the hub's layout, converts it to int4, with and without the unused rows, loads
+each and generates 32 tokens; prints times and peaks, and removes everything. Full size needs 30 GB of disk and takes a quarter
+of an hour on two cores.
+
+  --scale N    1/N of the size (1)
+  --in FOLDER  where the files are written (the folder for temporary files)
+`;
 const MOST_BYTES = 3e9;
 const TOKENS = 32;
 
 const { values } = parseArgs({
-  options: { scale: { type: "string", default: "1" }, in: { type: "string", default: tmpdir() } },
+  options: {
+    scale: { type: "string", default: "1" },
+    in: { type: "string", default: tmpdir() },
+    help: { type: "boolean", default: false },
+  },
 });
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
 exitOnSignal();
 const folder = mkdtempSync(join(values.in, "persimmon-full-shape-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));

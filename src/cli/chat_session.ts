@@ -2,17 +2,24 @@ import { PersimmonError } from "../errors.js";
 import { type ChatTurn, chatPrompt, chatStop } from "../generation/chat.js";
 import type { LanguageModel } from "../index.js";
 import { generateOptions, type SamplingOptions } from "./options.js";
+import { ProgressLine } from "./progress_line.js";
 
 /** A conversation: the turns so far, and the answer that is being made. */
 export class ChatSession {
   readonly #model: Pick<LanguageModel, "generate" | "encodePrompt">;
   readonly #options: SamplingOptions;
+  readonly #progress: ProgressLine;
   #turns: ChatTurn[] = [];
   #running: AbortController | undefined;
 
-  constructor(model: Pick<LanguageModel, "generate" | "encodePrompt">, options: SamplingOptions) {
+  constructor(
+    model: Pick<LanguageModel, "generate" | "encodePrompt">,
+    options: SamplingOptions,
+    progress = new ProgressLine(),
+  ) {
     this.#model = model;
     this.#options = options;
+    this.#progress = progress;
   }
 
   /** The turns that the next question continues. */
@@ -44,10 +51,12 @@ export class ChatSession {
         ...generateOptions(this.#options),
         stop: [...(this.#options.stop ?? []), chatStop],
         signal: this.#running.signal,
+        onProgress: this.#progress.show,
       });
       // The format puts a blank before the answer; on a line of its own it would only indent it.
       let started = false;
       for await (const { text } of stream) {
+        this.#progress.end();
         const shown: string = started ? text : text.trimStart();
         started ||= shown !== "";
         write(shown);
@@ -56,6 +65,7 @@ export class ChatSession {
       write(finish === "interrupted" ? " (interrupted)\n" : "\n");
       this.#turns = [...turns.slice(0, -1), { human, adept: text }];
     } finally {
+      this.#progress.end();
       this.#running = undefined;
     }
   }

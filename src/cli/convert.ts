@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ConvertOptions } from "../convert.js";
-import { ProgressLine } from "./load.js";
 import { parseNumber } from "./options.js";
+import { ProgressLine } from "./progress_line.js";
 
 interface Options {
   to: ConvertOptions["to"];

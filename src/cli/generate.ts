@@ -10,6 +10,7 @@ import {
   type ModelOptions,
   type SamplingOptions,
 } from "./options.js";
+import { ProgressLine } from "./progress_line.js";
 
 interface Options extends ModelOptions, SamplingOptions {
   chat?: boolean;
@@ -35,7 +36,7 @@ export function generateCommand(): Command {
 }
 
 /**
- * Generates and prints: the text as it comes, or one JSON object at the end. Ctrl-C ends the generation, and what was
+ * Generates and prints: how far it is with a long prompt, then the text as it comes, or one JSON object at the end. Ctrl-C ends the generation, and what was
  * made so far is printed; a second Ctrl-C ends the program.
  */
 export async function generate(
@@ -43,6 +44,7 @@ export async function generate(
   text: string,
   options: Options,
   write: (text: string) => void,
+  progress = new ProgressLine(),
 ): Promise<void> {
   const prompt = options.chat ? chatPrompt(text) : text;
   const given = generateOptions(options);
@@ -59,9 +61,11 @@ export async function generate(
       ...(stop !== undefined && { stop }),
       logprobs: options.logprobs ?? false,
       signal: interrupt.signal,
+      onProgress: progress.show,
     });
     for await (const token of stream) {
       first ??= performance.now();
+      progress.end();
       tokens.push(token);
       if (!options.json) write(token.text);
     }
@@ -80,6 +84,7 @@ export async function generate(
     };
     write(`${JSON.stringify(report, null, 2)}\n`);
   } finally {
+    progress.end();
     process.off("SIGINT", onInterrupt);
   }
 }

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { generate } from "../../src/cli/generate.js";
+import { ProgressLine } from "../../src/cli/progress_line.js";
 import { type Generation, TokenStream } from "../../src/generation/token_stream.js";
 import type { GenerateOptions } from "../../src/index.js";
 
@@ -14,6 +15,7 @@ function fakeModel(words: string[]) {
       calls.push({ prompt, options });
       return new TokenStream(async (emit): Promise<Generation> => {
         const ids: number[] = [];
+        options.onProgress?.({ stage: "prompt", loaded: 512, total: 1024 });
         for (const [id, text] of words.entries()) {
           await new Promise((resolve) => setImmediate(resolve));
           if (options.signal?.aborted) break;
@@ -33,13 +35,15 @@ async function run(
   text: string,
   options: Parameters<typeof generate>[2],
   onPart = () => {},
+  progress?: Parameters<typeof generate>[4],
 ) {
   const { calls, model } = fakeModel(words);
   const parts: string[] = [];
-  await generate(model, text, options, (part) => {
+  const write = (part: string) => {
     parts.push(part);
     onPart();
-  });
+  };
+  await generate(model, text, options, write, progress);
   return { calls, parts };
 }
 
@@ -48,6 +52,13 @@ it("writes the text as it comes", async () => {
   expect(parts).toEqual([" a", " b", "\n"]);
   expect(calls[0]).toMatchObject({ prompt: "Once", options: { maxNewTokens: 2, logprobs: false } });
   expect(calls[0].options).not.toHaveProperty("stop");
+});
+
+it("says how far it is with a long prompt, and nothing any more once there is text", async () => {
+  const said: string[] = [];
+  const progress = new ProgressLine({ isTTY: true, write: (text: string) => said.push(text) > 0 } as never);
+  await run([" a", " b"], "Once", {}, () => said.push("text"), progress);
+  expect(said).toEqual(["\r\x1b[Kprompt 50 %", "\r\x1b[K", "text", "text", "text"]);
 });
 
 it("--chat puts the text into the chat format and stops at the next question", async () => {
