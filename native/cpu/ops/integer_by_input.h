@@ -21,8 +21,8 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 /** Vectors of sixteen outputs that 64 interleaved bytes give. */
 constexpr int kInterleaved = 4;
 constexpr int kQuads = static_cast<int>(kGroupInputs) / 4;
-// Rows that use a panel of weights together: sixteen of 32 registers hold their sums. (With six rows and 24 sums
-// GCC 12 stores each sum after each instruction: 512 rows of 16384 x 4096 take 164 ms instead of 80.)
+// Rows that use a panel of weights together: sixteen of 32 registers hold their sums. (With six rows and 24
+// sums GCC 12 stores each sum after each instruction: 512 rows of 16384 x 4096 take 164 ms instead of 80.)
 #if defined(__AVX512F__)
 constexpr int kPanelTileRows = 4;
 #else
