@@ -178,7 +178,7 @@ async function fetchBytes(
 function unloadBytes(stored: StoredTensor, files: Map<string, NativeBuffer>): void {
   const file = files.get(stored.file);
   if (file === undefined || !isDense(stored)) return;
-  const part = file.view(stored.byteOffset, stored.byteLength, nativeDType.float32);
+  const part = bytesIn(file, stored);
   part.unload();
   part.release();
 }

@@ -189,9 +189,6 @@ void packLive(Number* numbers, const float* x, int64_t rows, int64_t inFeatures,
   }
 }
 
-/** Outputs that a thread takes together, in whole lines. */
-constexpr int64_t kStreamOutputs = 4096;
-
 /** Floats of scratch that a thread needs: sums, and numbers of a part. */
 template <class Number>
 inline int64_t streamScratch(int64_t rows, int64_t inFeatures, int64_t columns) {

@@ -24,6 +24,9 @@ inline int64_t partsOf(int64_t inFeatures) {
   return std::max<int64_t>((inFeatures + inputs - 1) / inputs, 1);
 }
 
+/** Outputs that a thread takes together, in whole lines. */
+constexpr int64_t kPieceOutputs = 4096;
+
 /** The parts of the inputs as pieces of work: outputs in units of some columns, whole rows of them unless
  * there are more threads than parts or rows are longer than `mostUnits`. The last parts come in halves, so
  * that the threads finish together (16384 x 4096 in int8 with a tenth live, two threads: 0.17 ms instead of
@@ -38,7 +41,7 @@ struct PartPieces {
     return {parts, units, most, (units + most - 1) / most, halved};
   }
   int64_t count() const { return (parts + halved) * cuts; }
-  /** f(part, unit, units) for a piece; `units` may be 0. */
+  /** f(part, unit, units) for a piece, if it has any. */
   template <class F>
   void at(int64_t piece, const F& f) const {
     const int64_t whole = (parts - halved) * cuts, half = (mostUnits + 1) / 2;
@@ -49,7 +52,7 @@ struct PartPieces {
     }
     const int64_t i = piece - whole, cut = i / 2 % cuts, first = cut * mostUnits + i % 2 * half;
     const int64_t end = std::min((cut + 1) * mostUnits, units);
-    f(parts - halved + i / (2 * cuts), first, std::min(half, end - first));
+    if (first < end) f(parts - halved + i / (2 * cuts), first, std::min(half, end - first));
   }
 };
 

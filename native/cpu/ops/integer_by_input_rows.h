@@ -10,9 +10,6 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 // Rows of activations that share a panel of weights; with more, blocks of rows go to different threads. Their
 // sums for 64 outputs take 32 KiB.
 constexpr int64_t kIntegerBlockRows = 128;
-// Rows that leave out zeros, and outputs that a thread takes together.
-constexpr int64_t kFewIntegersByInput = 32;
-constexpr int64_t kMostLiveOutputs = 4096;
 /** How many lines of 64 bytes are fetched before those in use are done. */
 constexpr int64_t kLinesAhead = 128;
 
@@ -216,7 +213,7 @@ void fewIntegerRows(ThreadPool& pool, const IntegersByInput& problem) {
   const int64_t parts = partsOf(problem.inFeatures);
   const int64_t units = (outFeatures + Format::kOutputs - 1) / Format::kOutputs;
   const PartPieces pieces =
-      PartPieces::of(parts, units, kMostLiveOutputs / Format::kOutputs, pool.size(), alone);
+      PartPieces::of(parts, units, kPieceOutputs / Format::kOutputs, pool.size(), alone);
   const LivePartScratch<Format> sizes = {pieces.mostUnits, rows,
                                          partInputs(problem.inFeatures) / kGroupInputs};
   const int64_t partials = PartialSums::floats(parts, rows, units * Format::kOutputs);
@@ -233,7 +230,7 @@ void fewIntegerRows(ThreadPool& pool, const IntegersByInput& problem) {
                                units * Format::kOutputs};
   eachPiece(pool, pieces.count(), alone, [&](float* scratch, int64_t piece) {
     pieces.at(piece, [&](int64_t part, int64_t unit, int64_t count) {
-      if (count > 0) addLivePart<Format>(problem, live, scratch, sizes, partial, part, unit, count);
+      addLivePart<Format>(problem, live, scratch, sizes, partial, part, unit, count);
     });
   });
   addIntegerParts<Format>(pool, problem, partial, alone);
@@ -297,15 +294,6 @@ void manyIntegerRows(ThreadPool& pool, const IntegersByInput& problem) {
     integerBlock<Format>(problem, activations, scratch, begin,
                          std::min(kIntegerBlockRows, problem.rows - begin), piece % units * Format::kOutputs);
   });
-}
-
-template <class Format>
-void integersByInput(ThreadPool& pool, const IntegersByInput& problem) {
-  if (problem.rows <= kFewIntegersByInput) {
-    fewIntegerRows<Format>(pool, problem);
-  } else {
-    manyIntegerRows<Format>(pool, problem);
-  }
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

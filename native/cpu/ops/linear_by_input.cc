@@ -96,7 +96,7 @@ void fewRows(ThreadPool& pool, const ByInput<T>& problem) {
   const int64_t parts = partsOf(inFeatures);
   constexpr int64_t kUnit = kStreamColumns<Number>;
   const PartPieces pieces =
-      PartPieces::of(parts, (outFeatures + kUnit - 1) / kUnit, kStreamOutputs / kUnit, pool.size(), alone);
+      PartPieces::of(parts, (outFeatures + kUnit - 1) / kUnit, kPieceOutputs / kUnit, pool.size(), alone);
   const int64_t columns = pieces.mostUnits * kUnit;
   const int64_t partials = PartialSums::floats(parts, rows, outFeatures);
   const LiveInputs live =
@@ -109,10 +109,8 @@ void fewRows(ThreadPool& pool, const ByInput<T>& problem) {
   eachPiece(pool, pieces.count(), alone, [&](float* scratch, int64_t piece) {
     pieces.at(piece, [&](int64_t part, int64_t unit, int64_t units) {
       const int64_t column = unit * kUnit;
-      if (units > 0) {
-        streamPart<Number>(problem, live, scratch, partial, part, column,
-                           std::min(units * kUnit, outFeatures - column));
-      }
+      streamPart<Number>(problem, live, scratch, partial, part, column,
+                         std::min(units * kUnit, outFeatures - column));
     });
   });
   addParts(pool, problem.result, partial, alone);
@@ -126,11 +124,10 @@ void linearByInput(ThreadPool& pool, float* out, const float* x, Weight weight, 
   if (weight.dtype == DType::kInt8 || weight.dtype == DType::kInt4) {
     const auto* bytes = static_cast<const uint8_t*>(weight.data);
     const IntegersByInput problem = {out, x, bytes, weight.scales, bias, rows, inFeatures, outFeatures};
-    if (weight.dtype == DType::kInt8) {
-      integersByInput<Int8ByInput>(pool, problem);
-    } else {
-      integersByInput<Int4ByInput>(pool, problem);
-    }
+    const auto run = [&]<class Format>(Format) {
+      rows <= kFewRows ? fewIntegerRows<Format>(pool, problem) : manyIntegerRows<Format>(pool, problem);
+    };
+    weight.dtype == DType::kInt8 ? run(Int8ByInput()) : run(Int4ByInput());
     return;
   }
   withWeight(weight, [&](auto* w) {

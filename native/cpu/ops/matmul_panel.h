@@ -11,7 +11,7 @@ constexpr int64_t kPanelColumns = kProductVectors * kLanes;
 constexpr int64_t kPanelRows = 128;
 
 /** out[rows, columns] = a[rows, inner] . b[inner, columns], whose rows lie so far apart; T: float, or
- * BFloat16 or int8_t for a weight. */
+ * BFloat16 for a weight. */
 template <class T, class Rows>
 struct Product {
   float* out;
