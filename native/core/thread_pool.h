@@ -1,10 +1,14 @@
 // Persistent threads that run one function at a time, and dynamic chunks for them to share.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+
+#include "core/read_order.h"
 
 namespace persimmon {
 
@@ -40,6 +44,10 @@ class ThreadPool {
   WeightTraffic& weightTraffic() { return weightTraffic_; }
   MatmulPrecision matmulPrecision() const { return matmulPrecision_; }
   void setMatmulPrecision(MatmulPrecision precision) { matmulPrecision_ = precision; }
+  /** For weights of 4, 8, 16 or 32 bits. */
+  ReadOrderChoice& readOrder(int bits) {
+    return readOrders_[static_cast<size_t>(std::countr_zero(static_cast<unsigned>(bits)) - 2)];
+  }
 
   /** Calls f(part, parts) once on each thread, parts == size(), and returns when all are done. What
    * f throws is thrown here, the first if several threads fail. */
@@ -68,6 +76,7 @@ class ThreadPool {
   const int size_;
   WeightTraffic weightTraffic_;
   MatmulPrecision matmulPrecision_ = MatmulPrecision::kHighest;
+  std::array<ReadOrderChoice, 4> readOrders_;
 };
 
 /**

@@ -34,8 +34,9 @@ template <>
 constexpr int kStreamVectors<InputPair> = 4;
 template <class Number>
 constexpr int kStreamColumns = kStreamVectors<Number> * kLanes;
-/** How far ahead of its use each row of weights is fetched. */
-constexpr int64_t kStreamAheadBytes = 512;
+/** How far ahead of its use each row of weights is fetched: one row of bfloat16 takes 3.4 ms, 1.7 with half
+ * of the inputs live and 0.35 with a tenth; 512 bytes ahead 3.55, 1.8 and 0.37. */
+constexpr int64_t kStreamAheadBytes = 1024;
 
 template <class T>
 struct ByInput {

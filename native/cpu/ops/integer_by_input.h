@@ -44,6 +44,7 @@ struct Int8ByInput {
   static constexpr int kHalves = 1;
   static constexpr int64_t kOutputs = 64;
   static constexpr int kStripUnits = 4, kPassUnits = 1;
+  static constexpr int64_t kPassInputs = 4, kPassAheadBytes = 2048;
   static constexpr bool kScalesOutputs = true;
   struct Scales {};
 
@@ -71,6 +72,7 @@ struct Int4ByInput {
   static constexpr int kHalves = 2;
   static constexpr int64_t kOutputs = 128;
   static constexpr int kStripUnits = 2, kPassUnits = 2;
+  static constexpr int64_t kPassInputs = 8, kPassAheadBytes = 768;
   static constexpr bool kScalesOutputs = false;
   struct Scales {
     Vec v[2][kInterleaved];

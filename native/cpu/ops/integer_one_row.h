@@ -1,18 +1,18 @@
 // One row through int8 and int4 weights that lie by input: the live inputs of a part, four by four.
 //
-// A pass goes along the outputs with the weights of about eight inputs, of one group of 32 or of several. A
-// group that takes more than one pass leaves its sums, still whole numbers, for the next: with all of its
-// rows at once, which lie a power of two apart, they push each other out of the first-level cache (16384 x
-// 4096 in int8 with every input live, 2 threads of a Zen 5 server: 2.0 ms instead of 1.1).
+// A pass goes along the outputs with the weights of up to kPassInputs inputs, of one group of 32 or of
+// several, each fetched kPassAheadBytes ahead of its use. A group that takes more than one pass leaves its
+// sums, still whole numbers, for the next: with all of its rows at once, which lie a power of two apart, they
+// push each other out of the first-level cache (16384 x 4096 in int8 with every input live, 2 threads of a
+// Zen 5 server: 2.0 ms instead of 1.1). Another such server, ms with all inputs live, half and a tenth: int8
+// 8 inputs fetched 768 bytes ahead 1.79, 0.98 and 0.21, 4 inputs 2 KiB ahead 1.68, 0.85 and 0.18; int4 8
+// inputs 0.83, 0.51 and 0.20 (768 bytes ahead), 4 inputs 0.86, 0.61 and 0.26 (2 KiB), 16 inputs 0.90, 0.49
+// and 0.23 (512).
 #pragma once
 
 #include "cpu/ops/integer_by_input.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
-
-constexpr int64_t kPassInputs = 8;
-/** How far ahead of its use each row of weights is fetched. */
-constexpr int64_t kPassAheadBytes = 768;
 
 /** Up to four live inputs of a group: their weights, those of the first again for what is missing, and their
  * activations. */
@@ -50,10 +50,10 @@ PERSIMMON_INLINE int64_t addQuads(LiveQuad* quads, int64_t count, const Activati
 struct QuadPass {
   const LiveQuad *begin, *end;
 
-  static QuadPass from(const LiveQuad* begin, const LiveQuad* last) {
+  static QuadPass from(const LiveQuad* begin, const LiveQuad* last, int64_t mostInputs) {
     int64_t inputs = 0;
     const LiveQuad* end = begin;
-    while (end < last && (end == begin || inputs + end->count <= kPassInputs)) inputs += end++->count;
+    while (end < last && (end == begin || inputs + end->count <= mostInputs)) inputs += end++->count;
     return {begin, end};
   }
 };
@@ -128,12 +128,12 @@ void addQuadsToRow(const IntegersByInput& problem, float* sums, int32_t* waiting
   constexpr int64_t kBytes = 64 * Format::kPassUnits, kOutputs = Format::kPassUnits * Format::kOutputs;
   const int64_t whole = (bytes + kBytes - 1) / kBytes * kBytes;
   const LiveQuad* last = quads + count;
-  QuadPass pass = QuadPass::from(quads, last);
+  QuadPass pass = QuadPass::from(quads, last, Format::kPassInputs);
   while (pass.begin < last) {
-    const QuadPass next = QuadPass::from(pass.end, last);
+    const QuadPass next = QuadPass::from(pass.end, last, Format::kPassInputs);
     for (int64_t at = 0, first = 0; at < bytes; at += kBytes, first += kOutputs) {
       // Rows shorter than that are fetched from the beginning of the next pass on.
-      const int64_t ahead = at + kPassAheadBytes;
+      const int64_t ahead = at + Format::kPassAheadBytes;
       const int64_t place = ahead < bytes ? ahead : std::max<int64_t>(ahead - whole, 0);
       fetchPass<Format>(problem, ahead < bytes ? pass : next, place, column + place / 64 * Format::kOutputs);
       if (bytes - at >= kBytes) {

@@ -24,19 +24,22 @@ namespace persimmon::cpu::PERSIMMON_ISA {
 // Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group, sixteen
 // the sums (16 rows of 4096 x 16384 take 3.0 ms in int4 and 3.4 in int8; in two passes of eight rows 3.3 and
 // 3.6, and 4.3 and 4.2 while nothing was fetched ahead and activations lay row by row). Tiles that a single
-// row goes along side by side, and how many bytes ahead each is fetched: two threads of a Zen 5 server, int4,
-// GB/s where a pure read gave 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched 1 KiB ahead 45,
-// three 52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53. With the 16 registers
-// of AVX2 two tiles side by side read 35, one 55.
+// row goes along side by side (ReadOrder), and how many bytes ahead each is fetched: two threads, int4, GB/s,
+//   a Zen 5 server that read 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched 1 KiB ahead 45, three
+//   52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53.
+//   another that read 51: one tile fetched 6, 8, 12 or 16 KiB ahead 55 to 56, four 50; while it read 82: one
+//   fetched 4 KiB ahead 69, 8 KiB 77, four 68.
+// With the 16 registers of AVX2 two tiles side by side read 35, one 55.
 #if defined(__AVX512F__)
 constexpr int kIntegerRows = 16;
 constexpr int kTilesAtOnce = 4;
-constexpr int64_t kTileAhead = 1024;
 #else
 constexpr int kIntegerRows = 1;
 constexpr int kTilesAtOnce = 1;
-constexpr int64_t kTileAhead = 8192;
 #endif
+/** How far ahead of their use M rows fetch the weights of P tiles. */
+template <int M, int P>
+constexpr int64_t kTileAhead = M == 1 && P == 1 ? 8192 : 1024;
 constexpr int64_t kFewIntegerRows = 8;
 
 /** 32 activations: whole numbers in the order of the weights' words and halves, and their sum. */
@@ -51,6 +54,7 @@ using WeightGroup = Bytes[kGroupWords][2];
 
 /** Each output has a float32 scale. */
 struct Int8Tiles {
+  static constexpr int kBits = 8;
   static constexpr int64_t kGroupBytes = kWeightTile * kGroupInputs;
   static constexpr int64_t kScaleBytes = 0;  // of a group
 
@@ -72,6 +76,7 @@ struct Int8Tiles {
 
 /** Each group of each output has a bfloat16 scale, [tile][group][output]. */
 struct Int4Tiles {
+  static constexpr int kBits = 4;
   static constexpr int64_t kGroupBytes = kWeightTile * kGroupInputs / 2;
   static constexpr int64_t kScaleBytes = kWeightTile * 2;
 
@@ -143,8 +148,8 @@ PERSIMMON_INLINE void integerTile(const IntegerLinear& problem, int64_t tile, in
   zeroSums(sums);
   for (int64_t g = 0; g < problem.groups; ++g, w += kGroup, x += problem.rows) {
     // At the end of these tiles the next are fetched.
-    const bool last = g + kTileAhead / kGroup >= problem.groups;
-    const int64_t ahead = kTileAhead + (last ? (P - 1) * stride : 0);
+    const bool last = g + kTileAhead<M, P> / kGroup >= problem.groups;
+    const int64_t ahead = kTileAhead<M, P> + (last ? (P - 1) * stride : 0);
     for (int p = 0; p < P; ++p) {
       const uint8_t* at = w + p * stride;
       if (row == 0) {
@@ -188,14 +193,22 @@ void integerRows(const IntegerLinear& problem, int64_t tile, int64_t row) {
 }
 
 template <class Format>
-void integerTiles(const IntegerLinear& problem, int64_t begin, int64_t end) {
+void integerTiles(const IntegerLinear& problem, ReadOrder order, int64_t begin, int64_t end) {
   int64_t tile = begin;
-  if (problem.rows == 1) {
+  if (problem.rows == 1 && order == ReadOrder::kSideBySide) {
     for (; tile + kTilesAtOnce <= end; tile += kTilesAtOnce) {
       integerTile<Format, 1, kTilesAtOnce>(problem, tile, 0);
     }
   }
   for (; tile < end; ++tile) integerRows<Format, kIntegerRows>(problem, tile, 0);
+}
+
+template <class Format>
+void sharedTiles(ThreadPool& pool, const IntegerLinear& problem, ReadOrder order, TaperedQueue queue) {
+  pool.parallel([&](int, int) {
+    int64_t begin, end;
+    while (queue.take(&begin, &end)) integerTiles<Format>(problem, order, begin, end);
+  });
 }
 
 template <class Format>
@@ -211,16 +224,20 @@ void linearInTiles(ThreadPool& pool, float* out, const float* x, Weight weight, 
       out,        static_cast<const uint8_t*>(weight.data), weight.scales, bias, activations, rows, groups,
       outFeatures};
   if (tiles * tileBytes <= kOneThreadBytes && rows <= kFewIntegerRows) {
-    integerTiles<Format>(problem, 0, tiles);
+    integerTiles<Format>(problem, ReadOrder::kSideBySide, 0, tiles);
+    return;
+  }
+  if (rows == 1 && kTilesAtOnce > 1) {
+    pool.readOrder(Format::kBits).run({rows, inFeatures, outFeatures}, [&](ReadOrder order) {
+      const int64_t unit = order == ReadOrder::kSideBySide ? kTilesAtOnce : 1;
+      sharedTiles<Format>(pool, problem, order, longPieces(tiles, tileBytes, unit, pool.size()));
+    });
     return;
   }
   // With more rows a tile takes longer.
   const int64_t longer = std::max<int64_t>(4 * rows / kFewIntegerRows, 1);
-  TaperedQueue queue = longPieces(tiles, tileBytes * longer, rows == 1 ? kTilesAtOnce : 1, pool.size());
-  pool.parallel([&](int, int) {
-    int64_t begin, end;
-    while (queue.take(&begin, &end)) integerTiles<Format>(problem, begin, end);
-  });
+  sharedTiles<Format>(pool, problem, ReadOrder::kSequential,
+                      longPieces(tiles, tileBytes * longer, 1, pool.size()));
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

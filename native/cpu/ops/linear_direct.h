@@ -1,12 +1,17 @@
 // linear for a few rows: the weights stream from memory once, and nothing else matters.
 //
-// A thread takes a piece of the outputs and goes through it N outputs at a time, side by side, each fetched
-// kAheadBytes ahead of its use, at the end of a group in the next one. Two threads on a Zen 5 server, 4096
-// inputs in bfloat16, GB/s where a pure read gave 63 to 70, each median of five interleaved runs: 6 outputs
-// 58-61, 5 as many, 8 51-55; fetched 512 bytes ahead 56-60, 2048 bytes like 1024; the next group fetched in
-// order of address instead, as one stream, 45-48 (it also fetches 64 KiB ahead, more than the first-level
-// cache has). One output after another with two sums each reads 47-60, and 46 with 16,384 inputs, which then
-// come from the second-level cache for every output. Where neighbours leave 35 GB/s all of them reach it.
+// A thread takes a piece of the outputs. Side by side it goes through it N outputs at a time, each fetched
+// kAheadBytes ahead of its use, at the end of a group in the next one. One or two short rows may instead take
+// one output after another, fetched kSequentialAheadBytes ahead (ReadOrder). Two threads, 4096 inputs in
+// bfloat16, one row, GB/s, medians of five to eleven interleaved runs:
+//   a Zen 5 server that read 63 to 70: 6 outputs side by side 58-61, 5 as many, 8 51-55; fetched 512 bytes
+//   ahead 56-60, 2048 bytes like 1024; the next group fetched in order of address instead 45-48; one after
+//   another, with two sums each, 47-60. another that read 48 to 51: 6 side by side 41-42, 4 43-44, 2 40; the
+//   next group of 2 fetched in order of address 48, of 4 47, of 6 45; one after another 48-51, fetched 1 to 4
+//   KiB ahead alike. While it read 60 to 69: 6 side by side 52-55, one after another 57-60, fetched 4 KiB
+//   ahead 64.
+// With 8192 inputs or more the activations come from the second-level cache for every output: one after
+// another 45, 6 side by side 49.
 #pragma once
 
 #include "cpu/ops/linear_pieces.h"
@@ -24,6 +29,9 @@ constexpr int64_t kDirectGroup = 2, kDirectRows = 8;
 #endif
 
 constexpr int64_t kAheadBytes = 1024;
+
+// Two rows of 16 KiB and the weights share 48 KiB of first-level cache.
+constexpr int64_t kSequentialRows = 2, kSequentialRowBytes = 16384, kSequentialAheadBytes = 4096;
 
 template <class X>
 struct DirectLinear {
@@ -58,6 +66,42 @@ PERSIMMON_INLINE void directOutputs(const DirectLinear<X>& problem, const T* wei
   if constexpr (N > 1) {
     if (o < end) directOutputs<M, 1>(problem, weight, o, end, next);
   }
+}
+
+/** Outputs [begin, end) of M rows, one after another, so that a thread reads in order of address. */
+template <int M, class X, class T>
+PERSIMMON_INLINE void sequentialOutputs(const DirectLinear<X>& problem, const T* weight, int64_t begin,
+                                        int64_t end) {
+  constexpr int64_t kAhead = kSequentialAheadBytes / static_cast<int64_t>(sizeof(T));
+  const int64_t inFeatures = problem.inFeatures, whole = inFeatures / kStepInputs<X> * kStepInputs<X>;
+  for (int64_t o = begin; o < end; ++o) {
+    Vec sums[M][1];
+    zeroSums(sums);
+    const T* w = weight + o * inFeatures;
+    addProductsAhead(sums, problem.x, w, inFeatures, 0, whole, w + kAhead);
+    if (whole < inFeatures) {
+      addLastProducts(sums, problem.x + whole, inFeatures, w + whole, inFeatures,
+                      static_cast<int>(inFeatures - whole));
+    }
+    storeSums(sums, problem.out + o, problem.outFeatures, problem.bias, o, 1);
+  }
+}
+
+/** One row or two. */
+template <class X, class T>
+void linearSequential(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows, const T* weight) {
+  const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
+  TaperedQueue queue = longPieces(problem.outFeatures, rowBytes, 1, pool.size());
+  pool.parallel([&](int, int) {
+    int64_t begin, end;
+    while (queue.take(&begin, &end)) {
+      if (rows == 1) {
+        sequentialOutputs<1>(problem, weight, begin, end);
+      } else {
+        sequentialOutputs<2>(problem, weight, begin, end);
+      }
+    }
+  });
 }
 
 /** Outputs [begin, end) of a group of rows. */
@@ -96,17 +140,35 @@ void directRows(DirectLinear<X> problem, int64_t rows, const T* weight, int64_t 
   }
 }
 
-/** Rows <= kDirectRows. */
+/** Pieces of outputs, many outputs side by side. */
 template <class X, class T>
-void linearDirect(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows, const T* weight) {
+void linearSideBySide(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows, const T* weight,
+                      bool alone) {
   const int64_t rowBytes = problem.inFeatures * static_cast<int64_t>(sizeof(T));
-  const int64_t bytes = problem.outFeatures * rowBytes;
   // A piece for several groups of rows waits for them in the second-level cache.
   const int64_t outputBytes = rows <= kDirectGroup ? rowBytes : 4 * rowBytes;
   // Of 24 outputs, so that groups of 4, 6 and 8 leave no rest.
   TaperedQueue queue = longPieces(problem.outFeatures, outputBytes, 24, pool.size());
-  eachPieceAhead(pool, queue, bytes <= kOneThreadBytes, [&](int, int64_t begin, int64_t end, int64_t next) {
+  eachPieceAhead(pool, queue, alone, [&](int, int64_t begin, int64_t end, int64_t next) {
     directRows(problem, rows, weight, begin, end, weight + next * problem.inFeatures);
+  });
+}
+
+/** Rows <= kDirectRows. */
+template <class X, class T>
+void linearDirect(ThreadPool& pool, const DirectLinear<X>& problem, int64_t rows, const T* weight) {
+  const int64_t inputs = problem.inFeatures, outputs = problem.outFeatures;
+  const bool alone = outputs * inputs * static_cast<int64_t>(sizeof(T)) <= kOneThreadBytes;
+  if (alone || rows > kSequentialRows || inputs * static_cast<int64_t>(sizeof(X)) > kSequentialRowBytes) {
+    linearSideBySide(pool, problem, rows, weight, alone);
+    return;
+  }
+  pool.readOrder(8 * sizeof(T)).run({rows, inputs, outputs}, [&](ReadOrder order) {
+    if (order == ReadOrder::kSideBySide) {
+      linearSideBySide(pool, problem, rows, weight, false);
+    } else {
+      linearSequential(pool, problem, rows, weight);
+    }
   });
 }
 

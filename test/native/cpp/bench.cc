@@ -1,8 +1,9 @@
 // Bytes and flops per second of the operations that matter, each beside the read bandwidth measured around
 // it.
-//   native_bench [threads = 2] [part of a name] [medium]
-// With "medium" products round activations to bfloat16 where that is faster.
-// The best of several runs: the machine may be shared. Compare runs of one invocation only.
+//   native_bench [threads = 2] [part of a name] [medium] [sequential | side-by-side]
+// With "medium" products round activations to bfloat16 where that is faster. Products with a row or two try
+// both orders of reading (ReadOrder) unless one is named. The best of several runs: the machine may be
+// shared. Compare runs of one invocation only.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -230,8 +231,14 @@ int main(int argc, char** argv) {
   if (argc > 2) filter = argv[2];
   oneThread = threads == 1;
   ThreadPool pool(threads);
-  if (argc > 3 && std::strcmp(argv[3], "medium") == 0) {
-    pool.setMatmulPrecision(persimmon::MatmulPrecision::kMedium);
+  for (int i = 3; i < argc; ++i) {
+    if (std::strcmp(argv[i], "medium") == 0) {
+      pool.setMatmulPrecision(persimmon::MatmulPrecision::kMedium);
+    } else {
+      const auto order = std::strcmp(argv[i], "sequential") == 0 ? persimmon::ReadOrder::kSequential
+                                                                 : persimmon::ReadOrder::kSideBySide;
+      for (int bits : {4, 8, 16, 32}) pool.readOrder(bits).fix(order);
+    }
   }
   std::printf("%s, %d threads\n", cpu::instructionSet(), threads);
   constexpr auto kBFloat16 = cpu::DType::kBFloat16, kFloat32 = cpu::DType::kFloat32;

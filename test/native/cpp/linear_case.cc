@@ -4,6 +4,7 @@
 
 namespace check {
 
+using persimmon::ReadOrder;
 using persimmon::cpu::arrangeGroups;
 using persimmon::cpu::int4Bytes;
 using persimmon::cpu::int4Scales;
@@ -155,6 +156,14 @@ void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t i
         continue;
       }
       first = y;
+      for (ReadOrder order : {ReadOrder::kSequential, ReadOrder::kSideBySide}) {
+        if (rows > 2) break;
+        ThreadPool ordered(2);
+        ordered.setMatmulPrecision(precision);
+        for (int bits : {4, 8, 16, 32}) ordered.readOrder(bits).fix(order);
+        CHECK_MESSAGE(sameBits(runLinear(kernel, ordered, x, weight, bias, rows, in, out), first),
+                      shape + " read " + (order == ReadOrder::kSequential ? "in order" : "side by side"));
+      }
       CHECK_MESSAGE(distance(y, expected) < size * (3e-6 * std::sqrt(static_cast<double>(in)) + 1e-6),
                     shape + " is off by " + std::to_string(distance(y, expected)));
       // Each row alone gives the bits that it has among the others, whose zeros are elsewhere.

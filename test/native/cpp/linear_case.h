@@ -19,8 +19,9 @@ std::vector<float> sparseNormals(Random& random, int64_t count, int percent);
 /** Each number rounded to bfloat16. */
 std::vector<float> inBFloat16(std::vector<float> x);
 
-/** Close to the naive loop, the same bits for every number of threads and for each row alone. For kMedium the
- * activations are bfloat16 numbers, which no rounding changes. */
+/** Close to the naive loop, the same bits for every number of threads, for each row alone and, of one or two
+ * rows, for both orders of reading. For kMedium the activations are bfloat16 numbers, which no rounding
+ * changes. */
 void checkLinear(LinearKernel kernel, WeightIndex index, int64_t rows, int64_t in, int64_t out, DType dtype,
                  bool withBias, int percentZeros,
                  persimmon::MatmulPrecision precision = persimmon::MatmulPrecision::kHighest);

@@ -123,6 +123,19 @@ TEST(linearMatchesForEveryCountOfRows) {
   }
 }
 
+TEST(linearMatchesInBothOrdersOfReading) {
+  // More than 1 MiB of weights in each format; parts of a step, of a line and of a group of sixteen outputs;
+  // inputs whose activations do not fit beside the weights.
+  for (int64_t rows : {1, 2}) {
+    checkShape(rows, 1051, 1043, DType::kBFloat16, true);
+    checkShape(rows, 1051, 523, DType::kFloat32, false);
+    if (sanitized()) continue;
+    checkShape(rows, 1051, 1043, DType::kInt8, true);
+    checkShape(rows, 1056, 2091, DType::kInt4, true);
+    checkShape(rows, 4100, 300, DType::kBFloat16, true);
+  }
+}
+
 TEST(linearMatchesForBatchesThatStreamTheirWeights) {
   // From 5 to 48 rows where there is AVX-512: whole blocks of steps, steps and parts of a step behind them,
   // fewer than a block; several groups of outputs and single ones; several pieces, for two threads.
