@@ -45,6 +45,7 @@ struct Int8ByInput {
   static constexpr int64_t kOutputs = 64;
   static constexpr int kStripUnits = 4, kPassUnits = 1;
   static constexpr int64_t kPassInputs = 4, kPassAheadBytes = 2048;
+  static constexpr int64_t kMostWholeQuads = 0;
   static constexpr bool kScalesOutputs = true;
   struct Scales {};
 
@@ -72,7 +73,8 @@ struct Int4ByInput {
   static constexpr int kHalves = 2;
   static constexpr int64_t kOutputs = 128;
   static constexpr int kStripUnits = 2, kPassUnits = 2;
-  static constexpr int64_t kPassInputs = 8, kPassAheadBytes = 768;
+  static constexpr int64_t kPassInputs = 8, kPassAheadBytes = 1024;
+  static constexpr int64_t kMostWholeQuads = 4;
   static constexpr bool kScalesOutputs = false;
   struct Scales {
     Vec v[2][kInterleaved];
@@ -103,14 +105,17 @@ struct Int4ByInput {
   }
   static PERSIMMON_INLINE Scales loadScales(const IntegersByInput& problem, int64_t group, int64_t output) {
     const BFloat16* p = scalesOf(problem, group, output);
+    if (paddedOutputs(problem) - output >= kOutputs) return loadWholeScales(p);
+    Scales scales;  // one unit, twice: the other has no outputs
+    loadInterleaved(p, p, scales.v[0]);
+    loadInterleaved(p + 32, p + 32, scales.v[1]);
+    return scales;
+  }
+  /** Those of kOutputs outputs, all of which are there. */
+  static PERSIMMON_INLINE Scales loadWholeScales(const BFloat16* p) {
     Scales scales;
-    if (paddedOutputs(problem) - output >= kOutputs) {
-      loadInterleaved(p, p + kInt4Unit, scales.v[0]);
-      loadInterleaved(p + 32, p + kInt4Unit + 32, scales.v[1]);
-    } else {  // one unit, twice: the other has no outputs
-      loadInterleaved(p, p, scales.v[0]);
-      loadInterleaved(p + 32, p + 32, scales.v[1]);
-    }
+    loadInterleaved(p, p + kInt4Unit, scales.v[0]);
+    loadInterleaved(p + 32, p + kInt4Unit + 32, scales.v[1]);
     return scales;
   }
   static PERSIMMON_INLINE Vec scale(const Scales& scales, int half, int vector, float x) {

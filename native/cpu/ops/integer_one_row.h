@@ -4,10 +4,11 @@
 // several, each fetched kPassAheadBytes ahead of its use. A group that takes more than one pass leaves its
 // sums, still whole numbers, for the next: with all of its rows at once, which lie a power of two apart, they
 // push each other out of the first-level cache (16384 x 4096 in int8 with every input live, 2 threads of a
-// Zen 5 server: 2.0 ms instead of 1.1). Another such server, ms with all inputs live, half and a tenth: int8
-// 8 inputs fetched 768 bytes ahead 1.79, 0.98 and 0.21, 4 inputs 2 KiB ahead 1.68, 0.85 and 0.18; int4 8
-// inputs 0.83, 0.51 and 0.20 (768 bytes ahead), 4 inputs 0.86, 0.61 and 0.26 (2 KiB), 16 inputs 0.90, 0.49
-// and 0.23 (512).
+// Zen 5 server: 2.0 ms instead of 1.1). Another such server that reads 50 GB/s, int8, ms with all inputs
+// live, half and a tenth: 8 inputs fetched 768 bytes ahead 1.79, 0.98 and 0.21, 4 inputs 2 KiB ahead 1.68,
+// 0.85 and 0.18. int4, whose scales cost more than its weights where a group has few live inputs: a group of
+// up to 16 live inputs is a pass of its own in which nothing has to be decided (a tenth live 0.16 -> 0.145,
+// from the third-level cache 0.12 -> 0.08).
 #pragma once
 
 #include "cpu/ops/integer_by_input.h"
@@ -50,10 +51,18 @@ PERSIMMON_INLINE int64_t addQuads(LiveQuad* quads, int64_t count, const Activati
 struct QuadPass {
   const LiveQuad *begin, *end;
 
-  static QuadPass from(const LiveQuad* begin, const LiveQuad* last, int64_t mostInputs) {
+  bool isWholeGroup() const { return begin->isFirst && end[-1].isLast && begin->group == end[-1].group; }
+  /** A whole group of up to kMostWholeQuads, or up to kPassInputs inputs. */
+  template <class Format>
+  static QuadPass from(const LiveQuad* begin, const LiveQuad* last) {
+    if (begin < last && begin->isFirst) {
+      const LiveQuad* end = begin + 1;
+      while (!end[-1].isLast) ++end;
+      if (end - begin <= Format::kMostWholeQuads) return {begin, end};
+    }
     int64_t inputs = 0;
     const LiveQuad* end = begin;
-    while (end < last && (end == begin || inputs + end->count <= mostInputs)) inputs += end++->count;
+    while (end < last && (end == begin || inputs + end->count <= Format::kPassInputs)) inputs += end++->count;
     return {begin, end};
   }
 };
@@ -120,6 +129,85 @@ PERSIMMON_INLINE void addPass(const IntegersByInput& problem, float* sums, int32
   }
 }
 
+/** sums += the products of a whole group of Q quads, two units at a time, for as many of `bytes` as that
+ * goes. Returns how many. Nothing has to be decided on the way, as in addPass. */
+template <class Format, int Q>
+PERSIMMON_INLINE int64_t addWholeGroup(const IntegersByInput& problem, float* sums, const QuadPass& pass,
+                                       const QuadPass& next, int64_t column, int64_t bytes) {
+  constexpr int kHalves = Format::kHalves, kVectors = kHalves * kInterleaved;
+  constexpr int64_t kBytes = 64 * Format::kPassUnits;
+  const int64_t whole = bytes / kBytes * kBytes;
+  const auto* scales = Format::scalesOf(problem, pass.begin->group, column);
+  const uint8_t* weights[Q][4];
+  Bytes words[Q];
+  PERSIMMON_UNROLL
+  for (int q = 0; q < Q; ++q) {
+    words[q] = broadcastWord(pass.begin[q].word);
+    for (int j = 0; j < 4; ++j) weights[q][j] = pass.begin[q].weights[j];
+  }
+  const Integers first = Format::begin(pass.begin->sum);
+  const float scale = pass.begin->scale;
+  for (int64_t at = 0; at < whole; at += kBytes) {
+    const int64_t ahead = at + Format::kPassAheadBytes;
+    if (ahead < whole) {
+      PERSIMMON_UNROLL
+      for (int unit = 0; unit < Format::kPassUnits; ++unit) {
+        for (int q = 0; q < Q; ++q) {
+          for (int j = 0; j < 4; ++j) __builtin_prefetch(weights[q][j] + ahead + 64 * unit, 0, 3);
+        }
+        const auto* later = scales + (ahead / 64 + unit) * Format::kOutputs;
+        for (int64_t i = 0; i < Format::kOutputs; i += 32) __builtin_prefetch(later + i, 0, 3);
+      }
+    } else {
+      const int64_t place = ahead - whole;
+      fetchPass<Format>(problem, next, place, column + place / 64 * Format::kOutputs);
+    }
+    PERSIMMON_UNROLL
+    for (int unit = 0; unit < Format::kPassUnits; ++unit, sums += kVectors * kLanes) {
+      Integers dots[kVectors];
+      PERSIMMON_UNROLL
+      for (int v = 0; v < kVectors; ++v) dots[v] = first;
+      PERSIMMON_UNROLL
+      for (int q = 0; q < Q; ++q) {
+        Bytes w[kHalves][kInterleaved];
+        loadQuad<Format>(weights[q], at + 64 * unit, 64, w);
+        PERSIMMON_UNROLL
+        for (int v = 0; v < kVectors; ++v) {
+          dots[v] = Format::addDots(dots[v], w[v / kInterleaved][v % kInterleaved], words[q]);
+        }
+      }
+      const auto factors = Format::loadWholeScales(scales + (at / 64 + unit) * Format::kOutputs);
+      PERSIMMON_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        const Vec factor = Format::scale(factors, v / kInterleaved, v % kInterleaved, scale);
+        store(sums + v * kLanes, fma(toFloats(dots[v]), factor, load(sums + v * kLanes)));
+      }
+    }
+  }
+  return whole;
+}
+
+/** addWholeGroup for a pass that is one. */
+template <class Format>
+int64_t addIfWhole(const IntegersByInput& problem, float* sums, const QuadPass& pass, const QuadPass& next,
+                   int64_t column, int64_t bytes) {
+  if constexpr (Format::kMostWholeQuads > 0) {
+    static_assert(Format::kMostWholeQuads == 4);
+    if (!pass.isWholeGroup()) return 0;
+    switch (pass.end - pass.begin) {
+      case 1:
+        return addWholeGroup<Format, 1>(problem, sums, pass, next, column, bytes);
+      case 2:
+        return addWholeGroup<Format, 2>(problem, sums, pass, next, column, bytes);
+      case 3:
+        return addWholeGroup<Format, 3>(problem, sums, pass, next, column, bytes);
+      case 4:
+        return addWholeGroup<Format, 4>(problem, sums, pass, next, column, bytes);
+    }
+  }
+  return 0;
+}
+
 /** sums[outputs] += the products of `count` quads, for outputs from `column` on, whose weights are `bytes` of
  * every row. `waiting` has as much room as the sums. */
 template <class Format>
@@ -128,10 +216,12 @@ void addQuadsToRow(const IntegersByInput& problem, float* sums, int32_t* waiting
   constexpr int64_t kBytes = 64 * Format::kPassUnits, kOutputs = Format::kPassUnits * Format::kOutputs;
   const int64_t whole = (bytes + kBytes - 1) / kBytes * kBytes;
   const LiveQuad* last = quads + count;
-  QuadPass pass = QuadPass::from(quads, last, Format::kPassInputs);
+  QuadPass pass = QuadPass::from<Format>(quads, last);
   while (pass.begin < last) {
-    const QuadPass next = QuadPass::from(pass.end, last, Format::kPassInputs);
-    for (int64_t at = 0, first = 0; at < bytes; at += kBytes, first += kOutputs) {
+    const QuadPass next = QuadPass::from<Format>(pass.end, last);
+    const int64_t done = addIfWhole<Format>(problem, sums, pass, next, column, bytes);
+    for (int64_t at = done, first = done / 64 * Format::kOutputs; at < bytes;
+         at += kBytes, first += kOutputs) {
       // Rows shorter than that are fetched from the beginning of the next pass on.
       const int64_t ahead = at + Format::kPassAheadBytes;
       const int64_t place = ahead < bytes ? ahead : std::max<int64_t>(ahead - whole, 0);

@@ -66,9 +66,17 @@ AlignedBuffer& weights() {
 
 bool wanted(const std::string& name) { return name.find(filter) != std::string::npos; }
 
-/** Scales of int8 and int4 weights; their values do not matter. */
+/** Scales of int8 (float32) and int4 weights (bfloat16), of the usual size: numbers too small for a normal
+ * one, or too large, take longer. */
 const void* anyScales() {
-  static const Floats scales(size_t{16} << 20);
+  static const AlignedBuffer scales = [] {
+    AlignedBuffer filled(size_t{64} << 20);
+    auto* halves = static_cast<uint16_t*>(filled.data());
+    Random random(3);
+    for (size_t i = 0; i < filled.size() / 2; ++i)
+      halves[i] = static_cast<uint16_t>(0x3C00 + (random.bits() & 0x7F));
+    return filled;
+  }();
   return scales.data();
 }
 
@@ -113,8 +121,10 @@ void benchMatrix(ThreadPool& pool, cpu::DType dtype, int64_t rows, int64_t in, i
   for (int run = 0; run < runs; ++run) {
     const size_t place = static_cast<size_t>(run) % half;
     const auto* data = base + place * bytes;
-    const size_t probed = std::max(bytes, std::min(size_t{64} << 20, half * bytes));
-    bandwidth = std::max(bandwidth, cpu::readBandwidth(pool, base + weights().size() - probed, probed));
+    const size_t probed = std::max(bytes, size_t{64} << 20),
+                 probes = std::max<size_t>(half * bytes / probed, 1);
+    const size_t behind = (static_cast<size_t>(run) % probes + 1) * probed;
+    bandwidth = std::max(bandwidth, cpu::readBandwidth(pool, base + weights().size() - behind, probed));
     best = std::min(best, seconds([&] {
                       kernel(pool, y.data(), x.data(), {data, dtype, anyScales()}, {nullptr, dtype}, rows, in,
                              out);
