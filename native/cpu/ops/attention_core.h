@@ -21,6 +21,8 @@ struct QueryBlock {
   float* scores[kQueryBlock];
   float* z[kQueryBlock];
   int64_t counts[kQueryBlock];
+  // The block that this thread will take after this one, if nextHead is not negative.
+  int32_t nextHead = -1, nextSequence = 0;
 
   PERSIMMON_INLINE int64_t longest() const {
     int64_t longest = 0;
@@ -64,24 +66,26 @@ PERSIMMON_INLINE float scoreOne(const float* q, const T* key, int32_t headDim, f
   return reduceAdd(sum) * scale;
 }
 
-/** The rows from position `next` on, to be fetched; null behind the last, and for several queries, of which
- * the first fetches for the others: there it costs 9 % of a prompt of 512 tokens. */
+/** The rows from position `next` on, to be fetched, and `then` behind the last; null for several queries, of
+ * which the first fetches for the others: there it costs 9 % of a prompt of 512 tokens. */
 template <class T>
 PERSIMMON_INLINE const T* runAfter(const QueryBlock& block, const AttentionShape& shape,
-                                   const CacheView& cache, const T* cached, int64_t next) {
-  if (block.queries > 1 || next >= block.longest()) return nullptr;
+                                   const CacheView& cache, const T* cached, int64_t next, const T* then) {
+  if (block.queries > 1) return nullptr;
+  if (next >= block.longest()) return then;
   return cached + cacheOffset(cache, shape, block.sequence, block.head, next);
 }
 
 template <class T>
 inline void scoreKeys(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
-                      const T* cachedKeys, float scale) {
+                      const T* cachedKeys, const T* cachedValues, float scale) {
   const int32_t dim = shape.headDim;
+  const T* values = cachedValues + cacheOffset(cache, shape, block.sequence, block.head, 0);
   forEachRun(cache, shape, block.sequence, block.head, 0, block.longest(),
              [&](int64_t offset, int64_t begin, int64_t run) {
                const T* keys = cachedKeys + offset;
                const float* scales = kHasScales<T> ? cache.keyScales + offset / dim : nullptr;
-               const T* after = runAfter(block, shape, cache, cachedKeys, begin + run);
+               const T* after = runAfter(block, shape, cache, cachedKeys, begin + run, values);
                for (int64_t i = 0; i < run; i += 16) {
                  if (block.queries == 1) fetchRows(i + 16 < run ? keys + (i + 16) * dim : after, 16, dim);
                  for (int query = 0; query < block.queries; ++query) {
@@ -105,7 +109,9 @@ inline void scoreKeys(const QueryBlock& block, const AttentionShape& shape, cons
 /** Fills scores[query][0..counts[query]). */
 inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
                             float scale) {
-  withCache(cache, [&](const auto* keys, const auto*) { scoreKeys(block, shape, cache, keys, scale); });
+  withCache(cache, [&](const auto* keys, const auto* values) {
+    scoreKeys(block, shape, cache, keys, values, scale);
+  });
 }
 
 inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache) {
@@ -157,8 +163,11 @@ PERSIMMON_INLINE void addValues(int queries, float* sums, const float* const* we
 
 template <class T>
 inline void weighValues(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
-                        const T* cachedValues) {
+                        const T* cachedKeys, const T* cachedValues) {
   const int32_t dim = shape.headDim;
+  const T* nextKeys = block.nextHead < 0
+                          ? nullptr
+                          : cachedKeys + cacheOffset(cache, shape, block.nextSequence, block.nextHead, 0);
   const int64_t shared = block.shortest();
   for (int32_t d = 0; d < dim;) {
     const bool wide = d + 4 * kLanes <= dim;
@@ -174,7 +183,7 @@ inline void weighValues(const QueryBlock& block, const AttentionShape& shape, co
                    float* target = sums + first * 4 * kLanes;
                    const T* values = cachedValues + offset + d;
                    const float* scales = kHasScales<T> ? cache.valueScales + offset / dim : nullptr;
-                   const T* after = runAfter(block, shape, cache, cachedValues + d, begin + n);
+                   const T* after = runAfter(block, shape, cache, cachedValues + d, begin + n, nextKeys);
                    // A lone query waits for its values; of several the first fetches them for the others.
                    const int64_t step = queries == 1 ? 16 : n;
                    for (int64_t i = 0; i < n; i += step) {
@@ -218,7 +227,8 @@ inline void weighValues(const QueryBlock& block, const AttentionShape& shape, co
 /** z[query] = sum over keys of weights[query][key] * value[key]. */
 inline void attentionWeightedValues(const QueryBlock& block, const AttentionShape& shape,
                                     const CacheView& cache) {
-  withCache(cache, [&](const auto*, const auto* values) { weighValues(block, shape, cache, values); });
+  withCache(cache,
+            [&](const auto* keys, const auto* values) { weighValues(block, shape, cache, keys, values); });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

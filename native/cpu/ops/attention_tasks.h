@@ -26,12 +26,18 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
   starts[blocks] = shape.tokens;
 
   const int64_t tasks = blocks * shape.heads;
-  const auto task = [&](int part, int64_t index) {
-    const int64_t i = blocks - 1 - index % blocks;
+  const auto headOf = [&](int64_t index) { return static_cast<int32_t>(index / blocks); };
+  const auto blockOf = [&](int64_t index) { return blocks - 1 - index % blocks; };
+  const auto task = [&](int part, int64_t index, int64_t next) {
+    const int64_t i = blockOf(index);
     QueryBlock block;
-    block.head = static_cast<int32_t>(index / blocks);
+    block.head = headOf(index);
     block.queries = static_cast<int>(starts[i + 1] - starts[i]);
     block.sequence = sequences[starts[i]];
+    if (next < tasks) {
+      block.nextHead = headOf(next);
+      block.nextSequence = sequences[starts[blockOf(next)]];
+    }
     for (int query = 0; query < block.queries; ++query)
       block.counts[query] = positions[starts[i] + query] + int64_t{1};
     f(part, starts[i], block);
@@ -40,13 +46,16 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
   for (int64_t token = 0; token < shape.tokens; ++token) work += positions[token] + 1;
   // Below this many multiply-adds (about 15 microseconds) a second thread costs more than it brings.
   if (work * shape.heads * shape.headDim < 131072) {
-    for (int64_t index = 0; index < tasks; ++index) task(0, index);
+    for (int64_t index = 0; index < tasks; ++index) task(0, index, index + 1);
     return;
   }
   ChunkQueue queue(tasks, 1);
   pool.parallel([&](int part, int) {
-    int64_t begin, end;
-    while (queue.take(&begin, &end)) task(part, begin);
+    int64_t index, next, end;
+    for (bool any = queue.take(&index, &end); any; index = next) {
+      any = queue.take(&next, &end);
+      task(part, index, any ? next : tasks);
+    }
   });
 }
 
