@@ -4,12 +4,14 @@
 // kAheadBytes ahead of its use, at the end of a group in the next one. One or two short rows may instead take
 // one output after another, fetched kSequentialAheadBytes ahead (ReadOrder). Two threads, 4096 inputs in
 // bfloat16, one row, GB/s, medians of five to eleven interleaved runs:
-//   a Zen 5 server that read 63 to 70: 6 outputs side by side 58-61, 5 as many, 8 51-55; fetched 512 bytes
-//   ahead 56-60, 2048 bytes like 1024; the next group fetched in order of address instead 45-48; one after
-//   another, with two sums each, 47-60. another that read 48 to 51: 6 side by side 41-42, 4 43-44, 2 40; the
-//   next group of 2 fetched in order of address 48, of 4 47, of 6 45; one after another 48-51, fetched 1 to 4
-//   KiB ahead alike. While it read 60 to 69: 6 side by side 52-55, one after another 57-60, fetched 4 KiB
-//   ahead 64.
+// A Zen 5 server that read 63 to 70: 6 outputs side by side 58-61, 5 as many, 8 51-55; fetched 512 bytes
+// ahead 56-60, 2048 bytes like 1024; the next group fetched in order of address instead 45-48; one after
+// another, with two sums each, 47-60.
+//
+// Another that read 48 to 51: 6 side by side 41-42, 4 43-44, 2 40; the next group of 2 fetched in order of
+// address 48, of 4 47, of 6 45; one after another 48-51, fetched 1 to 4 KiB ahead alike. While it read 60 to
+// 69: 6 side by side 52-55, one after another 57-60, fetched 4 KiB ahead 64.
+//
 // With 8192 inputs or more the activations come from the second-level cache for every output: one after
 // another 45, 6 side by side 49.
 #pragma once
