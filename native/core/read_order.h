@@ -13,8 +13,8 @@ enum class ReadOrder : uint8_t { kSequential = 0, kSideBySide = 1 };
 
 /**
  * The faster order for one kind of weights, found by trying the other one now and then. It depends on the
- * machine: of two Zen 5 servers that read 55 GB/s, both with two threads, one gave int4 weights 41 GB/s in
- * order and 54 side by side, the other 53 and 47, and bfloat16 ones 50 and 42.
+ * machine: of two Zen 5 servers that read 51 to 55 GB/s, both with two threads, one gave int4 weights 41 GB/s
+ * in order and 54 side by side, the other 55 and 50, and bfloat16 ones 50 and 42.
  *
  * A trial is two products of the same shape, one in each order, so that nothing else differs. The first few
  * come at once, then one in 61 products begins a trial, which costs less than a half of a percent where the

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/ops/attention_core.h"
+#include "cpu/ops/linear_pieces.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
@@ -34,7 +35,7 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
     block.head = headOf(index);
     block.queries = static_cast<int>(starts[i + 1] - starts[i]);
     block.sequence = sequences[starts[i]];
-    if (next < tasks) {
+    if (next != index) {
       block.nextHead = headOf(next);
       block.nextSequence = sequences[starts[blockOf(next)]];
     }
@@ -45,18 +46,10 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
   int64_t work = 0;
   for (int64_t token = 0; token < shape.tokens; ++token) work += positions[token] + 1;
   // Below this many multiply-adds (about 15 microseconds) a second thread costs more than it brings.
-  if (work * shape.heads * shape.headDim < 131072) {
-    for (int64_t index = 0; index < tasks; ++index) task(0, index, index + 1);
-    return;
-  }
+  const bool alone = work * shape.heads * shape.headDim < 131072;
   ChunkQueue queue(tasks, 1);
-  pool.parallel([&](int part, int) {
-    int64_t index, next, end;
-    for (bool any = queue.take(&index, &end); any; index = next) {
-      any = queue.take(&next, &end);
-      task(part, index, any ? next : tasks);
-    }
-  });
+  eachPieceAhead(pool, queue, alone,
+                 [&](int part, int64_t index, int64_t, int64_t next) { task(part, index, next); });
 }
 
 /** Bytes that forEachQueryBlock uses at the start of the shared scratch, rounded up to a cache line. */

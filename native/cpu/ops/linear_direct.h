@@ -43,6 +43,25 @@ struct DirectLinear {
   int64_t inFeatures, outFeatures;
 };
 
+/** Outputs [begin, end) of M rows, one after another, so that a thread reads in order of address. */
+template <int M, class X, class T>
+PERSIMMON_INLINE void sequentialOutputs(const DirectLinear<X>& problem, const T* weight, int64_t begin,
+                                        int64_t end) {
+  constexpr int64_t kAhead = kSequentialAheadBytes / static_cast<int64_t>(sizeof(T));
+  const int64_t inFeatures = problem.inFeatures, whole = inFeatures / kStepInputs<X> * kStepInputs<X>;
+  for (int64_t o = begin; o < end; ++o) {
+    Vec sums[M][1];
+    zeroSums(sums);
+    const T* w = weight + o * inFeatures;
+    addProductsAhead(sums, problem.x, w, inFeatures, 0, whole, w + kAhead);
+    if (whole < inFeatures) {
+      addLastProducts(sums, problem.x + whole, inFeatures, w + whole, inFeatures,
+                      static_cast<int>(inFeatures - whole));
+    }
+    storeSums(sums, problem.out + o, problem.outFeatures, problem.bias, o, 1);
+  }
+}
+
 /** Outputs [begin, end) of M rows. `next`: the weights that this thread will want after them. */
 template <int M, int N, class X, class T>
 PERSIMMON_INLINE void directOutputs(const DirectLinear<X>& problem, const T* weight, int64_t begin,
@@ -65,28 +84,7 @@ PERSIMMON_INLINE void directOutputs(const DirectLinear<X>& problem, const T* wei
     }
     storeSums(sums, problem.out + o, problem.outFeatures, problem.bias, o, N);
   }
-  if constexpr (N > 1) {
-    if (o < end) directOutputs<M, 1>(problem, weight, o, end, next);
-  }
-}
-
-/** Outputs [begin, end) of M rows, one after another, so that a thread reads in order of address. */
-template <int M, class X, class T>
-PERSIMMON_INLINE void sequentialOutputs(const DirectLinear<X>& problem, const T* weight, int64_t begin,
-                                        int64_t end) {
-  constexpr int64_t kAhead = kSequentialAheadBytes / static_cast<int64_t>(sizeof(T));
-  const int64_t inFeatures = problem.inFeatures, whole = inFeatures / kStepInputs<X> * kStepInputs<X>;
-  for (int64_t o = begin; o < end; ++o) {
-    Vec sums[M][1];
-    zeroSums(sums);
-    const T* w = weight + o * inFeatures;
-    addProductsAhead(sums, problem.x, w, inFeatures, 0, whole, w + kAhead);
-    if (whole < inFeatures) {
-      addLastProducts(sums, problem.x + whole, inFeatures, w + whole, inFeatures,
-                      static_cast<int>(inFeatures - whole));
-    }
-    storeSums(sums, problem.out + o, problem.outFeatures, problem.bias, o, 1);
-  }
+  sequentialOutputs<M>(problem, weight, o, end);
 }
 
 /** One row or two. */

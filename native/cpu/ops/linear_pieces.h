@@ -1,4 +1,4 @@
-// How products with few rows are shared among threads.
+// How products with few rows, and heads of attention, are shared among threads.
 #pragma once
 
 #include <algorithm>
@@ -29,8 +29,8 @@ inline TaperedQueue longPieces(int64_t count, int64_t outputBytes, int64_t unit,
  * piece, which begins at `next`, before this one is done, so that its first weights can be fetched in time;
  * after the last piece `next` is its own beginning.
  */
-template <class F>
-void eachPieceAhead(ThreadPool& pool, TaperedQueue& queue, bool alone, const F& f) {
+template <class Queue, class F>
+void eachPieceAhead(ThreadPool& pool, Queue& queue, bool alone, const F& f) {
   const auto work = [&](int part, int) {
     int64_t begin, end, nextBegin, nextEnd;
     bool any = queue.take(&begin, &end);

@@ -247,11 +247,15 @@ int main(int argc, char** argv) {
   for (int i = 3; i < argc; ++i) {
     if (std::strcmp(argv[i], "medium") == 0) {
       pool.setMatmulPrecision(persimmon::MatmulPrecision::kMedium);
-    } else {
-      const auto order = std::strcmp(argv[i], "sequential") == 0 ? persimmon::ReadOrder::kSequential
-                                                                 : persimmon::ReadOrder::kSideBySide;
-      for (int bits : {4, 8, 16, 32}) pool.readOrder(bits).fix(order);
+      continue;
     }
+    const bool sequential = std::strcmp(argv[i], "sequential") == 0;
+    if (!sequential && std::strcmp(argv[i], "side-by-side") != 0) {
+      std::fprintf(stderr, "expected medium, sequential or side-by-side, got %s\n", argv[i]);
+      return 2;
+    }
+    const auto order = sequential ? persimmon::ReadOrder::kSequential : persimmon::ReadOrder::kSideBySide;
+    for (int bits : {4, 8, 16, 32}) pool.readOrder(bits).fix(order);
   }
   std::printf("%s, %d threads\n", cpu::instructionSet(), threads);
   constexpr auto kBFloat16 = cpu::DType::kBFloat16, kFloat32 = cpu::DType::kFloat32;

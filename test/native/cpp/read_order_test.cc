@@ -1,7 +1,5 @@
 #include "core/read_order.h"
 
-#include <vector>
-
 #include "check.h"
 
 using namespace check;
