@@ -79,6 +79,13 @@ struct StreamObject::PendingRead {
   std::string error;
 };
 
+// A promise, and what settles it: to be called once, on any thread. Empty, with a pending exception, where
+// there is no memory for its bytes.
+struct StreamObject::Promised {
+  Napi::Value value;
+  std::function<void()> settle;
+};
+
 Napi::Function StreamObject::define(Napi::Env env) {
   return DefineClass(
       env, "Stream",
@@ -237,10 +244,13 @@ void StreamObject::write(const Napi::CallbackInfo& info) {
 Napi::Value StreamObject::read(const Napi::CallbackInfo& info) {
   const std::optional<Range> range = rangeOf(info);
   if (!range) return info.Env().Undefined();
-  return promise(info, range->bytes, [stream = stream_.get(), range = *range](uint8_t* target) {
-    readInto(*stream, target, range.source, range.bytes);
-    return stream->takeError();
-  });
+  const Promised read =
+      promise(info, range->bytes, [stream = stream_.get(), range = *range](uint8_t* target) {
+        readInto(*stream, target, range.source, range.bytes);
+        return stream->takeError();
+      });
+  if (read.settle) stream_->enqueue([settle = read.settle](ThreadPool&) { settle(); });
+  return read.value;
 }
 
 // startRead(buffer, byteOffset, byteLength): what finishRead takes
@@ -265,23 +275,33 @@ Napi::Value StreamObject::finishRead(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   const std::shared_ptr<Reading> reading = *info[0].As<Napi::External<std::shared_ptr<Reading>>>().Data();
-  return promise(info, reading->size(), [reading](uint8_t* target) { return reading->deliver(target); });
+  const Promised read =
+      promise(info, reading->size(), [reading](uint8_t* target) { return reading->deliver(target); });
+  if (!read.settle) return read.value;
+  if (stream_->gpu() == nullptr) {
+    // Not behind what the stream has to do by now, which may be the whole next pass.
+    reading->whenTaken(read.settle);
+  } else {
+    // Waiting for a GPU is for the stream's thread, which has launched the next pass by then.
+    stream_->enqueue([settle = read.settle](ThreadPool&) { settle(); });
+  }
+  return read.value;
 }
 
-// A promise of `size` bytes, which `fill` writes on the stream's thread; it returns what went wrong.
-Napi::Value StreamObject::promise(const Napi::CallbackInfo& info, size_t size,
-                                  std::function<std::string(uint8_t*)> fill) {
+// A promise of `size` bytes, which `fill` writes; it returns what went wrong.
+StreamObject::Promised StreamObject::promise(const Napi::CallbackInfo& info, size_t size,
+                                             std::function<std::string(uint8_t*)> fill) {
   Napi::Env env = info.Env();
   Napi::ArrayBuffer result = Napi::ArrayBuffer::New(env, size);
-  if (env.IsExceptionPending()) return env.Undefined();
+  if (env.IsExceptionPending()) return {env.Undefined(), {}};
   auto* pending = new PendingRead{Napi::Promise::Deferred::New(env),
                                   Napi::Persistent(result),
                                   Napi::Persistent(info.This().As<Napi::Object>()),
                                   this,
                                   {}};
   if (pendingReads_++ == 0) settle_.Ref(env);
-  stream_->enqueue([fill = std::move(fill), target = static_cast<uint8_t*>(result.Data()), pending,
-                    settle = settle_](ThreadPool&) {
+  auto settleIt = [fill = std::move(fill), target = static_cast<uint8_t*>(result.Data()), pending,
+                   settle = settle_] {
     // Whatever happens, the promise is settled.
     try {
       pending->error = fill(target);
@@ -299,8 +319,8 @@ Napi::Value StreamObject::promise(const Napi::CallbackInfo& info, size_t size,
       }
       delete done;
     });
-  });
-  return pending->deferred.Promise();
+  };
+  return {pending->deferred.Promise(), std::move(settleIt)};
 }
 
 // readSync(buffer, byteOffset, byteLength): ArrayBuffer; blocks JavaScript until the stream has come so far

@@ -24,6 +24,7 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
 
  private:
   struct PendingRead;
+  struct Promised;
 
   Napi::Value allocate(const Napi::CallbackInfo& info);
   Napi::Value reserve(const Napi::CallbackInfo& info);
@@ -33,7 +34,7 @@ class StreamObject : public Napi::ObjectWrap<StreamObject> {
   Napi::Value readSync(const Napi::CallbackInfo& info);
   Napi::Value startRead(const Napi::CallbackInfo& info);
   Napi::Value finishRead(const Napi::CallbackInfo& info);
-  Napi::Value promise(const Napi::CallbackInfo& info, size_t size, std::function<std::string(uint8_t*)> fill);
+  Promised promise(const Napi::CallbackInfo& info, size_t size, std::function<std::string(uint8_t*)> fill);
   void synchronize(const Napi::CallbackInfo& info);
   Napi::Value startGroup(const Napi::CallbackInfo& info);
   void endGroup(const Napi::CallbackInfo& info);

@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <atomic>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -17,8 +18,11 @@ constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 // second has done with is not the third's yet.
 constexpr int kRest = 2;
 
-void run(const Segment& segment, ThreadPool& pool) {
-  for (const Command& command : segment.commands) command(pool);
+void run(const Segment& segment, ThreadPool& pool, const std::atomic<bool>* isVoid) {
+  for (const Command& command : segment.commands) {
+    if (isVoid != nullptr && isVoid->load(std::memory_order_relaxed)) return;
+    command(pool);
+  }
 }
 
 // The same with joined ops.
@@ -90,9 +94,10 @@ int Plan::end() {
 
 bool Plan::replay(size_t index) {
   if (index >= segments_.size() || (recording_ && index + 1 == segments_.size())) return false;
-  stream_->enqueue([segment = segments_[index], arena = arena_, gpu = stream_->gpu()](ThreadPool& pool) {
+  stream_->enqueue([segment = segments_[index], arena = arena_, gpu = stream_->gpu(),
+                    isVoid = stream_->group()](ThreadPool& pool) {
     if (gpu == nullptr) {
-      run(*segment, pool);
+      run(*segment, pool, isVoid.get());
     } else {
       runOnGpu(*segment, pool, *gpu);
     }

@@ -49,7 +49,9 @@ class Plan {
   bool begin();
   // Ends the segment and says how many ops it has; -1 when this plan does not record.
   int end();
-  // Enqueues the segment. False when there is no such segment or it is still being recorded.
+  // Enqueues the segment. False when there is no such segment or it is still being recorded. Of a group
+  // (Stream::startGroup) that becomes void, the ops that have not begun are left out; a graph is launched
+  // all the same.
   bool replay(size_t segment);
   // Overwrites the free blocks of the arena with NaN in stream order: a replay must not depend on what they
   // held.

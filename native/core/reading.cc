@@ -2,10 +2,33 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 namespace persimmon {
 
 void Reading::take(Stream& stream, const uint8_t* source) {
+  copyAside(stream, source);
+  std::vector<std::function<void()>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    isTaken_ = true;
+    waiting.swap(waiting_);
+  }
+  for (const std::function<void()>& f : waiting) f();
+}
+
+void Reading::whenTaken(std::function<void()> f) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!isTaken_) {
+      waiting_.push_back(std::move(f));
+      return;
+    }
+  }
+  f();
+}
+
+void Reading::copyAside(Stream& stream, const uint8_t* source) {
   error_ = stream.takeError();
   if (!error_.empty()) return;
   try {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,13 +18,23 @@ class Reading {
   explicit Reading(size_t bytes) : size_(bytes) {}
   size_t size() const { return size_; }
 
-  // Both on the stream's thread: a command that copies the bytes aside, and a later one that waits for them.
+  // A command of the stream: copies the bytes aside, or begins to, where they come from a GPU.
   void take(Stream& stream, const uint8_t* source);
-  // What went wrong before the bytes were taken, empty if nothing did: then `target` has them.
+  // Calls f when `take` has run: at once, or on the stream's thread. Never, if the stream ends before.
+  void whenTaken(std::function<void()> f);
+  // After `take`; waits for a GPU. What went wrong before the bytes were taken, empty if nothing did: then
+  // `target` has them.
   std::string deliver(uint8_t* target);
 
  private:
+  void copyAside(Stream& stream, const uint8_t* source);
+
   const size_t size_;
+  // Of what follows.
+  std::mutex mutex_;
+  bool isTaken_ = false;
+  std::vector<std::function<void()>> waiting_;
+  // Written before isTaken_ is.
   std::string error_ = "the bytes were never read";
   std::vector<uint8_t> bytes_;
   std::shared_ptr<cuda::HostCopy> copy_;

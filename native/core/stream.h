@@ -55,6 +55,8 @@ class Stream {
   int64_t startGroup();
   void endGroup() { group_ = nullptr; }
   void cancel(int64_t group);
+  // Whether the group that has been started is void, for commands that take long; nullptr outside of one.
+  const std::shared_ptr<std::atomic<bool>>& group() const { return group_; }
   bool isRecording() const { return segment_ != nullptr; }
   // The segment that is being recorded, or nullptr.
   Segment* segment() const { return segment_.get(); }

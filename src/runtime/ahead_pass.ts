@@ -23,9 +23,19 @@ export class AheadPass {
   ids: Int32Array | undefined;
   readonly #rows: readonly { sequence: KvSequence; version: number; random: RowRandom; drawn: number }[];
   readonly #conditions: PassConditions;
+  readonly #cancel: () => void;
 
-  /** @param rows those of the pass before, whose tokens and numbers are not drawn yet */
-  constructor(plan: TokenPlan, after: PendingTokens, rows: readonly TokenRow[], conditions: PassConditions) {
+  /**
+   * @param rows those of the pass before, whose tokens and numbers are not drawn yet
+   * @param cancel leaves out what of the pass has not begun
+   */
+  constructor(
+    plan: TokenPlan,
+    after: PendingTokens,
+    rows: readonly TokenRow[],
+    conditions: PassConditions,
+    cancel: () => void,
+  ) {
     this.plan = plan;
     this.after = after;
     this.#rows = rows.map(({ sequence, random }) => ({
@@ -35,6 +45,7 @@ export class AheadPass {
       drawn: random.drawn + 1,
     }));
     this.#conditions = conditions;
+    this.#cancel = cancel;
     this.pending = plan.pending();
   }
 
@@ -56,8 +67,9 @@ export class AheadPass {
     return places.includes(-1) ? undefined : places;
   }
 
-  /** Gives back the pages that it was given to write into. */
-  trim(): void {
+  /** Ends it where nobody asks for it: gives back the pages that it was given to write into. */
+  drop(): void {
+    this.#cancel();
     for (const { sequence } of this.#rows) sequence.trim();
   }
 }

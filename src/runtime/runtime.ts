@@ -48,10 +48,10 @@ export class Runtime {
    */
   chunkTokens = prefillChunk;
   /**
-   * Whether a generation chooses its tokens inside of the plan, and has the next pass launched before they are read. The tokens are
-   * the same. On a GPU, which would wait for JavaScript between two passes; the CPU's threads have nothing else to wait for.
+   * Whether a generation chooses its tokens inside of the plan, and has the next pass launched before they are read; true. The tokens
+   * are the same without, but the device waits for JavaScript between two passes.
    */
-  tokensInPlan: boolean;
+  tokensInPlan = true;
   readonly #tokens: TokenPasses;
   readonly #hostReaders = new WeakSet<object>();
   readonly #lock = new Lock();
@@ -65,7 +65,6 @@ export class Runtime {
     readonly maxLength: number,
     readonly interventions = new Interventions(),
   ) {
-    this.tokensInPlan = device.kind === "cuda";
     this.#tokens = new TokenPasses(this.#passMaker());
   }
 

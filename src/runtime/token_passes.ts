@@ -41,7 +41,8 @@ export interface LaunchedPass {
 
 /**
  * The passes of a generation, each of which chooses its tokens on the device. The next one is launched before the tokens of one
- * are read, since reading, and what JavaScript does with a token, takes as long as a part of a pass. Who asks for passes need not
+ * are read, since reading, and what JavaScript does with a token, takes as long as a part of a pass: 0.3 ms on a CPU, of 12 ms for a
+ * token of four layers of the 8B in int4. Who asks for passes need not
  * know: what was launched is only used if it is what would be run now (AheadPass).
  */
 export class TokenPasses {
@@ -87,7 +88,7 @@ export class TokenPasses {
 
   /** Forgets what was launched and not asked for. */
   drop(): void {
-    this.#ahead?.trim();
+    this.#ahead?.drop();
     this.#ahead = undefined;
   }
 
@@ -123,8 +124,8 @@ export class TokenPasses {
     if (!plan.canFollowItself || !plan.suits(next)) return;
     if (!this.#maker.mayFollow(plan, rows, conditions) || !reserve(batch)) return;
     plan.setPages(batch);
-    await plan.replay(next);
-    this.#ahead = new AheadPass(plan, pending, tokens, conditions);
+    const cancel = await plan.replayAhead(next);
+    this.#ahead = new AheadPass(plan, pending, tokens, conditions, cancel);
   }
 }
 

@@ -5,6 +5,7 @@ import { Tensor } from "../tensor/tensor.js";
 import { DecodePlan } from "./decode_plan.js";
 import type { KvCache, KvSequence } from "./kv_cache.js";
 import type { PlanKey } from "./plan.js";
+import type { PassRows } from "./rows.js";
 
 /** How a pass chooses a token for each of its rows. */
 export interface TokenChoice {
@@ -80,6 +81,20 @@ export class TokenPlan extends DecodePlan {
 
   setRandom(rows: readonly TokenRow[]): void {
     this.#random.write(Int32Array.from(rows.flatMap(({ random }) => [...random.words])));
+  }
+
+  /**
+   * Runs a pass that nobody may ask for in the end; `canFollowItself` must be true.
+   * @returns what leaves out those of its ops that have not begun
+   */
+  async replayAhead(rows: PassRows): Promise<() => void> {
+    const { stream } = this.#device;
+    const group = stream.startGroup();
+    // Without JavaScript between its segments all of it is enqueued at once.
+    const replayed = this.replay(rows);
+    stream.endGroup();
+    await replayed;
+    return () => stream.cancel(group);
   }
 
   override keepResult(pass: () => Tensor): void {

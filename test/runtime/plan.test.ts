@@ -23,7 +23,8 @@ const layer = [
   "add",
 ];
 const layers = Array.from({ length: tinyConfig.num_hidden_layers }, () => layer).flat();
-const whole = ["embedding", ...layers, "layerNorm", "linear"];
+/** The model, and the choice of the token after it. */
+const whole = ["embedding", ...layers, "layerNorm", "linear", "argmax", "advance"];
 /** `whole` with something behind the n-th op of a name. */
 const behind = (name: string, n: number, ...more: string[]) => {
   const list = [...whole];

@@ -1,9 +1,11 @@
 // Plans: recording while running, replay, memory that is the plan's own, and edits.
 #include "core/plan.h"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "check.h"
@@ -50,6 +52,35 @@ TEST(planRunsWhatItRecordsAndReplaysIt) {
   stream->synchronize();
   CHECK(a == 22 && b == 11 && outside == 1);
   CHECK(plan.segments()[0]->descriptions == (std::vector<std::string>{"increment", "increment"}));
+}
+
+TEST(planLeavesOutWhatHasNotBegunOfAReplayThatIsCancelled) {
+  auto stream = std::make_shared<Stream>(2);
+  Plan plan(stream);
+  std::atomic<int> first{0}, second{0};
+  std::atomic<bool> waits{false}, go{false};
+  plan.begin();
+  stream->launch(
+      [&](ThreadPool&) {
+        ++first;
+        while (waits && !go) std::this_thread::yield();
+      },
+      "wait");
+  stream->launch([&second](ThreadPool&) { ++second; }, "increment");
+  plan.end();
+  stream->synchronize();
+  waits = true;
+  const int64_t group = stream->startGroup();
+  CHECK(plan.replay(0) && plan.replay(0));
+  stream->endGroup();
+  CHECK(plan.replay(0));
+  while (first < 2) std::this_thread::yield();
+  stream->cancel(group);
+  go = true;
+  stream->synchronize();
+  // Of the first replay the op that had begun, of the second nothing, and the third, which is not of the
+  // group.
+  CHECK(first == 3 && second == 2);
 }
 
 TEST(planRecordsOneAtATimeAndEndsItsRecordingWhenItDies) {
