@@ -258,8 +258,8 @@ Napi::Value StreamObject::startRead(const Napi::CallbackInfo& info) {
   const std::optional<Range> range = rangeOf(info);
   if (!range) return info.Env().Undefined();
   auto reading = std::make_shared<Reading>(range->bytes);
-  stream_->enqueue([stream = stream_.get(), reading, source = range->source](ThreadPool&) {
-    reading->take(*stream, source);
+  stream_->enqueue([stream = stream_.get(), reading, source = range->source](ThreadPool& pool) {
+    reading->take(*stream, source, pool);
   });
   auto handle = Napi::External<std::shared_ptr<Reading>>::New(
       info.Env(), new std::shared_ptr<Reading>(std::move(reading)),

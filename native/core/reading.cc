@@ -6,7 +6,7 @@
 
 namespace persimmon {
 
-void Reading::take(Stream& stream, const uint8_t* source) {
+void Reading::take(Stream& stream, const uint8_t* source, ThreadPool& pool) {
   copyAside(stream, source);
   std::vector<std::function<void()>> waiting;
   {
@@ -14,7 +14,7 @@ void Reading::take(Stream& stream, const uint8_t* source) {
     isTaken_ = true;
     waiting.swap(waiting_);
   }
-  for (const std::function<void()>& f : waiting) f();
+  for (const std::function<void()>& f : waiting) pool.later(f);
 }
 
 void Reading::whenTaken(std::function<void()> f) {

@@ -18,9 +18,10 @@ class Reading {
   explicit Reading(size_t bytes) : size_(bytes) {}
   size_t size() const { return size_; }
 
-  // A command of the stream: copies the bytes aside, or begins to, where they come from a GPU.
-  void take(Stream& stream, const uint8_t* source);
-  // Calls f when `take` has run: at once, or on the stream's thread. Never, if the stream ends before.
+  // A command of the stream, whose pool tells those who wait: copies the bytes aside, or begins to, where
+  // they come from a GPU.
+  void take(Stream& stream, const uint8_t* source, ThreadPool& pool);
+  // Calls f when `take` has run: at once, or on a thread of the stream. Never, if the stream ends before.
   void whenTaken(std::function<void()> f);
   // After `take`; waits for a GPU. What went wrong before the bytes were taken, empty if nothing did: then
   // `target` has them.

@@ -150,6 +150,11 @@ void Stream::run() {
     }
     command = nullptr;
     lock.lock();
+    if (queue_.empty()) {
+      lock.unlock();
+      pool->callNow();
+      lock.lock();
+    }
     if (error_.empty()) error_ = std::move(error);
     busy_ = false;
     if (queue_.empty()) finished_.notify_all();

@@ -64,6 +64,8 @@ struct ThreadPool::State {
   std::chrono::microseconds spin{kSpin};
 
   std::exception_ptr failure;
+  // What is to be called with the next task.
+  std::function<void()> later;
 
   std::vector<std::thread> threads;
   std::vector<AlignedBuffer> threadScratch;
@@ -91,6 +93,8 @@ struct ThreadPool::State {
   // A task that fails (no memory, mostly) does not end the process: the first failure is kept for the caller.
   void attempt(int part, int parts) {
     try {
+      // Nobody else looks at it during a call.
+      if (part == 1 && later) std::exchange(later, nullptr)();
       task(context, part, parts);
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex);
@@ -149,6 +153,19 @@ void ThreadPool::run(Task task, const void* context) {
   }
   // All threads are done: nobody else looks at `failure` now.
   if (state.failure != nullptr) std::rethrow_exception(std::exchange(state.failure, nullptr));
+}
+
+void ThreadPool::later(std::function<void()> f) {
+  callNow();
+  if (size_ == 1) {
+    f();
+  } else {
+    state_->later = std::move(f);
+  }
+}
+
+void ThreadPool::callNow() {
+  if (state_->later) std::exchange(state_->later, nullptr)();
 }
 
 void ThreadPool::reserveScratch(size_t shared, size_t perThread) {

@@ -11,7 +11,7 @@ void attention(ThreadPool& pool, float* z, const float* q, const float* k, const
   const AttentionShape shape = {tokens, heads, headDim, 0};
   const int64_t scoreStride = (keys + kLanes - 1) / kLanes * kLanes;
   const int64_t blockQueries = tokens < kQueryBlock ? tokens : kQueryBlock;
-  const size_t listBytes = queryBlockScratch(shape);
+  const size_t listBytes = queryBlockScratch(pool, shape);
   const size_t tokenBytes = (2 * static_cast<size_t>(tokens) * sizeof(int32_t) + 63) / 64 * 64;
   pool.reserveScratch(listBytes + tokenBytes + 2 * static_cast<size_t>(cacheFloats) * sizeof(float),
                       static_cast<size_t>(blockQueries * scoreStride) * sizeof(float));
@@ -32,20 +32,21 @@ void attention(ThreadPool& pool, float* z, const float* q, const float* k, const
       copyRow(cachedKeys + cacheFloats + slot, v + row * dim, dim);
     }
   });
-  forEachQueryBlock(pool, shape, positions, sequences, [&](int part, int64_t token, QueryBlock& block) {
-    auto* scores = static_cast<float*>(pool.threadScratch(part));
-    for (int query = 0; query < block.queries; ++query) {
-      const int64_t row = (token + query) * heads + block.head;
-      block.q[query] = q + row * dim;
-      block.scores[query] = scores + query * scoreStride;
-      block.z[query] = z + row * dim;
-    }
-    attentionScores(block, shape, cache, scale);
-    for (int query = 0; query < block.queries; ++query) {
-      softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
-    }
-    attentionWeightedValues(block, shape, cache);
-  });
+  forEachQueryBlock(pool, shape, positions, sequences, cache, CacheParts::kKeysAndValues,
+                    [&](int part, int64_t token, QueryBlock& block) {
+                      auto* scores = static_cast<float*>(pool.threadScratch(part));
+                      for (int query = 0; query < block.queries; ++query) {
+                        const int64_t row = (token + query) * heads + block.head;
+                        block.q[query] = q + row * dim;
+                        block.scores[query] = scores + query * scoreStride;
+                        block.z[query] = z + row * dim;
+                      }
+                      attentionScores(block, shape, cache, scale);
+                      for (int query = 0; query < block.queries; ++query) {
+                        softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
+                      }
+                      attentionWeightedValues(block, shape, cache);
+                    });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/ops/attention_heads.h"
+#include "cpu/ops/cache_ahead.h"
 #include "cpu/ops/softmax.h"
 
 namespace persimmon::cpu::PERSIMMON_ISA {
@@ -21,8 +22,8 @@ struct QueryBlock {
   float* scores[kQueryBlock];
   float* z[kQueryBlock];
   int64_t counts[kQueryBlock];
-  // The block that this thread will take after this one, if nextHead is not negative.
-  int32_t nextHead = -1, nextSequence = 0;
+  // Fetches the keys and values of a lone query, where that pays.
+  CacheAhead* ahead = nullptr;
 
   PERSIMMON_INLINE int64_t longest() const {
     int64_t longest = 0;
@@ -43,6 +44,15 @@ PERSIMMON_INLINE void scoreSixteen(float* scores, const float* q, const T* keys,
   Vec sums[16];
   for (int key = 0; key < 16; ++key) sums[key] = zero();
   int32_t i = 0;
+  // Key by key, in order of address.
+  for (; i + 4 * kLanes <= headDim; i += 4 * kLanes) {
+    const Vec x[4] = {load(q + i), load(q + i + kLanes), load(q + i + 2 * kLanes), load(q + i + 3 * kLanes)};
+#pragma GCC unroll 16
+    for (int key = 0; key < 16; ++key) {
+      const T* row = keys + key * headDim + i;
+      for (int v = 0; v < 4; ++v) sums[key] = fma(x[v], load(row + v * kLanes), sums[key]);
+    }
+  }
   for (; i + kLanes <= headDim; i += kLanes) {
     const Vec x = load(q + i);
 #pragma GCC unroll 16
@@ -66,28 +76,16 @@ PERSIMMON_INLINE float scoreOne(const float* q, const T* key, int32_t headDim, f
   return reduceAdd(sum) * scale;
 }
 
-/** The rows from position `next` on, to be fetched, and `then` behind the last; null for several queries, of
- * which the first fetches for the others: there it costs 9 % of a prompt of 512 tokens. */
-template <class T>
-PERSIMMON_INLINE const T* runAfter(const QueryBlock& block, const AttentionShape& shape,
-                                   const CacheView& cache, const T* cached, int64_t next, const T* then) {
-  if (block.queries > 1) return nullptr;
-  if (next >= block.longest()) return then;
-  return cached + cacheOffset(cache, shape, block.sequence, block.head, next);
-}
-
 template <class T>
 inline void scoreKeys(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
-                      const T* cachedKeys, const T* cachedValues, float scale) {
+                      const T* cachedKeys, float scale) {
   const int32_t dim = shape.headDim;
-  const T* values = cachedValues + cacheOffset(cache, shape, block.sequence, block.head, 0);
   forEachRun(cache, shape, block.sequence, block.head, 0, block.longest(),
              [&](int64_t offset, int64_t begin, int64_t run) {
                const T* keys = cachedKeys + offset;
                const float* scales = kHasScales<T> ? cache.keyScales + offset / dim : nullptr;
-               const T* after = runAfter(block, shape, cache, cachedKeys, begin + run, values);
                for (int64_t i = 0; i < run; i += 16) {
-                 if (block.queries == 1) fetchRows(i + 16 < run ? keys + (i + 16) * dim : after, 16, dim);
+                 if (block.ahead != nullptr) block.ahead->read(run - i < 16 ? run - i : 16);
                  for (int query = 0; query < block.queries; ++query) {
                    const int64_t seen = block.counts[query] - begin - i;
                    int64_t n = run - i < seen ? run - i : seen;
@@ -109,9 +107,7 @@ inline void scoreKeys(const QueryBlock& block, const AttentionShape& shape, cons
 /** Fills scores[query][0..counts[query]). */
 inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
                             float scale) {
-  withCache(cache, [&](const auto* keys, const auto* values) {
-    scoreKeys(block, shape, cache, keys, values, scale);
-  });
+  withCache(cache, [&](const auto* keys, const auto*) { scoreKeys(block, shape, cache, keys, scale); });
 }
 
 inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache) {
@@ -163,11 +159,8 @@ PERSIMMON_INLINE void addValues(int queries, float* sums, const float* const* we
 
 template <class T>
 inline void weighValues(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache,
-                        const T* cachedKeys, const T* cachedValues) {
+                        const T* cachedValues) {
   const int32_t dim = shape.headDim;
-  const T* nextKeys = block.nextHead < 0
-                          ? nullptr
-                          : cachedKeys + cacheOffset(cache, shape, block.nextSequence, block.nextHead, 0);
   const int64_t shared = block.shortest();
   for (int32_t d = 0; d < dim;) {
     const bool wide = d + 4 * kLanes <= dim;
@@ -183,14 +176,13 @@ inline void weighValues(const QueryBlock& block, const AttentionShape& shape, co
                    float* target = sums + first * 4 * kLanes;
                    const T* values = cachedValues + offset + d;
                    const float* scales = kHasScales<T> ? cache.valueScales + offset / dim : nullptr;
-                   const T* after = runAfter(block, shape, cache, cachedValues + d, begin + n, nextKeys);
-                   // A lone query waits for its values; of several the first fetches them for the others.
-                   const int64_t step = queries == 1 ? 16 : n;
+                   const int64_t step = block.ahead != nullptr ? 16 : n;
                    for (int64_t i = 0; i < n; i += step) {
                      const int64_t count = step < n - i ? step : n - i;
                      const T* rows = values + i * dim;
                      const float* ofRows = kHasScales<T> ? scales + i : nullptr;
-                     fetchRows(i + step < n ? rows + step * dim : after, 16, dim);
+                     // Whole rows: the first columns fetch for the others.
+                     if (block.ahead != nullptr && d == 0) block.ahead->read(count);
                      if (wide) {
                        addValues<4>(queries, target, block.scores + first, begin + i, rows, ofRows, count,
                                     dim, kLanes);
@@ -227,8 +219,7 @@ inline void weighValues(const QueryBlock& block, const AttentionShape& shape, co
 /** z[query] = sum over keys of weights[query][key] * value[key]. */
 inline void attentionWeightedValues(const QueryBlock& block, const AttentionShape& shape,
                                     const CacheView& cache) {
-  withCache(cache,
-            [&](const auto* keys, const auto* values) { weighValues(block, shape, cache, keys, values); });
+  withCache(cache, [&](const auto*, const auto* values) { weighValues(block, shape, cache, values); });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

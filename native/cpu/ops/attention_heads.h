@@ -49,6 +49,11 @@ PERSIMMON_INLINE void withCache(const CacheView& cache, F&& f) {
   }
 }
 
+/** Bytes of a number in a cache of this type. */
+constexpr int64_t cachedBytes(DType dtype) {
+  return dtype == DType::kInt8 ? 1 : dtype == DType::kBFloat16 ? 2 : 4;
+}
+
 /** Rotate-half of one head; cos and sin are the token's rows of rotaryDims / 2 values. `out` may be `x`. */
 PERSIMMON_INLINE void rotateHead(float* out, const float* x, const float* cos, const float* sin,
                                  int32_t headDim, int32_t rotaryDims) {
@@ -64,33 +69,31 @@ PERSIMMON_INLINE void rotateHead(float* out, const float* x, const float* cos, c
   if (out != x) copyRow(out + rotaryDims, x + rotaryDims, headDim - rotaryDims);
 }
 
+/** The row of keys, or of values, where page `index` of a sequence begins for a head. */
+PERSIMMON_INLINE int64_t pageRow(const CacheView& cache, const AttentionShape& shape, int32_t sequence,
+                                 int32_t head, int64_t index) {
+  const int64_t page = cache.pageTable[static_cast<int64_t>(sequence) * cache.pagesPerSequence + index];
+  return (page * shape.heads + head) * cache.pageTokens;
+}
+
 /** Where the keys and the values of a head at a position lie: an offset in elements into either. */
 PERSIMMON_INLINE int64_t cacheOffset(const CacheView& cache, const AttentionShape& shape, int32_t sequence,
                                      int32_t head, int64_t position) {
-  const int64_t page =
-      cache.pageTable[static_cast<int64_t>(sequence) * cache.pagesPerSequence + position / cache.pageTokens];
-  return ((page * shape.heads + head) * cache.pageTokens + position % cache.pageTokens) * shape.headDim;
+  const int64_t row = pageRow(cache, shape, sequence, head, position / cache.pageTokens);
+  return (row + position % cache.pageTokens) * shape.headDim;
 }
 
 /** f(offset, begin, n) over the runs of positions [from, to) that lie one after another in a page. */
 template <class F>
 PERSIMMON_INLINE void forEachRun(const CacheView& cache, const AttentionShape& shape, int32_t sequence,
                                  int32_t head, int64_t from, int64_t to, F&& f) {
-  while (from < to) {
-    const int64_t pageEnd = (from / cache.pageTokens + 1) * cache.pageTokens;
-    const int64_t end = pageEnd < to ? pageEnd : to;
-    f(cacheOffset(cache, shape, sequence, head, from), from, end - from);
-    from = end;
+  // One division in all: it takes as long as the products of several keys.
+  int64_t index = from / cache.pageTokens, slot = from - index * cache.pageTokens;
+  for (; from < to; ++index, slot = 0) {
+    const int64_t left = cache.pageTokens - slot, n = left < to - from ? left : to - from;
+    f((pageRow(cache, shape, sequence, head, index) + slot) * shape.headDim, from, n);
+    from += n;
   }
-}
-
-/** Asks for n rows of a head, or nothing; the processor's own prefetchers stop at the end of 4 KiB. */
-template <class T>
-PERSIMMON_INLINE void fetchRows(const T* rows, int64_t n, int64_t headDim) {
-  if (rows == nullptr) return;
-  const auto* bytes = reinterpret_cast<const char*>(rows);
-  const int64_t count = n * headDim * static_cast<int64_t>(sizeof(T));
-  for (int64_t i = 0; i < count; i += 64) __builtin_prefetch(bytes + i, 0, 3);
 }
 
 /** How many (token, head) pairs make a piece of work worth a thread. */

@@ -1,6 +1,8 @@
 // Cuts attention into blocks of queries and gives them to the threads.
 #pragma once
 
+#include <new>
+
 #include "cpu/ops/attention_core.h"
 #include "cpu/ops/linear_pieces.h"
 
@@ -14,10 +16,12 @@ namespace persimmon::cpu::PERSIMMON_ISA {
  */
 template <class F>
 void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int32_t* positions,
-                       const int32_t* sequences, F&& f) {
-  // Blocks start where a sequence does and every kQueryBlock tokens after that: listed in the shared scratch
-  // by the caller of this function, who reserved tokens + 1 of them at its start.
-  auto* starts = static_cast<int64_t*>(pool.sharedScratch());
+                       const int32_t* sequences, const CacheView& cache, CacheParts parts, F&& f) {
+  // In the scratch that the caller has reserved: what goes ahead for each thread, and where blocks start,
+  // which is where a sequence does and every kQueryBlock tokens after that.
+  auto* ahead = static_cast<CacheAhead*>(pool.sharedScratch());
+  for (int part = 0; part < pool.size(); ++part) new (ahead + part) CacheAhead(cache, shape, parts);
+  auto* starts = reinterpret_cast<int64_t*>(ahead + pool.size());
   int64_t blocks = 0;
   for (int64_t token = 0; token < shape.tokens; ++token) {
     if (token == 0 || sequences[token] != sequences[token - 1] || token - starts[blocks - 1] == kQueryBlock) {
@@ -29,18 +33,22 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
   const int64_t tasks = blocks * shape.heads;
   const auto headOf = [&](int64_t index) { return static_cast<int32_t>(index / blocks); };
   const auto blockOf = [&](int64_t index) { return blocks - 1 - index % blocks; };
+  const auto cachedHead = [&](int64_t index) -> CachedHead {
+    const int64_t token = starts[blockOf(index)];
+    return {sequences[token], headOf(index), positions[token] + int64_t{1}};
+  };
   const auto task = [&](int part, int64_t index, int64_t next) {
     const int64_t i = blockOf(index);
     QueryBlock block;
     block.head = headOf(index);
     block.queries = static_cast<int>(starts[i + 1] - starts[i]);
     block.sequence = sequences[starts[i]];
-    if (next != index) {
-      block.nextHead = headOf(next);
-      block.nextSequence = sequences[starts[blockOf(next)]];
-    }
     for (int query = 0; query < block.queries; ++query)
       block.counts[query] = positions[starts[i] + query] + int64_t{1};
+    if (CacheAhead::pays(block.queries, cache, shape)) {
+      block.ahead = ahead + part;
+      block.ahead->enter(cachedHead(index), next != index ? cachedHead(next) : CachedHead{});
+    }
     f(part, starts[i], block);
   };
   int64_t work = 0;
@@ -53,8 +61,9 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
 }
 
 /** Bytes that forEachQueryBlock uses at the start of the shared scratch, rounded up to a cache line. */
-PERSIMMON_INLINE size_t queryBlockScratch(const AttentionShape& shape) {
-  return (static_cast<size_t>(shape.tokens + 1) * sizeof(int64_t) + 63) / 64 * 64;
+PERSIMMON_INLINE size_t queryBlockScratch(const ThreadPool& pool, const AttentionShape& shape) {
+  const size_t starts = static_cast<size_t>(shape.tokens + 1) * sizeof(int64_t);
+  return (static_cast<size_t>(pool.size()) * sizeof(CacheAhead) + starts + 63) / 64 * 64;
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

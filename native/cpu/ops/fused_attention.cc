@@ -18,6 +18,18 @@
 
 namespace persimmon::cpu::PERSIMMON_ISA {
 
+namespace {
+
+/** As in decode; sequences in order, else false. */
+bool isOneTokenOfEach(const int32_t* sequences, int64_t tokens) {
+  for (int64_t token = 1; token < tokens; ++token) {
+    if (sequences[token] <= sequences[token - 1]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const AttentionShape& shape,
                     Weight qNormWeight, Weight qNormBias, Weight kNormWeight, Weight kNormBias, float epsilon,
                     const float* cos, const float* sin, const int32_t* positions, const int32_t* sequences,
@@ -31,7 +43,7 @@ void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const Attentio
   // The rotated queries, and the rotated keys before they are rounded, go to their tap if there is one, else
   // to the shared scratch behind the list of blocks. Keys that are not rounded go straight to the cache.
   const bool rounds = cache.dtype != DType::kFloat32;
-  const size_t listBytes = queryBlockScratch(shape),
+  const size_t listBytes = queryBlockScratch(pool, shape),
                rowBytes = static_cast<size_t>(rows * dim) * sizeof(float);
   const size_t queryBytes = taps.qRot != nullptr ? 0 : rowBytes,
                keyBytes = rounds && taps.kRot == nullptr ? rowBytes : 0;
@@ -52,40 +64,47 @@ void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const Attentio
     if (tap != nullptr) copyRow(tap, x, dim);
     rotateHead(target, x, cos + angles, sin + angles, shape.headDim, shape.rotaryDims);
   };
-  parallelChunks(pool, rows, headGrain(shape), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t token = row / shape.heads, angles = positions[token] * half;
-      const float* x = qkv + row * 3 * dim;
-      const int64_t slot = cacheOffset(cache, shape, sequences[token],
-                                       static_cast<int32_t>(row % shape.heads), positions[token]);
-      const auto tapOf = [&](float* tap) { return tap != nullptr ? tap + row * dim : nullptr; };
-      normAndRotate(qRot + row * dim, tapOf(taps.q), x, qNormWeight, qNormBias, angles);
-      float* key = rounds ? kRot + row * dim : static_cast<float*>(cache.keys) + slot;
-      normAndRotate(key, tapOf(taps.k), x + dim, kNormWeight, kNormBias, angles);
-      if (rounds) {
-        storeKey(cache, slot, key, dim);
-      } else if (taps.kRot != nullptr) {
-        copyRow(kRot + row * dim, key, dim);
-      }
-      storeValue(cache, slot, x + 2 * dim, dim);
-      if (taps.v != nullptr) copyRow(taps.v + row * dim, x + 2 * dim, dim);
+  const auto append = [&](int64_t row) {
+    const int64_t token = row / shape.heads, angles = positions[token] * half;
+    const float* x = qkv + row * 3 * dim;
+    const int64_t slot = cacheOffset(cache, shape, sequences[token], static_cast<int32_t>(row % shape.heads),
+                                     positions[token]);
+    const auto tapOf = [&](float* tap) { return tap != nullptr ? tap + row * dim : nullptr; };
+    normAndRotate(qRot + row * dim, tapOf(taps.q), x, qNormWeight, qNormBias, angles);
+    float* key = rounds ? kRot + row * dim : static_cast<float*>(cache.keys) + slot;
+    normAndRotate(key, tapOf(taps.k), x + dim, kNormWeight, kNormBias, angles);
+    if (rounds) {
+      storeKey(cache, slot, key, dim);
+    } else if (taps.kRot != nullptr) {
+      copyRow(kRot + row * dim, key, dim);
     }
-  });
+    storeValue(cache, slot, x + 2 * dim, dim);
+    if (taps.v != nullptr) copyRow(taps.v + row * dim, x + 2 * dim, dim);
+  };
+  // Where nobody reads what another token appends, each head does so before it looks for itself.
+  const bool apart = isOneTokenOfEach(sequences, shape.tokens);
+  if (!apart) {
+    parallelChunks(pool, rows, headGrain(shape), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) append(row);
+    });
+  }
 
-  forEachQueryBlock(pool, shape, positions, sequences, [&](int part, int64_t token, QueryBlock& block) {
-    auto* scores = static_cast<float*>(pool.threadScratch(part));
-    for (int query = 0; query < block.queries; ++query) {
-      const int64_t row = (token + query) * shape.heads + block.head;
-      block.q[query] = qRot + row * dim;
-      block.scores[query] = scores + query * scoreStride;
-      block.z[query] = z + row * dim;
-    }
-    attentionScores(block, shape, cache);
-    for (int query = 0; query < block.queries; ++query) {
-      softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
-    }
-    attentionWeightedValues(block, shape, cache);
-  });
+  forEachQueryBlock(pool, shape, positions, sequences, cache, CacheParts::kKeysAndValues,
+                    [&](int part, int64_t token, QueryBlock& block) {
+                      if (apart) append(token * shape.heads + block.head);
+                      auto* scores = static_cast<float*>(pool.threadScratch(part));
+                      for (int query = 0; query < block.queries; ++query) {
+                        const int64_t row = (token + query) * shape.heads + block.head;
+                        block.q[query] = qRot + row * dim;
+                        block.scores[query] = scores + query * scoreStride;
+                        block.z[query] = z + row * dim;
+                      }
+                      attentionScores(block, shape, cache);
+                      for (int query = 0; query < block.queries; ++query) {
+                        softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
+                      }
+                      attentionWeightedValues(block, shape, cache);
+                    });
 }
 
 }  // namespace persimmon::cpu::PERSIMMON_ISA

@@ -20,7 +20,8 @@ using persimmon::ThreadPool;
 
 std::shared_ptr<Reading> start(Stream& stream, const std::vector<uint8_t>& source) {
   auto reading = std::make_shared<Reading>(source.size());
-  stream.enqueue([&stream, &source, reading](ThreadPool&) { reading->take(stream, source.data()); });
+  stream.enqueue(
+      [&stream, &source, reading](ThreadPool& pool) { reading->take(stream, source.data(), pool); });
   return reading;
 }
 
@@ -28,10 +29,8 @@ void waitFor(const std::atomic<int>& count, int wanted) {
   while (count < wanted) std::this_thread::yield();
 }
 
-}  // namespace
-
-TEST(readingIsHandedOutWhileTheStreamIsBusyWithWhatComesNext) {
-  Stream stream(2);
+void checkBusyStream(int threads) {
+  Stream stream(threads);
   std::vector<uint8_t> source = {1, 2, 3};
   std::atomic<bool> begin{false}, end{false};
   std::atomic<int> told{0};
@@ -40,9 +39,11 @@ TEST(readingIsHandedOutWhileTheStreamIsBusyWithWhatComesNext) {
   });
   const auto reading = start(stream, source);
   // The next pass, which writes where the reading was made.
-  stream.enqueue([&](ThreadPool&) {
+  stream.enqueue([&](ThreadPool& pool) {
     source = {7, 8, 9};
-    while (!end) std::this_thread::yield();
+    pool.parallel([&](int, int) {
+      while (!end) std::this_thread::yield();
+    });
   });
   std::vector<uint8_t> early(3), late(3);
   reading->whenTaken([&] {
@@ -62,6 +63,25 @@ TEST(readingIsHandedOutWhileTheStreamIsBusyWithWhatComesNext) {
   end = true;
   stream.synchronize();
   CHECK(told == 2);
+}
+
+}  // namespace
+
+TEST(readingIsHandedOutWhileTheStreamIsBusyWithWhatComesNext) {
+  for (const int threads : {1, 2, 3}) checkBusyStream(threads);
+}
+
+TEST(readingIsHandedOutWhereNothingComesNext) {
+  for (const int threads : {1, 2}) {
+    Stream stream(threads);
+    const std::vector<uint8_t> source = {4};
+    std::atomic<int> told{0};
+    for (int i = 1; i <= 3; ++i) {
+      start(stream, source)->whenTaken([&told] { ++told; });
+      stream.synchronize();
+      CHECK(told == i);
+    }
+  }
 }
 
 TEST(readingSaysWhatFailedBeforeItAndNobodyIsToldByAStreamThatEnds) {
