@@ -3,10 +3,11 @@
 // engine takes its turn, in an order that alternates, between probes of the read bandwidth. llama.cpp runs its `nemotron`
 // architecture, which is Persimmon without QK-LayerNorm, in a process of its own. With --from-c the same libraries are also
 // called without Node (Linux x64, needs git and g++). With --transformers PYTHON, of an environment that has torch and
-// transformers, PersimmonForCausalLM in bfloat16 takes its turns, too.
+// transformers, PersimmonForCausalLM in bfloat16 takes its turns, too. All keep keys and values in 16 bits: llama.cpp in float16,
+// the others in bfloat16; ours in float32 with --kv-dtype float32, which is the default of the library.
 //   npm install --prefix bench/peers
 //   node bench/llama_cpp.mjs [--dtypes bfloat16,int8,int4] [--rounds 9] [--tokens 16] [--prompt 128] [--threads N] [--zeros 0.5]
-//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--kv-dtype bfloat16] [--matmul-precision medium] [--from-c] [--transformers python3] [--json]
+//                            [--shape hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768] [--no-skip-zeros] [--kv-dtype float32] [--matmul-precision medium] [--from-c] [--transformers python3] [--json]
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -31,7 +32,7 @@ const { values: options } = parseArgs({
     zeros: { type: "string", default: "0.5" },
     shape: { type: "string" },
     "no-skip-zeros": { type: "boolean", default: false },
-    "kv-dtype": { type: "string" },
+    "kv-dtype": { type: "string", default: "bfloat16" },
     "matmul-precision": { type: "string" },
     "from-c": { type: "boolean", default: false },
     transformers: { type: "string" },

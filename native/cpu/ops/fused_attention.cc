@@ -3,12 +3,11 @@
 //
 // Bytes per token in decode: 8 * heads * headDim * (position + 1), keys and values read once; half of that
 // from a bfloat16 cache, and 2 * heads * (headDim + 4) * (position + 1) from an int8 one with its scales.
-// native_bench, 64 heads of 64, 2 threads of a 2-core Zen 5 server (EPYC), pure read 49 GB/s in the same
-// process:
-//   1 token after 127: 43 GB/s (80 %), after 2,047: 47 (95 %), after 16,383: 42 (87 %). Since the values are
-//   fetched with the last keys and the next head's keys with the last values, 1 token after 127 takes 0.078
-//   ms instead of 0.093, from bfloat16 0.056 instead of 0.070, from int8 0.048 instead of 0.065 prompts of
-//   512 tokens: 11 ms (190 GFLOP/s); of 2,048: 149 ms (231 GFLOP/s, 47 % of peak)
+// native_bench, 64 heads of 64, 2 threads of a 2-core Zen 5 server (EPYC), pure read 50 GB/s in the same
+// process, each layer's cache from memory:
+//   1 token after 127: 0.112 ms (74 %), from bfloat16 0.068 (63 %), from int8 0.030 (77 %);
+//   after 16,383: 13.4 ms (80 %), 9.0 (60 %), 3.5 (80 %); see cache_ahead.h
+//   prompts of 512 tokens: 11 ms (190 GFLOP/s); of 2,048: 149 ms (231 GFLOP/s, 47 % of peak)
 // CPU time of one thread of the same machine under a load of 9, int8 beside bfloat16 and float32: 1 token
 // after 2,047: 1.6 ms, 2.1, 3.5; after 16,383: 14, 17, 28.
 // With fewer (token, head) pairs than threads, threads idle: no model with under 16 heads is meant for a
