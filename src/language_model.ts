@@ -379,7 +379,7 @@ export class LanguageModel extends Persimmon {
       maxLength: this.maxLength,
       decodeStream: (prompt) =>
         tokenizer === undefined
-          ? { push: () => "", end: () => "" }
+          ? { push: () => "", end: () => "", hasNoText: true }
           : knownIdsOnly(tokenizer, tokenizer.decodeStream({ after: prompt })),
     };
   }

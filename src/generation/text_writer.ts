@@ -6,6 +6,8 @@ export interface TextDecoderStream {
   push(id: number): string;
   /** What is left, with U+FFFD for what never became a character. */
   end(): string;
+  /** Of a model without a tokenizer, whose tokens have no text: none of them waits for the rest of a character. */
+  readonly hasNoText?: boolean;
 }
 
 /** Turns the ids of one generation into tokens with text, and says when it is finished. */
@@ -84,7 +86,8 @@ export class TextWriter {
   /** Hands out the tokens whose text lies before `safe`; at a stop text the last one is cut there. */
   private release(safe: number): void {
     // Tokens of an unfinished character wait for its end, so that the texts of all tokens make up the whole text.
-    while (this.held.some(({ token }) => token.text !== "") || (this.finish && this.held.length > 0)) {
+    const isDone = this.finish !== undefined || this.decoder.hasNoText === true;
+    while (isDone ? this.held.length > 0 : this.held.some(({ token }) => token.text !== "")) {
       const { token, end } = this.held[0];
       const stopped = this.finish === "stop";
       if (end > safe && !(stopped && this.emitted < safe)) break;

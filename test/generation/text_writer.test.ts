@@ -26,6 +26,17 @@ function write(
   return { ...writer.result(), tokens, joined: tokens.map((token) => token.text).join("") };
 }
 
+it("tokens of a model without a tokenizer wait for nothing", () => {
+  const ids: number[] = [];
+  const decoder = { push: () => "", end: () => "", hasNoText: true };
+  const writer = new TextWriter(decoder, [], 4, [9], ({ id }) => ids.push(id));
+  for (const [count, id] of [5, 6, 7, 9].entries()) {
+    writer.push(id, undefined);
+    expect(ids).toHaveLength(count + 1);
+  }
+  expect(writer.result()).toEqual({ text: "", ids: [5, 6, 7, 9], finish: "eos" });
+});
+
 // Few letters, so that stop texts and their beginnings are frequent.
 const pieces = fc.array(fc.string({ unit: fc.constantFrom("a", "b", "\n"), maxLength: 4 }), {
   maxLength: 12,
