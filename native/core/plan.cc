@@ -17,11 +17,14 @@ constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 // Joined ops (joined_ops.h) are up to three, and must not write what one of them reads: what the first or the
 // second has done with is not the third's yet.
 constexpr int kRest = 2;
+// Of a small model no op is worth several threads: by then nobody waits for one that calls what is pending.
+constexpr size_t kOpsAlone = 8;
 
 void run(const Segment& segment, ThreadPool& pool, const std::atomic<bool>* isVoid) {
-  for (const Command& command : segment.commands) {
+  for (size_t i = 0; i < segment.commands.size(); ++i) {
     if (isVoid != nullptr && isVoid->load(std::memory_order_relaxed)) return;
-    command(pool);
+    if (i == kOpsAlone) pool.callNow();
+    segment.commands[i](pool);
   }
 }
 

@@ -59,8 +59,9 @@ class ThreadPool {
 
   /**
    * Calls f soon, on another thread than the caller's if there is one: with the next parallel(), or when the
-   * caller says that none is to come. For what wakes JavaScript, which then runs on the core of the thread
-   * that woke it: between two calls of parallel() all threads would wait for that one, 0.2 ms for each token.
+   * caller calls callNow() because none comes soon. For what wakes JavaScript, which then runs on the core of
+   * the thread that woke it: between two calls of parallel() all threads would wait for that one, 0.2 ms for
+   * each token.
    */
   void later(std::function<void()> f);
   void callNow();

@@ -83,6 +83,22 @@ TEST(planLeavesOutWhatHasNotBegunOfAReplayThatIsCancelled) {
   CHECK(first == 3 && second == 2);
 }
 
+TEST(planOfOpsForOneThreadCallsWhatIsPendingOnItsWay) {
+  auto stream = std::make_shared<Stream>(2);
+  Plan plan(stream);
+  int ops = 0, calledAt = -1;
+  plan.begin();
+  for (int i = 0; i < 20; ++i) increment(stream, &ops);
+  plan.end();
+  stream->enqueue([&](ThreadPool& pool) {
+    ops = 0;
+    pool.later([&] { calledAt = ops; });
+  });
+  plan.replay(0);
+  stream->synchronize();
+  CHECK(ops == 20 && calledAt == 8);
+}
+
 TEST(planRecordsOneAtATimeAndEndsItsRecordingWhenItDies) {
   auto stream = std::make_shared<Stream>(1);
   Plan second(stream);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include "check.h"
 
@@ -102,6 +103,28 @@ TEST(taperedQueueGivesEachPieceToOneThread) {
     });
     for (auto& hit : hits) CHECK(hit == 1);
   }
+}
+
+TEST(threadPoolCallsWhatComesLaterOnAnotherThread) {
+  ThreadPool alone(1), pool(2);
+  const std::thread::id own = std::this_thread::get_id();
+  std::vector<std::thread::id> callers;
+  const auto note = [&] { callers.push_back(std::this_thread::get_id()); };
+  alone.later(note);
+  CHECK(callers == std::vector{own});
+  pool.later(note);
+  CHECK(callers.size() == 1);
+  pool.parallel([](int, int) {});
+  CHECK(callers.size() == 2 && callers.back() != own);
+  pool.parallel([](int, int) {});
+  pool.callNow();
+  CHECK(callers.size() == 2);
+  // The second calls the first at once.
+  pool.later(note);
+  pool.later(note);
+  CHECK(callers.size() == 3 && callers.back() == own);
+  pool.callNow();
+  CHECK(callers.size() == 4 && callers.back() == own);
 }
 
 TEST(threadPoolGivesFailuresOfItsThreadsToTheCaller) {
