@@ -7,6 +7,8 @@ import type { PendingTokens, RowRandom, TokenPlan, TokenRow } from "./token_plan
 export interface PassConditions extends PlanKey {
   /** Changes with the strength of every edit. */
   strengths: number;
+  /** Changes where a tensor is overwritten. */
+  overwrites: number;
 }
 
 /**
@@ -53,6 +55,7 @@ export class AheadPass {
   placesOf(rows: readonly TokenRow[], now: PassConditions): number[] | undefined {
     const then = this.#conditions;
     if (now.signature !== then.signature || now.strengths !== then.strengths) return undefined;
+    if (now.overwrites !== then.overwrites) return undefined;
     if (!sameFingerprint(now.fingerprint, then.fingerprint)) return undefined;
     const places = rows.map(({ sequence, id, random }) =>
       this.#rows.findIndex(

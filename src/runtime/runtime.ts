@@ -285,11 +285,13 @@ export class Runtime {
     const interventions = this.interventions.ids(phase);
     const settings = [options.breakEverywhere ?? false, this.checkFinite, this.device.joinsOps];
     const { strengths } = this.interventions;
+    const { overwrites } = this.device;
     return {
       fingerprint: modules,
       signature: `${settings.join()}:${interventions.join()}`,
       interventions,
       strengths,
+      overwrites,
     };
   }
 
@@ -301,6 +303,7 @@ export class Runtime {
   #passMaker(): PassMaker {
     const { device, kv, maxLength, interventions, plans } = this;
     return {
+      device,
       kv,
       conditions: (choice) => {
         const conditions = this.#conditions(fingerprint(this.model), "decode", {});

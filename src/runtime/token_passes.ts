@@ -1,4 +1,5 @@
 import { PersimmonError } from "../errors.js";
+import type { Device } from "../tensor/device.js";
 import { AheadPass, type PassConditions } from "./ahead_pass.js";
 import { type BatchEntry, checkSequences, extendSequences } from "./batch.js";
 import type { KvCache } from "./kv_cache.js";
@@ -14,6 +15,7 @@ export interface DecodeOptions {
 
 /** What passes need of the runtime that they belong to. */
 export interface PassMaker {
+  readonly device: Device;
   readonly kv: KvCache;
   conditions(choice: TokenChoice): PassConditions;
   /** Runs a pass by its plan, which is recorded where there is none yet. */
@@ -124,8 +126,10 @@ export class TokenPasses {
     if (!plan.canFollowItself || !plan.suits(next)) return;
     if (!this.#maker.mayFollow(plan, rows, conditions) || !reserve(batch)) return;
     plan.setPages(batch);
+    // As they are now: the plan has overwritten its own inputs since, and others may while this waits.
+    const { overwrites } = this.#maker.device;
     const cancel = await plan.replayAhead(next);
-    this.#ahead = new AheadPass(plan, pending, tokens, conditions, cancel);
+    this.#ahead = new AheadPass(plan, pending, tokens, { ...conditions, overwrites }, cancel);
   }
 }
 

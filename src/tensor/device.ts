@@ -16,6 +16,8 @@ export class Device {
   readonly matmulPrecision: MatmulPrecision;
   /** For src/tensor only. */
   readonly stream: NativeStream;
+  /** How often a tensor was overwritten: what was computed ahead of that has seen the old values. */
+  overwrites = 0;
 
   private constructor(threads: number, matmulPrecision: MatmulPrecision = "highest", gpu?: number) {
     this.kind = gpu === undefined ? "cpu" : "cuda";

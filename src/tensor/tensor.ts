@@ -395,6 +395,7 @@ export class Tensor {
     }
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     this.device.stream.write(this.buffer, 0, bytes);
+    this.device.overwrites++;
   }
 
   private expectWritable(): void {
@@ -415,6 +416,7 @@ export class Tensor {
   /** For the runtime: takes over the values of a tensor of the same shape and type, in stream order. */
   copyFrom(other: Tensor): void {
     this.expectWritable();
+    this.device.overwrites++;
     const { stream } = this.device;
     other.withBuffer((values) => {
       if (this.isColumnMajor) {

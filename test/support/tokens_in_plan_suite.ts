@@ -4,8 +4,10 @@ import type { GenerateOptions } from "../../src/generation/options.js";
 import type { Generation, Token } from "../../src/generation/token_stream.js";
 import type { LanguageModel } from "../../src/language_model.js";
 import { type LoadOptions, loadModel } from "../../src/load_model.js";
+import type { MLP } from "../../src/model/mlp.js";
 import { HostModule } from "../../src/nn/host.js";
 import { edits } from "../../src/research/edits.js";
+import type { Tensor } from "../../src/tensor/tensor.js";
 import { tinyCheckpoint } from "./tiny_checkpoint.js";
 
 /** With the tokens that are made it goes past the end of a page of 32 positions. */
@@ -250,6 +252,22 @@ export function testTokensInPlan(device: "cpu" | "cuda"): void {
     });
     const plain = await generated(long);
     expect(tokens.map(({ id }) => id)).not.toEqual(plain.tokens.map(({ id }) => id));
+  });
+
+  it("sees a weight that is overwritten while it runs, and written back", async () => {
+    const { tokens } = await bothWays(async () => {
+      const weight = ((model.layers[1].mlp as MLP).dense4hToH as unknown as { weight: Tensor }).weight;
+      const own = await weight.data();
+      const other = own.map((value, at) => value + 0.3 * Math.sin(at));
+      const outcome = await generated({ ...long, logprobs: true }, (_, count) => {
+        if (count === 5) weight.write(other);
+        if (count === 10) weight.write(own);
+      });
+      weight.write(own);
+      return outcome;
+    });
+    const plain = await generated({ ...long, logprobs: true });
+    expect(tokens.map(({ logprob }) => logprob)).not.toEqual(plain.tokens.map(({ logprob }) => logprob));
   });
 
   it("sees a module that is swapped while it runs, and swapped back", async () => {
