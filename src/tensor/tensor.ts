@@ -417,12 +417,11 @@ export class Tensor {
   copyFrom(other: Tensor): void {
     this.expectWritable();
     this.device.overwrites++;
-    const { stream } = this.device;
     other.withBuffer((values) => {
       if (this.isColumnMajor) {
-        native().transposeWeight(stream, this.memory, values, this.shape[0], this.shape[1]);
+        native().transposeWeight(this.device.stream, this.memory, values, this.shape[0], this.shape[1]);
       } else {
-        native().copyBytes(stream, this.memory, 0, values, 0, this.valueBytes);
+        native().copyBytes(this.device.stream, this.memory, 0, values, 0, this.valueBytes);
       }
     });
   }
