@@ -2,9 +2,9 @@
 // Our decode and prefill beside llama.cpp's through node-llama-cpp, on random weights of the same shape: in every round each
 // engine takes its turn, in an order that alternates, between probes of the read bandwidth. llama.cpp runs its `nemotron`
 // architecture, which is Persimmon without QK-LayerNorm, in a process of its own, which node-llama-cpp starts anew in each round:
-// by how its threads sleep and wake one process makes 37 tokens/s in int4 and the next 49, all its life. With --from-c the same libraries are also
-// called without Node (Linux x64, needs git and g++). With --transformers PYTHON, of an environment that has torch and
-// transformers, PersimmonForCausalLM in bfloat16 takes its turns, too. All keep keys and values in 16 bits: llama.cpp in float16,
+// by how its threads sleep and wake one process makes 37 tokens/s in int4 and the next 49, all its life. With --from-c the same
+// libraries are also called without Node (Linux x64, needs git and g++). With --transformers PYTHON, of an environment that has
+// torch and transformers, PersimmonForCausalLM in bfloat16 takes its turns, too. All keep keys and values in 16 bits: llama.cpp in float16,
 // the others in bfloat16; ours in float32 with --kv-dtype float32, which is the default of the library.
 //   npm install --prefix bench/peers
 //   node bench/llama_cpp.mjs [--dtypes bfloat16,int8,int4] [--rounds 9] [--tokens 16] [--prompt 128] [--threads N] [--zeros 0.5]
@@ -101,7 +101,7 @@ async function compare(dtype, folder) {
     maxLength: 4096,
   });
   const probe = new BandwidthProbe(model.device);
-  let llama = await startLlama(path);
+  let llama;
   const fromC = options["from-c"] ? await startLlamaFromC(path, threads) : undefined;
   const sizes = ["hidden", "layers", "heads", "ffn", "vocab"].map((name) => String(shape[name]));
   const script = join(peers, "transformers_process.py");
@@ -126,7 +126,7 @@ async function compare(dtype, folder) {
   await inTurns(Object.keys(runs), rounds, async (name, round) => {
     const ids = promptIds(model, prompt, round).map((id) => 259 + (id % (shape.vocab - 259)));
     if (name === "llama") {
-      llama.stop();
+      llama?.stop();
       llama = await startLlama(path);
       // Touches all weights.
       await llama.measure({ prompt: ids.slice(0, 8), tokens: 2 });
@@ -142,7 +142,7 @@ async function compare(dtype, folder) {
     if (name === "ours") bytes.ours = bytesRead(model, prompt + tokens / 2, seconds.leftOut);
   });
   probe.release();
-  llama.stop();
+  llama?.stop();
   fromC?.stop();
   transformers?.stop();
   rmSync(path);

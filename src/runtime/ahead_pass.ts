@@ -5,9 +5,7 @@ import type { PendingTokens, RowRandom, TokenPlan, TokenRow } from "./token_plan
 
 /** What the values of a pass depend on besides its rows. */
 export interface PassConditions extends PlanKey {
-  /** Changes with the strength of every edit. */
-  strengths: number;
-  /** Changes where a tensor is overwritten. */
+  /** Changes where a tensor is overwritten: a weight, or the strength of an edit. */
   overwrites: number;
 }
 
@@ -54,8 +52,7 @@ export class AheadPass {
   /** Where each of the rows stands in this pass; undefined unless it is the one that they would have now. */
   placesOf(rows: readonly TokenRow[], now: PassConditions): number[] | undefined {
     const then = this.#conditions;
-    if (now.signature !== then.signature || now.strengths !== then.strengths) return undefined;
-    if (now.overwrites !== then.overwrites) return undefined;
+    if (now.signature !== then.signature || now.overwrites !== then.overwrites) return undefined;
     if (!sameFingerprint(now.fingerprint, then.fingerprint)) return undefined;
     const places = rows.map(({ sequence, id, random }) =>
       this.#rows.findIndex(

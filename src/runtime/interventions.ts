@@ -131,11 +131,6 @@ export class Interventions {
     this.#strengths++;
   }
 
-  /** Another number whenever the strength of an edit has changed. */
-  get strengths(): number {
-    return this.#strengths;
-  }
-
   /** Names what changes values in a phase; undefined where a hook does, which may do another thing each time. */
   changes(phase: Phase): string | undefined {
     const all = this.#of(phase);

@@ -284,13 +284,11 @@ export class Runtime {
   #conditions(modules: readonly unknown[], phase: Phase, options: ForwardOptions): PassConditions {
     const interventions = this.interventions.ids(phase);
     const settings = [options.breakEverywhere ?? false, this.checkFinite, this.device.joinsOps];
-    const { strengths } = this.interventions;
     const { overwrites } = this.device;
     return {
       fingerprint: modules,
       signature: `${settings.join()}:${interventions.join()}`,
       interventions,
-      strengths,
       overwrites,
     };
   }

@@ -34,18 +34,8 @@ void attention(ThreadPool& pool, float* z, const float* q, const float* k, const
   });
   forEachQueryBlock(pool, shape, positions, sequences, cache, CacheParts::kKeysAndValues,
                     [&](int part, int64_t token, QueryBlock& block) {
-                      auto* scores = static_cast<float*>(pool.threadScratch(part));
-                      for (int query = 0; query < block.queries; ++query) {
-                        const int64_t row = (token + query) * heads + block.head;
-                        block.q[query] = q + row * dim;
-                        block.scores[query] = scores + query * scoreStride;
-                        block.z[query] = z + row * dim;
-                      }
-                      attentionScores(block, shape, cache, scale);
-                      for (int query = 0; query < block.queries; ++query) {
-                        softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
-                      }
-                      attentionWeightedValues(block, shape, cache);
+                      attend({q, z, scale, scoreStride}, pool.threadScratch(part), token, block, shape,
+                             cache);
                     });
 }
 

@@ -110,8 +110,9 @@ inline void attentionScores(const QueryBlock& block, const AttentionShape& shape
   withCache(cache, [&](const auto* keys, const auto*) { scoreKeys(block, shape, cache, keys, scale); });
 }
 
-inline void attentionScores(const QueryBlock& block, const AttentionShape& shape, const CacheView& cache) {
-  attentionScores(block, shape, cache, 1.0f / __builtin_sqrtf(static_cast<float>(shape.headDim)));
+/** 1 / sqrt(headDim). */
+PERSIMMON_INLINE float usualScale(const AttentionShape& shape) {
+  return 1.0f / __builtin_sqrtf(static_cast<float>(shape.headDim));
 }
 
 /** Values are added up in chunks of this many keys, and the chunks' sums in order: fewer roundings in a long

@@ -15,7 +15,7 @@ void attentionPattern(ThreadPool& pool, float* pattern, int64_t keys, const floa
                         block.q[query] = q + row * shape.headDim;
                         block.scores[query] = pattern + row * keys;
                       }
-                      attentionScores(block, shape, cache);
+                      attentionScores(block, shape, cache, usualScale(shape));
                       for (int query = 0; query < block.queries; ++query) {
                         float* row = block.scores[query];
                         softmaxRow(row, row, block.counts[query]);

@@ -60,6 +60,31 @@ void forEachQueryBlock(ThreadPool& pool, const AttentionShape& shape, const int3
                  [&](int part, int64_t index, int64_t, int64_t next) { task(part, index, next); });
 }
 
+/** Rows of [tokens, heads, headDim] that attention begins with and ends with, and what lies between them. */
+struct AttentionRows {
+  const float* q;
+  float* z;
+  float scale;
+  // Room for one query's scores in the thread's scratch, of which up to kQueryBlock are needed.
+  int64_t scoreStride;
+};
+
+/** Scores, softmax and weighted values of a block whose first token is `token`. */
+inline void attend(const AttentionRows& rows, void* threadScratch, int64_t token, QueryBlock& block,
+                   const AttentionShape& shape, const CacheView& cache) {
+  for (int query = 0; query < block.queries; ++query) {
+    const int64_t row = ((token + query) * shape.heads + block.head) * shape.headDim;
+    block.q[query] = rows.q + row;
+    block.scores[query] = static_cast<float*>(threadScratch) + query * rows.scoreStride;
+    block.z[query] = rows.z + row;
+  }
+  attentionScores(block, shape, cache, rows.scale);
+  for (int query = 0; query < block.queries; ++query) {
+    softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
+  }
+  attentionWeightedValues(block, shape, cache);
+}
+
 /** Bytes that forEachQueryBlock uses at the start of the shared scratch, rounded up to a cache line. */
 PERSIMMON_INLINE size_t queryBlockScratch(const ThreadPool& pool, const AttentionShape& shape) {
   const size_t starts = static_cast<size_t>(shape.tokens + 1) * sizeof(int64_t);

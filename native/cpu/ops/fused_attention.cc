@@ -88,21 +88,11 @@ void fusedAttention(ThreadPool& pool, float* z, const float* qkv, const Attentio
     });
   }
 
+  const AttentionRows attended = {qRot, z, usualScale(shape), scoreStride};
   forEachQueryBlock(pool, shape, positions, sequences, cache, CacheParts::kKeysAndValues,
                     [&](int part, int64_t token, QueryBlock& block) {
                       if (apart) append(token * shape.heads + block.head);
-                      auto* scores = static_cast<float*>(pool.threadScratch(part));
-                      for (int query = 0; query < block.queries; ++query) {
-                        const int64_t row = (token + query) * shape.heads + block.head;
-                        block.q[query] = qRot + row * dim;
-                        block.scores[query] = scores + query * scoreStride;
-                        block.z[query] = z + row * dim;
-                      }
-                      attentionScores(block, shape, cache);
-                      for (int query = 0; query < block.queries; ++query) {
-                        softmaxRow(block.scores[query], block.scores[query], block.counts[query]);
-                      }
-                      attentionWeightedValues(block, shape, cache);
+                      attend(attended, pool.threadScratch(part), token, block, shape, cache);
                     });
 }
 
