@@ -67,6 +67,13 @@ export class AheadPass {
     return places.includes(-1) ? undefined : places;
   }
 
+  /** Gives back the pages that rows which have left were given to write into. */
+  leaveTo(rows: readonly TokenRow[]): void {
+    for (const { sequence } of this.#rows) {
+      if (rows.every((row) => row.sequence !== sequence)) sequence.trim();
+    }
+  }
+
   /** Ends it where nobody asks for it: gives back the pages that it was given to write into. */
   drop(): void {
     this.#cancel();

@@ -103,6 +103,7 @@ export class TokenPasses {
       return undefined;
     }
     this.#ahead = undefined;
+    ahead.leaveTo(tokens);
     return { plan: ahead.plan, pending: ahead.pending, places };
   }
 

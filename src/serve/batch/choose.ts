@@ -1,3 +1,5 @@
+import { choiceInPlan } from "../../generation/choice.js";
+import type { TokenChoice } from "../../runtime/token_plan.js";
 import * as ops from "../../tensor/ops/index.js";
 import { Tensor } from "../../tensor/tensor.js";
 import type { Row } from "./row.js";
@@ -45,6 +47,20 @@ export async function chooseTokens(
     }
   }
   return chosen;
+}
+
+/**
+ * How all rows draw, as a plan can do it by itself: where they have the same settings, and nobody asks for the most likely
+ * tokens, too.
+ */
+export function sharedChoice(rows: readonly Row[]): TokenChoice | undefined {
+  const [first, ...others] = rows;
+  const settings = settingsOf(first);
+  if (others.some((row) => settingsOf(row) !== settings)) return undefined;
+  const tops = rows.map(({ request: { top } }) => top ?? 0);
+  if (tops.some((top) => top > 0)) return undefined;
+  const logprobs = rows.some(({ request: { top } }) => top !== undefined);
+  return choiceInPlan({ ...first.request, logprobs });
 }
 
 function settingsOf({ request: { temperature, topK, topP } }: Row): string {

@@ -90,6 +90,11 @@ export class Row {
     return this.#writer.finish !== undefined;
   }
 
+  /** Tokens that may still come. */
+  get room(): number {
+    return this.#writer.room;
+  }
+
   /** Whether the prompt has to be run at all. */
   get needsPass(): boolean {
     return !this.isFinished || this.request.scorePrompt;

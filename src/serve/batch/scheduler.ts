@@ -1,7 +1,8 @@
 import type { Generator } from "../../generation/generate.js";
+import type { TokenChoice } from "../../runtime/token_plan.js";
 import type { ServeLimits } from "../limits.js";
 import { RequestError } from "../request_error.js";
-import { chooseTokens } from "./choose.js";
+import { chooseTokens, sharedChoice } from "./choose.js";
 import { Prefixes, sharedLength } from "./prefixes.js";
 import { promptPass } from "./prompt_pass.js";
 import { Row, type RowRequest, type RowResult } from "./row.js";
@@ -75,6 +76,7 @@ export class Scheduler {
     } catch (error) {
       for (const row of [...this.#waiting, ...this.#running]) this.#remove(row, error);
     } finally {
+      this.#at.runtime.dropAhead();
       // Before anything else can run: whoever submits after this begins a new loop.
       this.#loop = undefined;
     }
@@ -106,6 +108,8 @@ export class Scheduler {
   };
 
   readonly #decodeStep = async (rows: readonly Row[]): Promise<void> => {
+    const choice = this.#at.runtime.choosesTokens ? sharedChoice(rows) : undefined;
+    if (choice !== undefined) return this.#decodeInPlan(rows, choice);
     const batch = rows.map((row) => ({
       // A row gets its sequence when it is admitted.
       sequence: row.sequence!,
@@ -120,6 +124,22 @@ export class Scheduler {
     for (const [index, { id, score }] of chosen.entries()) rows[index].push(id, score);
   };
 
+  /** Tokens that the plan chooses: the device goes on while they are read. */
+  async #decodeInPlan(rows: readonly Row[], choice: TokenChoice): Promise<void> {
+    const tokens = rows.map((row) => ({ sequence: row.sequence!, id: row.next, random: row.random }));
+    // Whoever waits joins after this step, so that the next one is another batch's.
+    const joined = this.#waiting.length > 0 || rows.length < this.#running.length;
+    const goesOn = !joined && rows.every((row) => row.room > 1 && !row.signal.aborted);
+    const { ids, logprobs } = await this.#at.runtime.decode(tokens, choice, { step: 1, goesOn });
+    for (const [index, row] of rows.entries()) {
+      const id = ids[index];
+      const logprob = logprobs?.[index];
+      const isScored = row.request.top !== undefined && logprob !== undefined;
+      row.random.next();
+      row.push(id, isScored ? { id, logprob, top: [] } : undefined);
+    }
+  }
+
   #dropAborted(): void {
     for (const row of [...this.#waiting, ...this.#running]) {
       if (row.signal.aborted) this.#remove(row, row.signal.reason);
@@ -131,6 +151,8 @@ export class Scheduler {
       const [row] = this.#waiting;
       if (this.#isWorthWaiting(row) || !this.#makeRoom(row)) return;
       this.#waiting.shift();
+      // The pass that may be under way is not that of the new batch.
+      this.#at.runtime.dropAhead();
       this.#begin(row);
       this.#running.push(row);
     }
