@@ -140,7 +140,8 @@ export async function loadModel(
       predictsZeros: predictor !== undefined,
       ranks: group?.here.length,
       lengthAsked: options.maxLength !== undefined,
-      inPlace: bytesInPlace,
+      // A GPU has a copy of every weight.
+      inPlace: target === undefined ? bytesInPlace : () => 0,
       contexts: kvContexts,
     },
     target === undefined

@@ -40,6 +40,16 @@ bool inside(const Buffer& buffer, double offset, double bytes) {
   return offset >= 0 && bytes >= 0 && offset + bytes <= static_cast<double>(buffer.bytes());
 }
 
+// Where a GPU has failed for good, that is why it gives no memory.
+void throwNoMemory(Napi::Env env, const Stream& stream, const std::string& message) {
+  const std::string over = stream.gpu() == nullptr ? "" : stream.gpu()->whyOver();
+  if (over.empty()) {
+    throwCoded(env, "OUT_OF_MEMORY", message);
+  } else {
+    throwCoded(env, "OP_FAILED", over);
+  }
+}
+
 // Bytes of a buffer that are read.
 struct Range {
   const uint8_t* source;
@@ -158,8 +168,8 @@ Napi::Value StreamObject::allocate(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Arena>& arena = stream_->memory();
   MappedMemory memory = arena->take(static_cast<size_t>(bytes));
   if (!memory) {
-    throwCoded(info.Env(), "OUT_OF_MEMORY",
-               owner(*stream_) + " has no " + megabytes(bytes) + " left for a tensor");
+    throwNoMemory(info.Env(), *stream_,
+                  owner(*stream_) + " has no " + megabytes(bytes) + " left for a tensor");
     return info.Env().Undefined();
   }
   auto storage = std::make_shared<Storage>(stream_, std::move(memory), arena);
@@ -172,7 +182,7 @@ Napi::Value StreamObject::reserve(const Napi::CallbackInfo& info) {
   if (bytes < 0) return info.Env().Undefined();
   MappedMemory memory = stream_->reserve(static_cast<size_t>(bytes));
   if (!memory) {
-    throwCoded(info.Env(), "OUT_OF_MEMORY", owner(*stream_) + " cannot reserve " + megabytes(bytes));
+    throwNoMemory(info.Env(), *stream_, owner(*stream_) + " cannot reserve " + megabytes(bytes));
     return info.Env().Undefined();
   }
   auto storage = std::make_shared<Storage>(stream_, std::move(memory));
@@ -222,7 +232,7 @@ void StreamObject::write(const Napi::CallbackInfo& info) {
     try {
       bytes = gpu->pinned(source.Data(), size);
     } catch (const cuda::Error& error) {
-      throwCoded(info.Env(), "OUT_OF_MEMORY", error.what());
+      throwNoMemory(info.Env(), *stream_, error.what());
       return;
     }
     stream_->launch([gpu, target, bytes, size](ThreadPool&) { gpu->copyPinned(target, bytes.get(), size); },

@@ -1,7 +1,7 @@
 // The queue on the CUDA runtime (cuda/queue.h).
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -176,9 +176,16 @@ class CudaQueue final : public Queue {
   uint8_t* allocate(size_t bytes) override {
     void* data = nullptr;
     cudaSetDevice(device_);
-    if (cudaMalloc(&data, bytes == 0 ? 1 : bytes) == cudaSuccess) return static_cast<uint8_t*>(data);
+    const cudaError_t status = cudaMalloc(&data, bytes == 0 ? 1 : bytes);
+    if (status == cudaSuccess) return static_cast<uint8_t*>(data);
     (void)cudaGetLastError();
+    keepLasting(status);
     return nullptr;
+  }
+
+  std::string whyOver() const override {
+    const cudaError_t status = lasting_;
+    return status == cudaSuccess ? "" : textOf(status, "memory of the GPU");
   }
 
   void release(uint8_t* data) override {
@@ -189,7 +196,9 @@ class CudaQueue final : public Queue {
   std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) override {
     void* data = nullptr;
     cudaSetDevice(device_);
-    check(cudaMallocHost(&data, bytes == 0 ? 1 : bytes), "pinned memory");
+    const cudaError_t status = cudaMallocHost(&data, bytes == 0 ? 1 : bytes);
+    keepLasting(status);
+    check(status, "pinned memory");
     std::memcpy(data, source, bytes);
     return {static_cast<uint8_t*>(data), [](uint8_t* memory) { cudaFreeHost(memory); }};
   }
@@ -324,8 +333,11 @@ class CudaQueue final : public Queue {
         throw Error("an op asked for more working memory when it was captured than before");
       const size_t size = bytes < 2 * bytes_ ? 2 * bytes_ : bytes;
       uint8_t* block = queue.allocate(size);
-      if (block == nullptr)
-        throw Error("the GPU has no " + std::to_string(size >> 20) + " MiB left for an op");
+      if (block == nullptr) {
+        const std::string over = queue.whyOver();
+        throw Error(over.empty() ? "the GPU has no " + std::to_string(size >> 20) + " MiB left for an op"
+                                 : over);
+      }
       blocks_.push_back(block);
       bytes_ = size;
       return block;
@@ -350,6 +362,10 @@ class CudaQueue final : public Queue {
     cublasLt_ = openedCublasLt_.get();
   }
 
+  void keepLasting(cudaError_t status) {
+    if (isLasting(status)) lasting_ = status;
+  }
+
   // The GPU is a property of each thread, and a process may use several.
   void bind() const { cudaSetDevice(device_); }
 
@@ -364,6 +380,7 @@ class CudaQueue final : public Queue {
   Working scratch_, arguments_;
   bool capturing_ = false;
   Shared shared_;
+  std::atomic<cudaError_t> lasting_ = cudaSuccess;
   QueueCounts counts_;
   const std::shared_ptr<HostCopies> hostCopies_ = std::make_shared<HostCopies>();
   const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();

@@ -71,8 +71,8 @@ class HostCopy {
 };
 
 /**
- * One CUDA stream of one GPU. All methods but allocate, release, pinned and freeBytes are called by the
- * thread of the persimmon::Stream that owns it. What goes wrong is thrown as an Error.
+ * One CUDA stream of one GPU. All methods but allocate, whyOver, release, pinned and freeBytes are called by
+ * the thread of the persimmon::Stream that owns it. What goes wrong is thrown as an Error.
  */
 class Queue {
  public:
@@ -89,8 +89,11 @@ class Queue {
   void setMatmulPrecision(MatmulPrecision precision) { matmulPrecision_ = precision; }
   virtual size_t freeBytes() const = 0;
 
-  /** Memory of the GPU, or nullptr if it has none left. */
+  /** Memory of the GPU, or nullptr if it has none left, or nothing can be had of it any more (whyOver). */
   virtual uint8_t* allocate(size_t bytes) = 0;
+  /** Why there will be no memory until the process ends, since a kernel has failed; empty while there may be.
+   */
+  virtual std::string whyOver() const = 0;
   /** Gives it back once all that was launched before has run: cudaFree waits for that. */
   virtual void release(uint8_t* data) = 0;
   /** Page-locked memory of the host, which a captured copy may read from. */

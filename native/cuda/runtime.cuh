@@ -10,10 +10,36 @@
 
 namespace persimmon::cuda {
 
+/** Errors after which, as CUDA's reference says of each, all work on any GPU fails until the process ends. */
+inline bool isLasting(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+inline std::string textOf(cudaError_t status, const char* what) {
+  const std::string text = std::string(what) + ": " + cudaGetErrorString(status);
+  if (!isLasting(status)) return text;
+  return text + "; this process cannot use a GPU any more: start it anew (in a notebook, restart the kernel)";
+}
+
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   (void)cudaGetLastError();  // so that the next call does not report it again
-  throw Error(std::string(what) + ": " + cudaGetErrorString(status));
+  throw Error(textOf(status, what));
 }
 
 /** The CUDA stream behind a queue. */

@@ -7,6 +7,9 @@
 // What it shows: indices, bounds, barriers, the order of copies and captures. What it cannot show: speed,
 // what nvcc makes of the code, and data races between warps beyond those that the chosen order of threads
 // brings to light (PERSIMMON_CUDA_EMULATOR_SEED changes that order).
+//
+// It fails as a GPU does where a kernel has an illegal address: after PERSIMMON_CUDA_EMULATOR_FAULT kernels
+// every call returns that error.
 #pragma once
 
 #include <bit>
@@ -196,6 +199,17 @@ enum cudaError_t {
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
+  cudaErrorECCUncorrectable = 214,
+  cudaErrorNvlinkUncorrectable = 220,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchTimeout = 702,
+  cudaErrorAssert = 710,
+  cudaErrorHardwareStackError = 714,
+  cudaErrorIllegalInstruction = 715,
+  cudaErrorMisalignedAddress = 716,
+  cudaErrorInvalidAddressSpace = 717,
+  cudaErrorInvalidPc = 718,
+  cudaErrorLaunchFailure = 719,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorGraphExecUpdateFailure = 910,
 };

@@ -1,4 +1,5 @@
 // Devices, streams, memory and graphs of the emulated runtime.
+#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -71,6 +72,18 @@ int deviceCount() {
   return text == nullptr ? 1 : std::atoi(text);
 }
 
+// Kernels that run before one has an illegal address, after which nothing works any more; -1 for no such.
+std::atomic<int64_t>& kernelsUntilFault() {
+  static std::atomic<int64_t> count = [] {
+    const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_FAULT");
+    return text == nullptr ? int64_t{-1} : static_cast<int64_t>(std::atoll(text));
+  }();
+  return count;
+}
+bool hasFaulted() { return kernelsUntilFault() == 0; }
+
+cudaError_t afterAll() { return hasFaulted() ? failed(cudaErrorIllegalAddress) : cudaSuccess; }
+
 // What stands before each block, so that its size is known when it is freed.
 struct alignas(256) BlockHeader {
   size_t bytes;
@@ -84,7 +97,8 @@ bool step(EmulatedStream& stream) {
   const Node node = std::move(stream.queue.front());
   stream.queue.pop_front();
   ++stream.done;
-  node.run();
+  if (node.kernel != nullptr && kernelsUntilFault() > 0) --kernelsUntilFault();
+  if (!hasFaulted()) node.run();
   return true;
 }
 
@@ -131,6 +145,7 @@ void EmulatedStream::put(Node node) {
 }
 
 cudaError_t put(Stream* stream, Node node) {
+  if (hasFaulted()) return failed(cudaErrorIllegalAddress);
   stream->put(std::move(node));
   return cudaSuccess;
 }
@@ -196,7 +211,9 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "operation not permitted when stream is capturing";
     case cudaErrorGraphExecUpdateFailure:
       return "the graph update was not performed";
-    case cudaErrorInvalidValue:
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
+    default:
       break;
   }
   return "invalid argument";
@@ -240,6 +257,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
+  if (hasFaulted()) return failed(cudaErrorIllegalAddress);
   const std::lock_guard lock(gpu);
   if (bytes > totalBytes() - bytesInUse[currentDevice]) return failed(cudaErrorMemoryAllocation);
   void* memory = std::aligned_alloc(256, (sizeof(BlockHeader) + bytes + 255) / 256 * 256);
@@ -266,6 +284,7 @@ cudaError_t cudaFree(void* data) {
 }
 
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
+  if (hasFaulted()) return failed(cudaErrorIllegalAddress);
   *data = std::malloc(bytes);
   return *data == nullptr ? failed(cudaErrorMemoryAllocation) : cudaSuccess;
 }
@@ -294,7 +313,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   std::unique_lock lock(gpu);
   if (stream->isCapturing()) return failed(cudaErrorStreamCaptureUnsupported);
   runUntil(lock, emulated(stream), emulated(stream).given);
-  return cudaSuccess;
+  return afterAll();
 }
 
 cudaError_t cudaMemcpyAsync(void* target, const void* source, size_t bytes, cudaMemcpyKind,
@@ -317,6 +336,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (hasFaulted()) return failed(cudaErrorIllegalAddress);
   const std::lock_guard lock(gpu);
   *event = {&emulated(stream), emulated(stream).given};
   return cudaSuccess;
@@ -327,7 +347,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (event->stream == nullptr) return cudaSuccess;
   if (event->stream->isCapturing()) return failed(cudaErrorStreamCaptureUnsupported);
   runUntil(lock, *event->stream, event->behind);
-  return cudaSuccess;
+  return afterAll();
 }
 
 // Runs what can run: a GPU would not wait until it is asked.
@@ -383,6 +403,7 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph,
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (hasFaulted()) return failed(cudaErrorIllegalAddress);
   for (const Node& node : executable->graph.nodes) put(stream, node);
   return cudaSuccess;
 }
