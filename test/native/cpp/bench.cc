@@ -293,6 +293,7 @@ int main(int argc, char** argv) {
   for (int64_t rows : {2, 3, 4, 5, 6, 8, 9, 12, 16, 24, 32, 48, 64})
     benchMatrix(pool, kBFloat16, rows, 4096, 16384, 7);
   for (int64_t rows : {5, 8, 16, 64}) benchMatrix(pool, kBFloat16, rows, 1024, 4096, 30);
+  for (int64_t rows : {5, 8, 16, 32, 48}) benchMatrix(pool, kBFloat16, rows, 16384, 4096, 7);
   for (int64_t rows : {128, 512}) benchMatrix(pool, kBFloat16, rows, 4096, 16384, 3);
   benchMatrix(pool, kBFloat16, 512, 16384, 4096, 3);
   benchMatrix(pool, kFloat32, 512, 4096, 16384, 3);
