@@ -22,9 +22,9 @@
 namespace persimmon::cpu::PERSIMMON_ISA {
 
 // Rows that use a tile of weights while it is in registers: eight of 32 hold the weights of a group, sixteen
-// the sums (16 rows of 4096 x 16384 take 3.0 ms in int4 and 3.4 in int8; in two passes of eight rows 3.3 and
-// 3.6, and 4.3 and 4.2 while nothing was fetched ahead and activations lay row by row). Tiles that a single
-// row goes along side by side (ReadOrder), and how many bytes ahead each is fetched: two threads, int4, GB/s,
+// the sums (16 rows of 4096 x 16384 took 3.0 ms in int4 and 3.4 in int8, in two passes of eight rows 3.3 and
+// 3.6; kTileAhead says what they take now). Tiles that a single row goes along side by side (ReadOrder), and
+// how many bytes ahead each is fetched: two threads, int4, GB/s,
 //   a Zen 5 server that read 55: one tile fetched 4 KiB ahead 38, 8 KiB 41; two fetched 1 KiB ahead 45, three
 //   52, four 54, six 52, eight 52; four fetched 512 bytes or 2 KiB ahead 51 and 53.
 //   another that read 51: one tile fetched 6, 8, 12 or 16 KiB ahead 55 to 56, four 50; while it read 82: one
@@ -37,9 +37,12 @@ constexpr int kTilesAtOnce = 4;
 constexpr int kIntegerRows = 1;
 constexpr int kTilesAtOnce = 1;
 #endif
-/** How far ahead of their use M rows fetch the weights of P tiles. */
-template <int M, int P>
-constexpr int64_t kTileAhead = M == 1 && P == 1 ? 8192 : 1024;
+/** How far ahead of their use the weights of P tiles are fetched. Several rows over one tile, two threads of
+ * a server that reads 46 to 80 GB/s, 1 KiB ahead and 8, ms of 4096 x 16384, medians of five runs interleaved:
+ * int8 4 rows 1.63 and 1.48, 8 1.93 and 1.65, 16 3.1 and 1.8, 32 4.8 and 3.3, 64 7.8 and 6.4; int4 4 0.97 and
+ * 0.85, 8 1.28 and 1.06, 16 2.4 and 1.9, 32 3.8 and 3.4; 512 alike. 4 KiB are between, 16 behind 8. */
+template <int P>
+constexpr int64_t kTileAhead = P == 1 ? 8192 : 1024;
 constexpr int64_t kFewIntegerRows = 8;
 
 /** 32 activations: whole numbers in the order of the weights' words and halves, and their sum. */
@@ -148,8 +151,8 @@ PERSIMMON_INLINE void integerTile(const IntegerLinear& problem, int64_t tile, in
   zeroSums(sums);
   for (int64_t g = 0; g < problem.groups; ++g, w += kGroup, x += problem.rows) {
     // At the end of these tiles the next are fetched.
-    const bool last = g + kTileAhead<M, P> / kGroup >= problem.groups;
-    const int64_t ahead = kTileAhead<M, P> + (last ? (P - 1) * stride : 0);
+    const bool last = g + kTileAhead<P> / kGroup >= problem.groups;
+    const int64_t ahead = kTileAhead<P> + (last ? (P - 1) * stride : 0);
     for (int p = 0; p < P; ++p) {
       const uint8_t* at = w + p * stride;
       if (row == 0) {
