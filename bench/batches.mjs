@@ -8,9 +8,17 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { BandwidthProbe, randomModel } from "../dist/src/index.js";
 import { promptIds } from "../dist/src/research/model_speed.js";
-import { inTurns, numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
+import {
+  decodeTogether,
+  inTurns,
+  numbers,
+  sharedOptions,
+  sliceShape,
+  smallShape,
+  spread,
+  timed,
+} from "./side_by_side.mjs";
 
-const small = { hidden: 1024, layers: 12, heads: 16, ffn: 4096, vocab: 32768 };
 const text = (value) => ({ type: "string", default: value });
 const { values: options } = parseArgs({
   options: {
@@ -32,7 +40,7 @@ const { values: options } = parseArgs({
 const further = ["batch", "questions", "prefix", "question", "answer", "group", "zeros"];
 const { threads, layers, rounds, tokens, prompt, batch, questions, prefix, question, answer, group, zeros } =
   numbers(options, further);
-const shape = options.shape === "small" ? small : { ...sliceShape, layers };
+const shape = options.shape === "small" ? smallShape : { ...sliceShape, layers };
 // The KV cache holds four contexts; 64 is a multiple of its pages.
 const longest = Math.max(prompt + tokens + 1, prefix + question + answer);
 const maxLength = Math.ceil((Math.max(batch, group) * 64 * Math.ceil(longest / 64)) / 4);
@@ -43,8 +51,6 @@ const model = randomModel(shape, {
   zeros,
   maxLength: Math.max(maxLength, longest),
 });
-const greedy = { stopAtEos: false };
-
 // One text is bound by memory, many are bound by arithmetic: what they gain depends on how fast memory is at the moment.
 const probe = new BandwidthProbe(model.device);
 const bandwidth = [];
@@ -52,11 +58,9 @@ const bandwidth = [];
 /** Tokens per second of `rows` texts at once, their prompts left out. */
 async function decode(rows, round) {
   const prompts = Array.from({ length: rows }, (_, row) => promptIds(model, prompt, round * batch + row));
-  const short = await timed(() => model.generateBatch(prompts, { ...greedy, maxNewTokens: 1 }));
-  const before = await probe.measure();
-  const long = await timed(() => model.generateBatch(prompts, { ...greedy, maxNewTokens: 1 + tokens }));
-  if (round > 0) bandwidth.push((before + (await probe.measure())) / 2);
-  return (rows * tokens) / (long.seconds - short.seconds);
+  const together = await decodeTogether(model, probe, prompts, tokens);
+  if (round > 0) bandwidth.push(together.bandwidth);
+  return together.rate;
 }
 
 /** Seconds for all questions. Those that share nothing have the same length and begin with a token of their own. */
@@ -70,7 +74,7 @@ async function ask(shared, round) {
         const own = promptIds(model, question, 7919 * round + first + i);
         return shared ? [...common, ...own] : [first + i + 1, ...common.slice(1), ...own];
       });
-      await model.generateBatch(prompts, { ...greedy, maxNewTokens: answer });
+      await model.generateBatch(prompts, { maxNewTokens: answer, stopAtEos: false });
     }
   });
   return seconds;

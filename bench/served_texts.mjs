@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { loadModel, randomModel } from "../dist/src/index.js";
 import { promptIds } from "../dist/src/research/model_speed.js";
 import { Scheduler } from "../dist/src/serve/batch/scheduler.js";
-import { inTurns, numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
+import { inTurns, numbers, sharedOptions, sliceShape, smallShape, spread, timed } from "./side_by_side.mjs";
 
 const text = (value) => ({ type: "string", default: value });
 const { values: options } = parseArgs({
@@ -23,10 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 const { threads, rounds, tokens, prompt } = numbers(options);
-const shapes = {
-  small: { hidden: 1024, layers: 12, heads: 16, ffn: 4096, vocab: 32768 },
-  slice: sliceShape,
-};
+const shapes = { small: smallShape, slice: sliceShape };
 const settings = { dtype: options.dtype, threads, matmulPrecision: options["matmul-precision"] };
 const model =
   options.shape === "demo"

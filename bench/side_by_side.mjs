@@ -5,6 +5,7 @@ import { BandwidthProbe, mlpSparsity } from "../dist/src/index.js";
 import { bytesRead, promptIds } from "../dist/src/research/model_speed.js";
 
 export { sliceShape } from "../dist/src/cli/bench.js";
+export const smallShape = { hidden: 1024, layers: 12, heads: 16, ffn: 4096, vocab: 32768 };
 
 /** Options that every such script has. */
 export const sharedOptions = {
@@ -45,6 +46,16 @@ export async function timed(run) {
   const start = performance.now();
   const result = await run();
   return { result, seconds: (performance.now() - start) / 1000 };
+}
+
+/** Tokens per second that texts decode at together, what their prompts take left out, and the bandwidth around that. */
+export async function decodeTogether(model, probe, prompts, tokens) {
+  const run = (maxNewTokens) => timed(() => model.generateBatch(prompts, { maxNewTokens, stopAtEos: false }));
+  const short = await run(1);
+  const before = await probe.measure();
+  const long = await run(1 + tokens);
+  const bandwidth = (before + (await probe.measure())) / 2;
+  return { rate: (prompts.length * tokens) / (long.seconds - short.seconds), bandwidth };
 }
 
 /**

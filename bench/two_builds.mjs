@@ -9,7 +9,17 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseShape } from "../dist/src/cli/bench.js";
-import { inTurns, median, numbers, sharedOptions, sliceShape, spread, timed } from "./side_by_side.mjs";
+import { BandwidthProbe, randomModel } from "../dist/src/index.js";
+import { promptIds } from "../dist/src/research/model_speed.js";
+import {
+  decodeTogether,
+  inTurns,
+  median,
+  numbers,
+  sharedOptions,
+  sliceShape,
+  spread,
+} from "./side_by_side.mjs";
 
 const text = (value) => ({ type: "string", default: value });
 const { values: options, positionals } = parseArgs({
@@ -27,10 +37,8 @@ const { values: options, positionals } = parseArgs({
 });
 const { threads, rounds, tokens, prompt, zeros } = numbers(options, ["zeros"]);
 
-/** Answers every number of texts with the tokens per second that they decode at, their prompts left out, and the bandwidth. */
-async function serve() {
-  const { BandwidthProbe, randomModel } = await import("../dist/src/index.js");
-  const { promptIds } = await import("../dist/src/research/model_speed.js");
+/** Answers every number of texts with how they decode together. */
+function serve() {
   const shape = { ...sliceShape, ...(options.shape !== undefined && parseShape(options.shape)) };
   const model = randomModel(shape, {
     dtype: options.dtype,
@@ -43,13 +51,7 @@ async function serve() {
   const probe = new BandwidthProbe(model.device);
   process.on("message", async (batch) => {
     const prompts = Array.from({ length: batch }, (_, row) => promptIds(model, prompt, row));
-    const run = (maxNewTokens) =>
-      timed(() => model.generateBatch(prompts, { maxNewTokens, stopAtEos: false }));
-    const short = await run(1);
-    const before = await probe.measure();
-    const long = await run(1 + tokens);
-    const bandwidth = (before + (await probe.measure())) / 2;
-    process.send({ rate: (batch * tokens) / (long.seconds - short.seconds), bandwidth });
+    process.send(await decodeTogether(model, probe, prompts, tokens));
   });
   process.send("ready");
 }
@@ -89,4 +91,5 @@ async function compare() {
   for (const build of builds) build.kill();
 }
 
-await (process.send === undefined ? compare() : serve());
+if (process.send === undefined) await compare();
+else serve();

@@ -91,8 +91,7 @@ class Queue {
 
   /** Memory of the GPU, or nullptr if it has none left, or nothing can be had of it any more (whyOver). */
   virtual uint8_t* allocate(size_t bytes) = 0;
-  /** Why there will be no memory until the process ends, since a kernel has failed; empty while there may be.
-   */
+  /** Why there is no memory until the process ends, since a kernel has failed; empty while there may be. */
   virtual std::string whyOver() const = 0;
   /** Gives it back once all that was launched before has run: cudaFree waits for that. */
   virtual void release(uint8_t* data) = 0;

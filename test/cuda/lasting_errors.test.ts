@@ -15,7 +15,7 @@ onGpu("a GPU on which a kernel has failed", () => {
     async function afterFault(kernels: number, script: string): Promise<string[]> {
       const library = pathToFileURL(join(repositoryRoot, "dist", "src", "index.js")).href;
       const code = `
-        const { loadModel, Device, Tensor } = await import(${JSON.stringify(library)});
+        const { loadModel, Tensor } = await import(${JSON.stringify(library)});
         const attempt = async (run) => {
           try { console.log(await run()); } catch ({ code, message }) { console.log(code + ": " + message); }
         };

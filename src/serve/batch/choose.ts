@@ -11,22 +11,25 @@ export interface Chooser {
   at: number;
 }
 
+/** The next token of a row, and how probable it was for who asks. */
+export interface ChosenToken {
+  id: number;
+  score: TokenScore | undefined;
+}
+
 /**
  * Draws the next token of each row. Rows differ in how they draw, so those with the same settings are drawn together; each
  * has random numbers of its own.
  * @param logits [rows, vocabulary]
  * @returns as many as there are choosers, in their order
  */
-export async function chooseTokens(
-  logits: Tensor,
-  choosers: readonly Chooser[],
-): Promise<{ id: number; score: TokenScore | undefined }[]> {
+export async function chooseTokens(logits: Tensor, choosers: readonly Chooser[]): Promise<ChosenToken[]> {
   const groups = new Map<string, [index: number, chooser: Chooser][]>();
   for (const entry of choosers.entries()) {
     const settings = settingsOf(entry[1].row);
     groups.set(settings, [...(groups.get(settings) ?? []), entry]);
   }
-  const chosen: { id: number; score: TokenScore | undefined }[] = [];
+  const chosen: ChosenToken[] = [];
   for (const group of groups.values()) {
     const rows = group.map(([, { row }]) => row);
     using own = pick(

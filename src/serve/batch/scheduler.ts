@@ -2,7 +2,7 @@ import type { Generator } from "../../generation/generate.js";
 import type { TokenChoice } from "../../runtime/token_plan.js";
 import type { ServeLimits } from "../limits.js";
 import { RequestError } from "../request_error.js";
-import { chooseTokens, sharedChoice } from "./choose.js";
+import { type ChosenToken, chooseTokens, sharedChoice } from "./choose.js";
 import { Prefixes, sharedLength } from "./prefixes.js";
 import { promptPass } from "./prompt_pass.js";
 import { Row, type RowRequest, type RowResult } from "./row.js";
@@ -109,7 +109,12 @@ export class Scheduler {
 
   readonly #decodeStep = async (rows: readonly Row[]): Promise<void> => {
     const choice = this.#at.runtime.choosesTokens ? sharedChoice(rows) : undefined;
-    if (choice !== undefined) return this.#decodeInPlan(rows, choice);
+    const chosen = await (choice === undefined ? this.#decode(rows) : this.#decodeInPlan(rows, choice));
+    for (const [index, { id, score }] of chosen.entries()) rows[index].push(id, score);
+  };
+
+  /** Tokens that are chosen from the logits of a pass, however each row draws. */
+  async #decode(rows: readonly Row[]): Promise<ChosenToken[]> {
     const batch = rows.map((row) => ({
       // A row gets its sequence when it is admitted.
       sequence: row.sequence!,
@@ -117,27 +122,27 @@ export class Scheduler {
       logits: "last" as const,
     }));
     using logits = await this.#at.runtime.forward(batch, { step: 1 });
-    const chosen = await chooseTokens(
+    // Awaited here: the logits go when this returns.
+    return await chooseTokens(
       logits,
       rows.map((row, at) => ({ row, at })),
     );
-    for (const [index, { id, score }] of chosen.entries()) rows[index].push(id, score);
-  };
+  }
 
   /** Tokens that the plan chooses: the device goes on while they are read. */
-  async #decodeInPlan(rows: readonly Row[], choice: TokenChoice): Promise<void> {
+  async #decodeInPlan(rows: readonly Row[], choice: TokenChoice): Promise<ChosenToken[]> {
     const tokens = rows.map((row) => ({ sequence: row.sequence!, id: row.next, random: row.random }));
     // Whoever waits joins after this step, so that the next one is another batch's.
     const joined = this.#waiting.length > 0 || rows.length < this.#running.length;
     const goesOn = !joined && rows.every((row) => row.room > 1 && !row.signal.aborted);
     const { ids, logprobs } = await this.#at.runtime.decode(tokens, choice, { step: 1, goesOn });
-    for (const [index, row] of rows.entries()) {
+    return rows.map(({ random, request }, index) => {
+      random.next();
       const id = ids[index];
       const logprob = logprobs?.[index];
-      const isScored = row.request.top !== undefined && logprob !== undefined;
-      row.random.next();
-      row.push(id, isScored ? { id, logprob, top: [] } : undefined);
-    }
+      const isScored = request.top !== undefined && logprob !== undefined;
+      return { id, score: isScored ? { id, logprob, top: [] } : undefined };
+    });
   }
 
   #dropAborted(): void {

@@ -5,6 +5,7 @@ import type { RowRequest } from "../../../src/serve/batch/row.js";
 import { Scheduler } from "../../../src/serve/batch/scheduler.js";
 import { tinyCheckpoint } from "../../support/tiny_checkpoint.js";
 import { pagesInUse } from "../running_server.js";
+import { rowRequest as row } from "./row_request.js";
 
 const never = new AbortController().signal;
 const limits = { batch: 16, queue: 256, kvTokens: 2048 };
@@ -12,20 +13,6 @@ const limits = { batch: 16, queue: 256, kvTokens: 2048 };
 let model: LanguageModel;
 beforeEach(async () => {
   model = await loadModel(await tinyCheckpoint());
-});
-
-const row = (prompt: readonly number[], changes: Partial<RowRequest> = {}): RowRequest => ({
-  prompt,
-  maxNewTokens: 24,
-  temperature: 0,
-  topK: 0,
-  topP: 0,
-  seed: 0,
-  stop: [],
-  endIds: [],
-  top: undefined,
-  scorePrompt: false,
-  ...changes,
 });
 
 /** Serves texts, all submitted at once. */

@@ -7,6 +7,7 @@ import { failureOf } from "../../support/codes.js";
 import { RandomValues } from "../../support/random_values.js";
 import { tinyCheckpoint } from "../../support/tiny_checkpoint.js";
 import { pagesInUse } from "../running_server.js";
+import { rowRequest as row } from "./row_request.js";
 
 const never = new AbortController().signal;
 const limits = { batch: 16, queue: 256, kvTokens: 2048 };
@@ -14,15 +15,6 @@ const limits = { batch: 16, queue: 256, kvTokens: 2048 };
 let model: LanguageModel;
 beforeAll(async () => {
   model = await loadModel(await tinyCheckpoint());
-});
-
-const greedy = { temperature: 0, topK: 0, topP: 0, seed: 0, stop: [], endIds: [], top: undefined };
-const row = (prompt: readonly number[], changes: Partial<RowRequest> = {}): RowRequest => ({
-  ...greedy,
-  prompt,
-  maxNewTokens: 24,
-  scorePrompt: false,
-  ...changes,
 });
 
 /** Prompts of all lengths, and every way to draw. */
