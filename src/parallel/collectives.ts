@@ -1,6 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { native } from "../native.js";
 import { currentRunner } from "../nn/runner.js";
+import type { TokenChoice } from "../runtime/token_plan.js";
 import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Rank } from "./rank_group.js";
@@ -37,11 +38,27 @@ export function ownPart(x: Tensor, { number, ranks }: Rank): Tensor {
 }
 
 /** The value that rank 0 has, on all ranks. */
-export function broadcast(x: Tensor, { communicator }: Rank): Tensor {
+export function broadcast(x: Tensor, rank: Rank): Tensor {
   expectPass();
+  return ofFirstRank(x, rank);
+}
+
+/** The same behind the modules of a pass. */
+function ofFirstRank(x: Tensor, { communicator }: Rank): Tensor {
   const out = Tensor.empty(x.device, x.shape, x.dtype);
   native().broadcast(x.device.stream, out.buffer, x.buffer, 0, communicator);
   return out;
+}
+
+/** Tokens that rank 0 has chosen, on all ranks. What they would choose themselves should be the same, but nothing would tell. */
+export function sharedChoice(choice: TokenChoice, rank: Rank): TokenChoice {
+  return {
+    signature: choice.signature,
+    choose: (logits, random) => {
+      const { ids, logprobs } = choice.choose(logits, random);
+      return { ids: ofFirstRank(ids, rank), logprobs };
+    },
+  };
 }
 
 /** Outside of a pass the other ranks would not come. */

@@ -2,6 +2,7 @@ import { PersimmonError } from "../errors.js";
 import type { Persimmon } from "../model/persimmon.js";
 import { native } from "../native.js";
 import type { Observer } from "../nn/tap.js";
+import type { PassConditions } from "../runtime/ahead_pass.js";
 import type { BatchEntry } from "../runtime/batch.js";
 import { fingerprint, sameFingerprint } from "../runtime/fingerprint.js";
 import type { Interventions } from "../runtime/interventions.js";
@@ -9,7 +10,10 @@ import type { KvCache } from "../runtime/kv_cache.js";
 import type { Pass } from "../runtime/pass.js";
 import type { PassRows } from "../runtime/rows.js";
 import { type ForwardOptions, Runtime } from "../runtime/runtime.js";
+import type { LaunchedAhead, TokenRows } from "../runtime/token_passes.js";
+import type { TokenChoice, TokenPlan } from "../runtime/token_plan.js";
 import { Tensor } from "../tensor/tensor.js";
+import { sharedChoice } from "./collectives.js";
 import type { Rank, RankGroup } from "./rank_group.js";
 import { SharedSites } from "./shared_sites.js";
 
@@ -31,9 +35,12 @@ abstract class RankRuntime extends Runtime {
     super(model, rank.device, kv, maxLength, interventions);
   }
 
-  /** Every rank would have to choose, and nothing would tell that they agree: tokens come from the first rank by JavaScript. */
-  override get choosesTokens(): boolean {
-    return false;
+  protected override runTokens(
+    pass: TokenRows,
+    choice: TokenChoice,
+    conditions: PassConditions,
+  ): Promise<TokenPlan> {
+    return super.runTokens(pass, sharedChoice(choice, this.rank), conditions);
   }
 
   protected begin({ number, checksum }: PassKey): void {
@@ -47,21 +54,40 @@ abstract class RankRuntime extends Runtime {
 
 /** A rank beside the first of the process: nobody looks into it or reads from it. */
 export class FollowerRuntime extends RankRuntime {
-  /** Enqueues a whole pass before it returns: none of its ops needs JavaScript. Resolves when what it holds is given back. */
+  /** Of the last pass that chose tokens. */
+  #tokenPlan: TokenPlan | undefined;
+
+  /** Resolves when what it holds is given back. */
   async follow(
     key: PassKey,
     batch: readonly BatchEntry[],
     rows: PassRows,
     options: ForwardOptions,
   ): Promise<void> {
+    const logits = await this.#enqueue(key, () => this.run(batch, rows, options));
+    logits.release();
+  }
+
+  async followTokens(key: PassKey, pass: TokenRows, choice: TokenChoice): Promise<void> {
+    this.#tokenPlan = await this.#enqueue(key, async () =>
+      this.runTokens(pass, choice, this.tokenConditions(choice)),
+    );
+  }
+
+  /** The pass behind the last one of `followTokens`, or behind the last one of these. */
+  async followAhead(key: PassKey, pass: TokenRows): Promise<void> {
+    const plan = this.#tokenPlan as TokenPlan;
+    await this.#enqueue(key, () => this.runAhead(plan, pass));
+  }
+
+  /** A whole pass before it returns: none of its ops needs JavaScript. */
+  #enqueue<T>(key: PassKey, run: () => Promise<T>): Promise<T> {
     this.begin(key);
-    let logits: Promise<Tensor>;
     try {
-      logits = this.run(batch, rows, options);
+      return run();
     } finally {
       this.end(false);
     }
-    (await logits).release();
   }
 
   protected override observing(pass: Pass): Observer {
@@ -95,20 +121,64 @@ export class ParallelRuntime extends RankRuntime {
     this.#modules = fingerprint(model);
   }
 
-  protected override async run(
+  protected override async enter(): Promise<() => void> {
+    const leave = await super.enter();
+    const leaveGroup = await this.#group.lock.enter();
+    return () => {
+      leaveGroup();
+      leave();
+    };
+  }
+
+  protected override run(
     batch: readonly BatchEntry[],
     rows: PassRows,
     options: ForwardOptions,
   ): Promise<Tensor> {
+    return this.#together(
+      checksumOf(batch, rows),
+      (follower, key) => follower.follow(key, batch, rows, options),
+      () => super.run(batch, rows, options),
+    );
+  }
+
+  protected override runTokens(
+    pass: TokenRows,
+    choice: TokenChoice,
+    conditions: PassConditions,
+  ): Promise<TokenPlan> {
+    return this.#together(
+      checksumOf(pass.batch, pass.rows),
+      (follower, key) => follower.followTokens(key, pass, choice),
+      () => super.runTokens(pass, choice, conditions),
+    );
+  }
+
+  /**
+   * Where all ranks are here, the first one leaves a pass that is cancelled, and takes the others out of it. A process that left
+   * before the others were asked to would look like one that fails, so there the pass is run to its end.
+   */
+  protected override async runAhead(plan: TokenPlan, pass: TokenRows): Promise<LaunchedAhead> {
+    const launched = await this.#together(
+      checksumOf(pass.batch, pass.rows),
+      (follower, key) => follower.followAhead(key, pass),
+      () => super.runAhead(plan, pass),
+    );
+    return this.#group.isOverProcesses ? { ...launched, cancel: () => {} } : launched;
+  }
+
+  /** One pass of all ranks, when no other is being enqueued. */
+  async #together<T>(
+    checksum: number,
+    follow: (follower: FollowerRuntime, key: PassKey) => Promise<void>,
+    lead: () => Promise<T>,
+  ): Promise<T> {
     this.#expectOwnModules();
     this.#expectRanks();
-    const leave = await this.#group.lock.enter();
     try {
-      const key = { number: this.#group.nextPass(), checksum: checksumOf(batch, rows) };
-      const others = Promise.allSettled(
-        this.#followers.map((follower) => follower.follow(key, batch, rows, options)),
-      );
-      const [own] = await Promise.allSettled([this.#lead(key, batch, rows, options)]);
+      const key = { number: this.#group.nextPass(), checksum };
+      const others = Promise.allSettled(this.#followers.map((follower) => follow(follower, key)));
+      const [own] = await Promise.allSettled([this.#lead(key, lead)]);
       return result(own, await others);
     } catch (error) {
       // Some ranks may have recorded a plan that others have not, and collectives of a graph need one on all GPUs.
@@ -117,21 +187,14 @@ export class ParallelRuntime extends RankRuntime {
       using mark = Tensor.from(this.device, Int32Array.of(0));
       await mark.integers().catch(() => {});
       throw error;
-    } finally {
-      leave();
     }
   }
 
   /** This rank's own pass. Where it fails, its early end takes the others out of theirs: they do not wait for it. */
-  async #lead(
-    key: PassKey,
-    batch: readonly BatchEntry[],
-    rows: PassRows,
-    options: ForwardOptions,
-  ): Promise<Tensor> {
+  async #lead<T>(key: PassKey, run: () => Promise<T>): Promise<T> {
     this.begin(key);
     try {
-      return await super.run(batch, rows, options);
+      return await run();
     } finally {
       this.end(true);
     }
@@ -157,12 +220,12 @@ export class ParallelRuntime extends RankRuntime {
   }
 }
 
-/** The logits, or what went wrong: on this rank, unless that was but a consequence of what went wrong on another. */
-function result(own: PromiseSettledResult<Tensor>, others: readonly PromiseSettledResult<void>[]): Tensor {
+/** What came of this rank's pass, or what went wrong: on this rank, unless that was but a consequence of what went wrong on another. */
+function result<T>(own: PromiseSettledResult<T>, others: readonly PromiseSettledResult<void>[]): T {
   const failure = others.find((other) => other.status === "rejected");
   if (own.status === "fulfilled") {
     if (failure === undefined) return own.value;
-    own.value.release();
+    if (own.value instanceof Tensor) own.value.release();
     throw failure.reason;
   }
   const isConsequence = codeOf(own.reason) === "OP_FAILED" && codeOf(failure?.reason) !== "OP_FAILED";

@@ -21,7 +21,14 @@ import { prefillChunk } from "./prefill.js";
 import { reportChecks, reportWatched } from "./reports.js";
 import { type PassRows, rowsOf } from "./rows.js";
 import { eagerStep } from "./step.js";
-import { type DecodeOptions, type LaunchedPass, type PassMaker, TokenPasses } from "./token_passes.js";
+import {
+  type DecodeOptions,
+  type LaunchedAhead,
+  type LaunchedPass,
+  type PassMaker,
+  TokenPasses,
+  type TokenRows,
+} from "./token_passes.js";
 import { type ChosenTokens, type TokenChoice, TokenPlan, type TokenRow } from "./token_plan.js";
 
 export interface ForwardOptions {
@@ -75,8 +82,7 @@ export class Runtime {
    * @returns logits [rows, vocabulary], the rows of the first entry first; the caller releases it
    */
   async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
-    // Hooks await inside of a pass, and a plan has one set of inputs: one pass after the other.
-    const leave = await this.#lock.enter();
+    const leave = await this.enter();
     const leavePass = this.interventions.enterPass();
     try {
       checkSequences(this.kv, batch);
@@ -121,6 +127,11 @@ export class Runtime {
     if (this.#generation !== undefined && !this.#generation.signal.aborted) throw busyError(what);
   }
 
+  /** Waits for the passes before. Hooks await inside of a pass, and a plan has one set of inputs: one pass after the other. */
+  protected enter(): Promise<() => void> {
+    return this.#lock.enter();
+  }
+
   /** One pass over sequences that were made long enough. All it enqueues without a break it does before it first waits. */
   protected async run(
     batch: readonly BatchEntry[],
@@ -149,7 +160,7 @@ export class Runtime {
     choice: TokenChoice,
     options: DecodeOptions,
   ): Promise<ChosenTokens> {
-    const leave = await this.#lock.enter();
+    const leave = await this.enter();
     const leavePass = this.interventions.enterPass();
     let launched: LaunchedPass;
     try {
@@ -297,24 +308,43 @@ export class Runtime {
     return { fingerprint, signature: `${rows.positions.length}:${signature}`, interventions };
   }
 
+  protected tokenConditions(choice: TokenChoice): PassConditions {
+    const conditions = this.#conditions(fingerprint(this.model), "decode", {});
+    return { ...conditions, signature: `${conditions.signature}:${choice.signature}` };
+  }
+
+  /** A pass that goes on to choose its tokens. All it enqueues without a break it does before it first waits. */
+  protected runTokens(
+    { tokens, batch, rows }: TokenRows,
+    choice: TokenChoice,
+    conditions: PassConditions,
+  ): Promise<TokenPlan> {
+    const { device, kv, maxLength } = this;
+    const key = this.#key(conditions, rows);
+    const make = () => new TokenPlan(device, kv, key, batch.length, maxLength, choice);
+    return this.#runPlan(make, key, rows, {}, (plan) => {
+      plan.setInputs(batch, rows);
+      plan.setRandom(tokens);
+    });
+  }
+
+  /** Runs a plan again, with what its last pass has left on the device; nobody may ask for this one in the end. */
+  protected async runAhead(plan: TokenPlan, { batch, rows }: TokenRows): Promise<LaunchedAhead> {
+    plan.setPages(batch);
+    // As they are when it is enqueued: the plan has overwritten its own inputs since, and others may while this waits.
+    const { overwrites } = this.device;
+    return { overwrites, cancel: await plan.replayAhead(rows) };
+  }
+
   /** What `decode` needs. */
   #passMaker(): PassMaker {
-    const { device, kv, maxLength, interventions, plans } = this;
+    const { device, kv, interventions, plans } = this;
     return {
       device,
       kv,
-      conditions: (choice) => {
-        const conditions = this.#conditions(fingerprint(this.model), "decode", {});
-        return { ...conditions, signature: `${conditions.signature}:${choice.signature}` };
-      },
-      run: ({ tokens, batch, rows }, choice, conditions) => {
-        const key = this.#key(conditions, rows);
-        const make = () => new TokenPlan(device, kv, key, batch.length, maxLength, choice);
-        return this.#runPlan(make, key, rows, {}, (plan) => {
-          plan.setInputs(batch, rows);
-          plan.setRandom(tokens);
-        });
-      },
+      conditions: (choice) => this.tokenConditions(choice),
+      run: (pass, choice, conditions) => this.runTokens(pass, choice, conditions),
+      runAhead: (plan, pass) => this.runAhead(plan, pass),
       report: (plan, rows) => this.report(rows, plan.taken.watched, plan.taken.checks),
       mayFollow: (plan, rows, conditions) =>
         !interventions.observes("decode") && plans.find(this.#key(conditions, rows)) === plan,

@@ -20,6 +20,8 @@ export interface PassMaker {
   conditions(choice: TokenChoice): PassConditions;
   /** Runs a pass by its plan, which is recorded where there is none yet. */
   run(pass: TokenRows, choice: TokenChoice, conditions: PassConditions): Promise<TokenPlan>;
+  /** Runs the pass after the one that a plan has just run. */
+  runAhead(plan: TokenPlan, pass: TokenRows): Promise<LaunchedAhead>;
   /** Tells those who watch what a pass has taken. */
   report(plan: TokenPlan, rows: PassRows): Promise<void>;
   /** Whether nobody looks at the pass, and the plan is still the one for so many rows under these conditions. */
@@ -39,6 +41,14 @@ export interface LaunchedPass {
   pending: PendingTokens;
   /** Where in it the rows stand that were asked for. */
   places: readonly number[];
+}
+
+/** A pass that was launched before anybody asked for it. */
+export interface LaunchedAhead {
+  /** Of the device, when it was launched. */
+  overwrites: number;
+  /** Leaves out those of its ops that have not begun. */
+  cancel: () => void;
 }
 
 /**
@@ -119,17 +129,15 @@ export class TokenPasses {
   }
 
   /** Launches the pass after `now`, where that needs nothing but what `now` leaves on the device. */
-  async #launchNext(now: LaunchedPass, { tokens, batch, rows }: TokenRows, conditions: PassConditions) {
+  async #launchNext(now: LaunchedPass, pass: TokenRows, conditions: PassConditions) {
     const { plan, pending, places } = now;
+    const { tokens, batch, rows } = pass;
     const next = rowsAfter(rows);
     // The plan has its rows where they were. One with rows that have left is not that of these rows (mayFollow).
     if (places.some((place, at) => place !== at)) return;
     if (!plan.canFollowItself || !plan.suits(next)) return;
     if (!this.#maker.mayFollow(plan, rows, conditions) || !reserve(batch)) return;
-    plan.setPages(batch);
-    // As they are now: the plan has overwritten its own inputs since, and others may while this waits.
-    const { overwrites } = this.#maker.device;
-    const cancel = await plan.replayAhead(next);
+    const { overwrites, cancel } = await this.#maker.runAhead(plan, { ...pass, rows: next });
     this.#ahead = new AheadPass(plan, pending, tokens, { ...conditions, overwrites }, cancel);
   }
 }

@@ -96,13 +96,14 @@ onGpu("a model that is split over GPUs", () => {
     await generated(model);
     const lines = readFileSync(join(folder, "calls"), "utf8").trim().split("\n");
     rmSync(folder, { recursive: true });
-    // The embedding, two sums a layer, and the logits.
-    const perPass = 1 + 2 * model.config.numHiddenLayers + 1;
+    // The embedding, two sums a layer, and the logits; where tokens are chosen in the plan, these.
+    const ofPrompt = 1 + 2 * model.config.numHiddenLayers + 1;
+    const ofToken = ofPrompt + 1;
     for (const rank of [0, 1]) {
       const own = lines.filter((line) => line.startsWith(`${rank} `));
-      expect(own.filter((line) => line.endsWith(" captured")).length).toBe(perPass);
+      expect(own.filter((line) => line.endsWith(" captured")).length).toBe(ofToken);
       // The prompt, and the first token, which is recorded.
-      expect(own.filter((line) => line.endsWith(" at once")).length).toBe(2 * perPass);
+      expect(own.filter((line) => line.endsWith(" at once")).length).toBe(ofPrompt + ofToken);
       const { captured, launched } = devices[rank].graphs();
       expect(captured - before[rank].captured).toBe(1);
       expect(launched - before[rank].launched).toBe(maxNewTokens - 2);
@@ -289,7 +290,8 @@ onGpu("a model that is split over GPUs", () => {
         for await (const _ of stream) if (++tokens === 5) fakeNcclSettings({ stall });
       };
       await failureOf(run());
-      expect(tokens).toBe(5);
+      // A pass or two may have been done by then.
+      expect(tokens).toBeLessThan(10);
       fakeNcclSettings({});
       expect(await failureOf(model.logits(prompt))).toContain(why);
       const anew = await load(2);

@@ -3,17 +3,55 @@ import { generateBatch } from "../../src/generation/generate.js";
 import { checkOptions, type GenerateOptions } from "../../src/generation/options.js";
 import type { LanguageModel } from "../../src/language_model.js";
 import { loadModel } from "../../src/load_model.js";
+import { native } from "../../src/native.js";
 import type { GraphCounts } from "../../src/native_gpu.js";
 import { edits } from "../../src/research/edits.js";
 import { Device } from "../../src/tensor/device.js";
 import { testAdvance } from "../support/advance_suite.js";
-import { onGpu } from "../support/other_addon.js";
+import { fakeNccl } from "../support/fake_nccl.js";
+import { isGpuReal, onGpu } from "../support/other_addon.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 import { testTokensInPlan } from "../support/tokens_in_plan_suite.js";
 
+/** What a run of so many tokens costs beyond one of half as many, for each of the tokens. */
+async function perToken(
+  run: (tokens: number) => Promise<unknown>,
+  device = Device.cuda(),
+): Promise<Record<string, number>> {
+  const costs: GraphCounts[] = [];
+  await run(16);
+  for (const tokens of [8, 16]) {
+    const before = device.graphs();
+    await run(tokens);
+    costs.push(difference(device.graphs(), before));
+  }
+  const eight = Object.entries(difference(costs[1], costs[0]));
+  return Object.fromEntries(eight.map(([name, count]) => [name, count / 8]));
+}
+
+function difference(after: GraphCounts, before: GraphCounts): GraphCounts {
+  const names = Object.keys(after) as (keyof GraphCounts)[];
+  return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as never;
+}
+
 onGpu("tokens that a GPU chooses", () => {
+  if (!isGpuReal) fakeNccl(2);
+  const split = { device: "cuda", tensorParallel: 2 } as const;
   describe("between two passes", () => testAdvance(() => Device.cuda()));
-  describe("give the same texts", () => testTokensInPlan("cuda"));
+  describe("give the same texts", () => testTokensInPlan({ device: "cuda" }));
+
+  describe.skipIf(isGpuReal && native().gpuCount() < 2)("and two that share a model", () => {
+    describe("give the same texts", () => testTokensInPlan(split));
+
+    it("launch once each for a token, of which one copy comes back", async () => {
+      const model = await loadModel(await tinyCheckpoint(), split);
+      const only = { captured: 0, updated: 0, launched: 1, alone: 0, copiesIn: 0 };
+      const run = (maxNewTokens: number) =>
+        model.generate([1, 270, 300], { maxNewTokens, stopAtEos: false, logprobs: true }).done;
+      expect(await perToken(run, Device.cuda(0))).toMatchObject({ ...only, copiesOut: 1 });
+      expect(await perToken(run, Device.cuda(1))).toMatchObject({ ...only, copiesOut: 0 });
+    });
+  });
 
   describe("cost one launch and one copy each", () => {
     let model: LanguageModel;
@@ -21,24 +59,6 @@ onGpu("tokens that a GPU chooses", () => {
       model = await loadModel(await tinyCheckpoint(), { device: "cuda" });
     });
     const prompts = [[1, 270, 300], [5]];
-
-    /** What a run of so many tokens costs beyond one of half as many, for each of the tokens. */
-    async function perToken(run: (tokens: number) => Promise<unknown>): Promise<Record<string, number>> {
-      const costs: GraphCounts[] = [];
-      await run(16);
-      for (const tokens of [8, 16]) {
-        const before = model.device.graphs();
-        await run(tokens);
-        costs.push(difference(model.device.graphs(), before));
-      }
-      const eight = Object.entries(difference(costs[1], costs[0]));
-      return Object.fromEntries(eight.map(([name, count]) => [name, count / 8]));
-    }
-
-    function difference(after: GraphCounts, before: GraphCounts): GraphCounts {
-      const names = Object.keys(after) as (keyof GraphCounts)[];
-      return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as never;
-    }
 
     it.each<[string, GenerateOptions]>([
       ["greedy", {}],

@@ -8,7 +8,7 @@ import type { DecodePlan } from "../../src/runtime/decode_plan.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 import { testTokensInPlan } from "../support/tokens_in_plan_suite.js";
 
-describe("tokens that are chosen inside of the plan", () => testTokensInPlan("cpu"));
+describe("tokens that are chosen inside of the plan", () => testTokensInPlan({ device: "cpu" }));
 
 describe("the pass behind the one whose token is read", () => {
   const prompt = [1, 270, 300];

@@ -67,7 +67,7 @@ describe.skipIf(!isThere)("a model over the processes of mpirun", { timeout: 60_
   it.each([2, 4])("%i processes have the bits of as many ranks in one", async (ranks) => {
     const run = await mpirun(ranks, [directory, "results"]);
     expect(run.code, run.text).toBe(0);
-    for (const what of ["logits", "text", "edited", "hooked", "cached", "sampled", "swapped"]) {
+    for (const what of ["logits", "text", "edited", "hooked", "cached", "sampled", "stopped", "swapped"]) {
       expect(local[ranks][what]).toMatch(/^[0-9a-f]{64}$/);
       expect(new Set(valuesOf(run, what, ranks)), what).toEqual(new Set([local[ranks][what]]));
     }

@@ -38,6 +38,12 @@ async function results(model, ranks) {
   say(ranks, "logits", hashOf((await model.logits(prompt)).data));
   say(ranks, "text", await textOf(model));
   say(ranks, "sampled", await textOf(model, { temperature: 1, seed: 5 }));
+  // Ends with a pass that nobody asks for.
+  say(
+    ranks,
+    "stopped",
+    await textOf(model, { temperature: 1, seed: 5, maxNewTokens: 200, stop: /[a-z]{2}/ }),
+  );
   const edit = model.edit("layers.1.mlp.act", edits.scale(2, { units: [3, 40, 63] }));
   say(ranks, "edited", await textOf(model));
   edit.dispose();
