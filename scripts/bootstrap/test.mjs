@@ -17,10 +17,11 @@ export function vitest(args) {
 
 /**
  * @param {"nativeTests" | "cudaTests"} name
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<number>} exit code
  */
-async function nativeTests(name) {
-  return runAttached(await locked(() => ensureNative(name)), []);
+async function nativeTests(name, env) {
+  return runAttached(await locked(() => ensureNative(name)), [], { env });
 }
 
 /**
@@ -48,6 +49,9 @@ export function lint() {
   return runChecks("lint", lintChecks);
 }
 
+/** A race comes to another end in this order of an emulated GPU. */
+const backward = { PERSIMMON_CUDA_EMULATOR_BACKWARD: "1" };
+
 /**
  * Kernels for GPUs and the library on top of them, on an emulated GPU.
  * @returns {Promise<number>} exit code
@@ -56,6 +60,10 @@ export async function testCuda() {
   await locked(() => ensureNative("emulatedAddon"));
   return runChecks("cuda", [
     { name: "native tests of CUDA kernels", run: () => nativeTests("cudaTests") },
+    {
+      name: "the same with threads and blocks from last to first",
+      run: () => nativeTests("cudaTests", backward),
+    },
     { name: "the library on an emulated GPU", run: () => vitest(["test/cuda"]) },
   ]);
 }

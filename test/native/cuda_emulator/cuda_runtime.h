@@ -4,9 +4,9 @@
 // again or changed too early is noticed (by AddressSanitizer, or by wrong numbers). Shared memory and new
 // memory hold NaN.
 //
-// What it shows: indices, bounds, barriers, the order of copies and captures. What it cannot show: speed,
-// what nvcc makes of the code, and data races between warps beyond those that the chosen order of threads
-// brings to light (PERSIMMON_CUDA_EMULATOR_SEED changes that order).
+// What it shows: indices, bounds, barriers, the order of copies and captures, kernels that overlap others and
+// do not wait, and races of threads, where a second run takes threads and blocks from last to first
+// (PERSIMMON_CUDA_EMULATOR_BACKWARD). What it cannot show: speed, and what nvcc makes of the code.
 //
 // It fails as a GPU does where a kernel has an illegal address: after PERSIMMON_CUDA_EMULATOR_FAULT kernels
 // every call returns that error.
@@ -186,7 +186,7 @@ T atomicExch(T* target, T value) {
   *target = value;
   return old;
 }
-inline void cudaGridDependencySynchronize() {}
+void cudaGridDependencySynchronize();
 inline void cudaTriggerProgrammaticLaunchCompletion() {}
 
 // --- The runtime ---

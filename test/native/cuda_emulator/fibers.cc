@@ -54,11 +54,13 @@ struct Fiber {
   // What it waits for; null when it can go on.
   std::function<bool()> isReady;
   bool done = true;
+  bool hasWaited = false;  // for the kernel before
   [[maybe_unused]] void* sanitizerStack = nullptr;
 };
 
 struct Block {
   const std::function<void()>* body = nullptr;
+  bool overlaps = false;  // it may begin while the kernel before still runs
   unsigned alive = 0;
   unsigned barrier = 0;  // how many there have been
   unsigned waiting = 0;  // threads that stand at the next
@@ -101,12 +103,20 @@ void resume(Fiber& fiber) {
 #endif
 }
 
+// Gives up this block; the fibers that stand in the middle of it are thrown away.
+[[noreturn]] void fail(const char* why) {
+  block.failure = why;
+  toScheduler();
+  std::abort();  // nobody goes on with a fiber of a failed block
+}
+
 [[noreturn]] void fiberMain() {
 #ifdef FIBERS_TELL_SANITIZER
   __sanitizer_finish_switch_fiber(nullptr, &schedulerStack, &schedulerStackBytes);
 #endif
   while (true) {
     (*block.body)();
+    if (block.overlaps && !current->hasWaited) fail("a thread ends without waiting for the kernel before");
     current->done = true;
     --block.alive;
     toScheduler();
@@ -119,20 +129,11 @@ void waitUntil(std::function<bool()> isReady) {
   current->isReady = nullptr;
 }
 
-// Gives up this block; the fibers that stand in the middle of it are thrown away.
-[[noreturn]] void fail(const char* why) {
-  block.failure = why;
-  toScheduler();
-  std::abort();  // nobody goes on with a fiber of a failed block
-}
-
-// Threads in another order each time would hide what depends on it; one that the seed chooses repeats.
-unsigned firstThread(unsigned threads) {
-  static const unsigned seed = [] {
-    const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_SEED");
-    return text == nullptr ? 0u : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-  }();
-  return seed * 2654435761u % threads;
+// From last to first: two threads that one barrier too few lets race come in one order forwards and in the
+// other backwards.
+bool isBackward() {
+  static const bool is = std::getenv("PERSIMMON_CUDA_EMULATOR_BACKWARD") != nullptr;
+  return is;
 }
 
 }  // namespace
@@ -158,7 +159,8 @@ const uint8_t* exchange(unsigned mask, const void* value, size_t bytes) {
   return values;
 }
 
-void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 threads, size_t sharedBytes) {
+void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 threads, size_t sharedBytes,
+              bool overlaps) {
   const unsigned count = threads.x * threads.y * threads.z;
   if (count == 0 || count > kMostThreads) throw std::runtime_error("a block has 1 to 1024 threads");
   if (sharedBytes > kMostSharedBytes)
@@ -168,6 +170,7 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
   blockDim = threads;
   gridDim = blocks;
   block.body = &body;
+  block.overlaps = overlaps;
   block.alive = count;
   block.barrier = block.waiting = 0;
   block.votes = 0;
@@ -184,8 +187,8 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
     fiber.linear = i;
     fiber.isReady = nullptr;
     fiber.done = false;
+    fiber.hasWaited = false;
   }
-  const unsigned first = firstThread(count);
   bool progress = true;
   while (block.alive > 0) {
     if (!progress)
@@ -196,7 +199,7 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
     }
     progress = false;
     for (unsigned i = 0; i < count; ++i) {
-      Fiber& fiber = *fibers[(first + i) % count];
+      Fiber& fiber = *fibers[isBackward() ? count - 1 - i : i];
       if (fiber.done || (fiber.isReady != nullptr && !fiber.isReady())) continue;
       progress = true;
       resume(fiber);
@@ -210,6 +213,15 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
       ++block.barrier;
       progress = true;
     }
+  }
+}
+
+void forEachBlock(dim3 blocks, const std::function<void(uint3)>& run) {
+  const uint64_t count = uint64_t{blocks.x} * blocks.y * blocks.z;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t number = isBackward() ? count - 1 - i : i;
+    run({static_cast<unsigned>(number % blocks.x), static_cast<unsigned>(number / blocks.x % blocks.y),
+         static_cast<unsigned>(number / blocks.x / blocks.y)});
   }
 }
 
@@ -234,5 +246,7 @@ int __syncthreads_count(int predicate) {
   waitUntil([number] { return block.barrier != number; });
   return block.lastVotes;
 }
+
+void cudaGridDependencySynchronize() { cuda_emulator::current->hasWaited = true; }
 
 int __syncthreads_or(int predicate) { return __syncthreads_count(predicate) != 0; }

@@ -177,14 +177,11 @@ cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, 
                      threads.x * threads.y * threads.z <= 1024;
   if (!valid) return failed(cudaErrorInvalidConfiguration);
   if (config.stream->device() != currentDevice) return failed(cudaErrorInvalidResourceHandle);
-  return put(config.stream, {kernel,
-                             [blocks, threads, shared = config.dynamicSmemBytes, body = std::move(body)] {
-                               for (unsigned z = 0; z < blocks.z; ++z)
-                                 for (unsigned y = 0; y < blocks.y; ++y)
-                                   for (unsigned x = 0; x < blocks.x; ++x)
-                                     runBlock(body, {x, y, z}, blocks, threads, shared);
-                             },
-                             {}});
+  const auto run = [blocks, threads, shared = config.dynamicSmemBytes, overlaps = config.numAttrs > 0,
+                    body = std::move(body)] {
+    forEachBlock(blocks, [&](uint3 block) { runBlock(body, block, blocks, threads, shared, overlaps); });
+  };
+  return put(config.stream, {kernel, run, {}});
 }
 
 }  // namespace cuda_emulator
