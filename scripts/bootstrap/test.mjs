@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { deviceTests, onGpu } from "../check-cuda/device-tests.mjs";
 import { resultDirectory, runChecks } from "./checks.mjs";
 import { lintChecks } from "./lint.mjs";
 import { locked } from "./lock.mjs";
@@ -9,10 +10,12 @@ import { cudaSanitizerBuild, runSanitized, sanitizerBuilds } from "./sanitizers.
 
 /**
  * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<number>} exit code
  */
-export function vitest(args) {
-  return runAttached(process.execPath, [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args]);
+export function vitest(args, env) {
+  const script = join(root, "node_modules", "vitest", "vitest.mjs");
+  return runAttached(process.execPath, [script, "run", ...args], { env });
 }
 
 /**
@@ -65,6 +68,10 @@ export async function testCuda() {
       run: () => nativeTests("cudaTests", backward),
     },
     { name: "the library on an emulated GPU", run: () => vitest(["test/cuda"]) },
+    {
+      name: "fixtures and interventions there",
+      run: () => vitest(deviceTests, onGpu("persimmon_emulated.node")),
+    },
   ]);
 }
 

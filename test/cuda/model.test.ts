@@ -6,9 +6,8 @@ import { randomModel } from "../../src/random_model.js";
 import { edits } from "../../src/research/edits.js";
 import { allSites } from "../../src/runtime/sites.js";
 import { Device } from "../../src/tensor/device.js";
-import { expectNear, readFixture } from "../support/fixtures.js";
+import { expectNear } from "../support/fixtures.js";
 import { onGpu } from "../support/other_addon.js";
-import { sharedOrSkip } from "../support/shared.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 
 const ids = [1, 270, 300, 5, 9, 11, 280];
@@ -197,24 +196,5 @@ onGpu("a model on a GPU", () => {
     }
     withExactProducts(here);
     expectNear("logits", (await there.logits(lowIds)).data, (await here.logits(lowIds)).data, 5e-4);
-  });
-
-  sharedOrSkip("reference/tiny-f32", "fixture tiny-f32", (fixture) => {
-    it("gives the logits and the greedy text of Hugging Face", async () => {
-      const { reference, tensors } = readFixture(fixture);
-      const there = await loadModel(fixture, { device: "cuda" });
-      const { data } = await there.logits(reference.prompt_ids);
-      const { vocabSize } = there.config;
-      const rows = reference.activation_positions.flatMap((row) => [
-        ...data.subarray(row * vocabSize, (row + 1) * vocabSize),
-      ]);
-      expectNear("logits", rows, tensors.get("logits")!.data, 5e-4);
-      const { greedy_ids: expected } = reference;
-      const stream = there.generate(reference.prompt_ids, {
-        maxNewTokens: expected.length,
-        stopAtEos: false,
-      });
-      expect((await stream.done).ids).toEqual(expected);
-    });
   });
 });

@@ -6,6 +6,7 @@ import { loadModel } from "../../src/load_model.js";
 import { Module } from "../../src/nn/module.js";
 import { allSites, type Site } from "../../src/runtime/sites.js";
 import type { Tensor } from "../../src/tensor/tensor.js";
+import { testDevice } from "../support/device.js";
 import { expectNear, readFixture, type TextCase } from "../support/fixtures.js";
 import { sharedDirectory, sharedOrSkip } from "../support/shared.js";
 
@@ -74,7 +75,7 @@ for (const { name, from } of fixtures) {
       let fixture: ReturnType<typeof readFixture>;
       beforeAll(async () => {
         fixture = readFixture(join(sharedDirectory, "reference", from));
-        model = await loadModel(directory, { dtype });
+        model = await loadModel(directory, { dtype, device: testDevice });
       });
 
       it("holds the weights as asked", () => {
@@ -163,7 +164,7 @@ sharedOrSkip("reference/head64", "head64 from text to text", (directory) => {
   // Read while tests are collected, when the fixture may be absent.
   const cases: TextCase[] = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).e2e : [];
   it.each(cases)("$label", async ({ label, text, ids, greedy_ids, generated_text }) => {
-    const model = await loadModel(directory);
+    const model = await loadModel(directory, { device: testDevice });
     const bos = !label.includes("no-bos");
     expect(model.encodePrompt(text, bos)).toEqual(ids);
     const stream = model.generate(text, { bos, maxNewTokens: greedy_ids.length, stopAtEos: false });
@@ -176,7 +177,7 @@ sharedOrSkip("reference/head64", "head64 from text to text", (directory) => {
   });
 
   it("begins with BOS by default, as its tokenizer_config.json says", async () => {
-    const model = await loadModel(directory);
+    const model = await loadModel(directory, { device: testDevice });
     const [{ text, ids }] = cases;
     expect(model.encodePrompt(text)).toEqual(ids);
   });
@@ -185,7 +186,10 @@ sharedOrSkip("reference/head64", "head64 from text to text", (directory) => {
 sharedOrSkip("reference/head64", 'rope: "adept"', (directory) => {
   it("moves the logits of head64 by 7.8 and its greedy text from step 6 on", async () => {
     const { reference } = readFixture(directory);
-    const [model, plain] = [await loadModel(directory, { rope: "adept" }), await loadModel(directory)];
+    const [model, plain] = [
+      await loadModel(directory, { rope: "adept", device: testDevice }),
+      await loadModel(directory, { device: testDevice }),
+    ];
     expect([model.rope, plain.rope]).toEqual(["adept", "hf"]);
     const { data } = await model.logits(reference.prompt_ids);
     const wanted = (await plain.logits(reference.prompt_ids)).data;

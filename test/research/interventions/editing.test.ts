@@ -3,8 +3,18 @@ import type { LanguageModel } from "../../../src/language_model.js";
 import type { EditFilter, EditSpec } from "../../../src/research/edits.js";
 import { edits } from "../../../src/research/edits.js";
 import { allSites, type Site, siteWidth } from "../../../src/runtime/sites.js";
+import { testDevice } from "../../support/device.js";
 import { expectSameBits } from "../../tensor/ops/on_device.js";
-import { differs, direction, expectSame, generated, type Made, onBothModels } from "./support.js";
+import {
+  differs,
+  direction,
+  expectAlike,
+  expectAlikeValues,
+  expectSame,
+  generated,
+  type Made,
+  onBothModels,
+} from "./support.js";
 
 /** Log-probability of each generated id under logits of the whole text, in float64. */
 function logprobsOf(
@@ -29,6 +39,9 @@ const kinds = [
   "finalNorm.out",
   "logits",
 ] as Site[];
+
+/** Log-probabilities of the same logits, and on a GPU of logits that were computed in another order. */
+const near = testDevice === "cpu" ? 1e-5 : 1e-3;
 
 onBothModels("edits", ({ load, prompt }) => {
   let model: LanguageModel;
@@ -71,15 +84,18 @@ onBothModels("edits", ({ load, prompt }) => {
         const rows = shape[1] * (prompt.length - 1);
         const wanted = logprobsOf(data.subarray(rows), shape[1], 0, made.ids);
         for (const [i, value] of wanted.entries()) {
-          expect(Math.abs(made.logprobs[i] - value), `${spec.kind}, token ${i}`).toBeLessThan(1e-5);
+          expect(Math.abs(made.logprobs[i] - value), `${spec.kind}, token ${i}`).toBeLessThan(near);
           largest = Math.max(largest, Math.abs(made.logprobs[i] - value));
         }
         // The op that generate takes log-probabilities with, on these logits: equal to the bit.
         const scores = await model.logprobs([...prompt, ...made.ids]);
-        expectSameBits(Float32Array.from(scores).slice(prompt.length - 1), Float32Array.from(made.logprobs));
+        expectAlikeValues(
+          Float32Array.from(scores).slice(prompt.length - 1),
+          Float32Array.from(made.logprobs),
+        );
       }
       expectSame(await generated(model, prompt, 12), plain);
-      expect(largest).toBeLessThan(1e-5);
+      expect(largest).toBeLessThan(near);
     },
   );
 
@@ -113,7 +129,7 @@ onBothModels("edits", ({ load, prompt }) => {
       [{ positions: [2, n + 3] }, (position) => position === 2 || position === n + 3],
       [{ positions: { from: n - 1, to: n + 1 } }, (position) => position >= n - 1 && position < n + 1],
       [{ heads: [1, 3] }, (_, column) => [1, 3].includes(Math.floor(column / headDim))],
-      [{ units: [0, 77] }, (_, column) => column === 0 || column === 77],
+      [{ units: [0, 37] }, (_, column) => column === 0 || column === 37],
       [
         { heads: [2], positions: { from: 3 }, phase: "decode" },
         (position, column) => position >= n && Math.floor(column / headDim) === 2,
@@ -141,8 +157,9 @@ onBothModels("edits", ({ load, prompt }) => {
     const after = (await model.runWithCache(prompt, { names: ["layers.0.mid"] })).cache.get("layers.0.mid");
     const { data } = cache.get("layers.0.mid");
     const wanted = before.data.slice();
-    wanted.set(data.subarray(0, 256), 256);
-    wanted.set(data.subarray(256), 4 * 256);
+    const { hiddenSize } = model.config;
+    wanted.set(data.subarray(0, hiddenSize), hiddenSize);
+    wanted.set(data.subarray(hiddenSize), 4 * hiddenSize);
     expectSameBits(after.data, wanted);
   });
 
@@ -209,9 +226,9 @@ onBothModels("edits", ({ load, prompt }) => {
 
   it("all sites may be edited at once", async () => {
     for (const site of allSites(model.config)) model.edit(site, edits.scale(1));
-    // Attention then goes step by step, to the same bits.
-    expectSame(await generated(model, prompt, 12), plain);
-    expectSame(await generated(model, prompt, 12), plain);
+    // Attention then goes step by step.
+    expectAlike(await generated(model, prompt, 12), plain);
+    expectAlike(await generated(model, prompt, 12), plain);
     expect(model.plan().breaks).toEqual([]);
   });
 

@@ -1,10 +1,15 @@
 /** What the tests of edits, hooks, watches and swaps share. */
-import { describe, expect } from "vitest";
+import { beforeAll, describe, expect } from "vitest";
 import type { GenerateOptions } from "../../../src/generation/options.js";
 import type { Token } from "../../../src/generation/token_stream.js";
 import type { LanguageModel } from "../../../src/language_model.js";
 import { loadModel } from "../../../src/load_model.js";
+import { testDevice } from "../../support/device.js";
+import { expectNear } from "../../support/fixtures.js";
+import { isGpuReal } from "../../support/other_addon.js";
 import { sharedOrSkip } from "../../support/shared.js";
+import { tinyCheckpoint } from "../../support/tiny_checkpoint.js";
+import { expectSameBits } from "../../tensor/ops/on_device.js";
 
 /** A model to intervene in, and a prompt of its own. */
 export interface Subject {
@@ -12,12 +17,35 @@ export interface Subject {
   prompt: readonly number[];
 }
 
-/** Runs the tests of `body` on the bundled model, and on the reference model head64 where it is there. */
+/**
+ * Runs the tests of `body` on the bundled model, and on the reference model head64 where it is there; on an emulated GPU, which
+ * takes a hundred times as long, on a random model that is small enough.
+ */
 export function onBothModels(title: string, body: (subject: Subject) => void): void {
+  if (testDevice === "cuda" && !isGpuReal) {
+    describe(`${title}: a small model on an emulated GPU`, () => {
+      let directory: string;
+      beforeAll(async () => {
+        const sizes = { hidden_size: 64, num_attention_heads: 4, intermediate_size: 128 };
+        directory = await tinyCheckpoint(sizes);
+      });
+      body({
+        load: () => loadModel(directory, { device: testDevice }),
+        prompt: [1, 270, 300, 5, 9, 11, 280, 33],
+      });
+    });
+    return;
+  }
   describe(`${title}: the bundled model`, () =>
-    body({ load: () => loadModel(), prompt: [4, 120, 300, 7, 51, 900, 33, 18] }));
+    body({
+      load: () => loadModel(undefined, { device: testDevice }),
+      prompt: [4, 120, 300, 7, 51, 900, 33, 18],
+    }));
   sharedOrSkip("reference/head64", `${title}: head64`, (directory) =>
-    body({ load: () => loadModel(directory), prompt: [13, 271, 338, 326, 308, 390, 287] }),
+    body({
+      load: () => loadModel(directory, { device: testDevice }),
+      prompt: [13, 271, 338, 326, 308, 390, 287],
+    }),
   );
 }
 
@@ -54,6 +82,22 @@ export function expectSame(found: Made, wanted: Made): void {
       expect.fail(`log-probability ${index}: ${found.logprobs[index]}, wanted the bits of ${value}`);
     }
   }
+}
+
+/**
+ * As `expectSame` on a CPU. On a GPU equal ids, and log-probabilities near one another: a token and a prompt, and attention in one
+ * kernel and step by step, add up in orders of their own there.
+ */
+export function expectAlike(found: Made, wanted: Made): void {
+  if (testDevice === "cpu") expectSame(found, wanted);
+  expect(found.ids).toEqual(wanted.ids);
+  expectNear("log-probabilities", found.logprobs, wanted.logprobs, 1e-4);
+}
+
+/** The same for values. */
+export function expectAlikeValues(found: Float32Array, wanted: Float32Array): void {
+  if (testDevice === "cpu") expectSameBits(found, wanted);
+  expectNear("values", found, wanted, 1e-4 * Math.max(1, ...wanted.map(Math.abs)));
 }
 
 /** Whether something changed at all: a test of a change that changes nothing proves nothing. */

@@ -7,7 +7,7 @@ import { type At, HostModule, LayerNorm, Linear, Module } from "../../../src/nn/
 import type { LayerCache } from "../../../src/tensor/ops/index.js";
 import type { Tensor } from "../../../src/tensor/tensor.js";
 import { expectSameBits } from "../../tensor/ops/on_device.js";
-import { expectSame, generated, type Made, onBothModels } from "./support.js";
+import { expectAlike, expectAlikeValues, expectSame, generated, type Made, onBothModels } from "./support.js";
 
 class SameMlp extends MLP {
   protected override forward(x: Tensor): Tensor {
@@ -91,13 +91,6 @@ onBothModels("swapped modules", ({ load, prompt }) => {
         const { selfAttn } = model.layers[0];
         model.layers[0].selfAttn = new SameAttention(selfAttn, selfAttn.heads, selfAttn.rotary);
       },
-      norms: () => {
-        const same = ({ weight, bias, epsilon }: LayerNorm) => new SameNorm(weight, bias, epsilon);
-        const { selfAttn } = model.layers[1];
-        model.layers[0].inputLayernorm = same(model.layers[0].inputLayernorm);
-        model.finalLayernorm = same(model.finalLayernorm);
-        selfAttn.qLayernorm = same(selfAttn.qLayernorm as LayerNorm);
-      },
       head: () => {
         model.lmHead = new SameLinear(model.lmHead.weight, model.lmHead.bias);
       },
@@ -105,11 +98,20 @@ onBothModels("swapped modules", ({ load, prompt }) => {
         const layer = model.layers[0];
         model.layers[0] = new SameLayer(layer);
       },
+      norms: () => {
+        const same = ({ weight, bias, epsilon }: LayerNorm) => new SameNorm(weight, bias, epsilon);
+        const { selfAttn } = model.layers[1];
+        model.layers[0].inputLayernorm = same(model.layers[0].inputLayernorm);
+        model.finalLayernorm = same(model.finalLayernorm);
+        selfAttn.qLayernorm = same(selfAttn.qLayernorm as LayerNorm);
+      },
     };
-    for (const swap of Object.values(swaps)) {
+    for (const [role, swap] of Object.entries(swaps)) {
       swap();
-      expectSameBits((await model.logits(prompt)).data, plain.logits);
-      expectSame(await generated(model, prompt, 12), plain.made);
+      // Without LayerNorm itself in front of queries and keys attention goes step by step.
+      const isExact = role !== "norms";
+      (isExact ? expectSameBits : expectAlikeValues)((await model.logits(prompt)).data, plain.logits);
+      (isExact ? expectSame : expectAlike)(await generated(model, prompt, 12), plain.made);
       expect(model.plan().breaks).toEqual([]);
     }
   });
