@@ -1,5 +1,6 @@
 #include "fibers.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -129,11 +130,23 @@ void waitUntil(std::function<bool()> isReady) {
   current->isReady = nullptr;
 }
 
-// From last to first: two threads that one barrier too few lets race come in one order forwards and in the
-// other backwards.
+// From last to first. A warp goes as far as it can before the next one begins, so that two which one barrier
+// too few lets race come in one order forwards and in the other backwards.
 bool isBackward() {
   static const bool is = std::getenv("PERSIMMON_CUDA_EMULATOR_BACKWARD") != nullptr;
   return is;
+}
+
+// Each thread of a warp up to where it waits; false where none can go on.
+bool advanceWarp(unsigned first, unsigned threads) {
+  bool progress = false;
+  for (unsigned i = 0; i < threads && block.failure.empty(); ++i) {
+    Fiber& fiber = *fibers[first + (isBackward() ? threads - 1 - i : i)];
+    if (fiber.done || (fiber.isReady != nullptr && !fiber.isReady())) continue;
+    progress = true;
+    resume(fiber);
+  }
+  return progress;
 }
 
 }  // namespace
@@ -198,12 +211,10 @@ void runBlock(const std::function<void()>& body, uint3 at, dim3 blocks, dim3 thr
       throw std::runtime_error(block.failure);
     }
     progress = false;
-    for (unsigned i = 0; i < count; ++i) {
-      Fiber& fiber = *fibers[isBackward() ? count - 1 - i : i];
-      if (fiber.done || (fiber.isReady != nullptr && !fiber.isReady())) continue;
-      progress = true;
-      resume(fiber);
-      if (!block.failure.empty()) break;
+    const auto warps = static_cast<unsigned>(block.warps.size());
+    for (unsigned i = 0; i < warps; ++i) {
+      const unsigned first = 32 * (isBackward() ? warps - 1 - i : i);
+      while (advanceWarp(first, std::min(count - first, 32u))) progress = true;
     }
     // Threads that ended count as if they stood at the barrier.
     if (block.waiting > 0 && block.waiting == block.alive) {
