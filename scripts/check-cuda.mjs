@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // Everything that can be checked on a machine with an NVIDIA GPU, counted in one line at the end. Each stage can be run alone:
-//   node scripts/check-cuda.mjs [build] [native] [sanitizer] [library]        (none named: all of them)
+//   node scripts/check-cuda.mjs [build] [native] [cublaslt] [sanitizer] [library]        (none named: all of them)
 //     build      kernels for the card that is there, by nvcc: build/Release/gpu_tests and persimmon_cuda.node
 //     native     the native tests of the kernels, on the GPU instead of the emulated runtime
+//     cublaslt   those of products of many rows again, by cuBLASLt (LD_LIBRARY_PATH: the folder of libcublasLt.so.13, which may be
+//                site-packages/nvidia/cu13/lib)
 //     sanitizer  a part of them under compute-sanitizer: memcheck, racecheck, initcheck, synccheck
-//     library    test/cuda, the library on the GPU
+//     library    test/cuda, the fixtures, and the tests of edits, hooks, watches and swapped modules, on the GPU
 // The speed is measured apart: node bench/cuda/ladder.mjs --hf python3 --out ladder.json
 //
 // The machine may have neither Node nor a network:
@@ -12,14 +14,21 @@
 //   tar -xf persimmon-cuda.tar.xz && cd persimmon/main && export PATH="$PWD/bin:$PATH"       (there)
 //   node scripts/check-cuda.mjs native sanitizer library
 // The archive has the node that ran this, the packages that tests and library import, dist/, sources and tests, what was built,
-// and the reference fixture ../shared/reference/tiny-f32 where it is there. `build` there is needed for another architecture
+// and the reference fixtures ../shared/reference where they are there; not the bundled model (14 MB): `cp -r models persimmon/main/`
+// from a checkout there has the tests use it, too. `build` there is needed for another architecture
 // or another C++ library only; it takes nvcc, a C++ compiler and CMake.
 import { buildForGpu } from "./check-cuda/build.mjs";
 import { pack } from "./check-cuda/pack.mjs";
-import { libraryStage, nativeStage, sanitizerStage } from "./check-cuda/stages.mjs";
+import { cublasLtStage, libraryStage, nativeStage, sanitizerStage } from "./check-cuda/stages.mjs";
 
 /** @type {Record<string, () => Promise<import("./bootstrap/summary.mjs").Totals>>} */
-const stages = { build: buildForGpu, native: nativeStage, sanitizer: sanitizerStage, library: libraryStage };
+const stages = {
+  build: buildForGpu,
+  native: nativeStage,
+  cublaslt: cublasLtStage,
+  sanitizer: sanitizerStage,
+  library: libraryStage,
+};
 
 const [first, archive, ...more] = process.argv.slice(2);
 if (first === "pack") {

@@ -41,7 +41,6 @@ class Model:
         finally:
             torch.set_default_dtype(default)
         self.config = config
-        self.compiled = torch.compile(self.step, mode="reduce-overhead")
         self.ways = {}
 
     def step(self, token, position, cache):
@@ -64,6 +63,9 @@ class Model:
 
     def prepare(self, context, tokens):
         self.ways = {}
+        # Anew for each length of the cache: a second one would be compiled for any, which is slower.
+        torch._dynamo.reset()
+        self.compiled = torch.compile(self.step, mode="reduce-overhead")
         caches = {
             "eager": DynamicCache(config=self.config),
             # As small as it may be: it is read as a whole for every token.
@@ -72,6 +74,7 @@ class Model:
         for way, cache in caches.items():
             token = self.run_prompt(context, cache)
             self.ways[way] = {"cache": cache, "token": token, "position": context}
+        self.free()
 
     def decode(self, way, tokens):
         state = self.ways[way]
@@ -96,7 +99,9 @@ class Model:
         started = time.perf_counter()
         positions = torch.arange(count, device=self.device)[None]
         self.step(self.prompt(count), positions, DynamicCache(config=self.config)).tolist()
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        self.free()
+        return seconds
 
     def weight_bytes(self):
         """What a token reads: all weights but the embedding."""
@@ -104,6 +109,11 @@ class Model:
         return sum(p.numel() * p.element_size() for p in self.model.parameters()) - (
             embedding.numel() * embedding.element_size()
         )
+
+    def free(self):
+        """Gives the memory that is held for later back to the GPU, where others need it."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def wait(self):
         if self.device.type == "cuda":

@@ -18,7 +18,11 @@ export class HfSide {
   }
 
   constructor(python) {
-    this.child = spawn(python, [join(import.meta.dirname, "hf.py")], { stdio: ["pipe", "pipe", "inherit"] });
+    // Keys and values that grow would else leave holes of every size in the GPU's memory.
+    const env = { ...process.env, PYTORCH_CUDA_ALLOC_CONF: "expandable_segments:True" };
+    const stdio = ["pipe", "pipe", "inherit"];
+    this.child = spawn(python, [join(import.meta.dirname, "hf.py")], { stdio, env });
+    this.child.stdin.on("error", () => {}); // it has ended, which `ended` says
     this.ended = once(this.child, "exit").then(([code]) => {
       throw new Error(`${python} bench/cuda/hf.py ended with ${code}`);
     });

@@ -4,8 +4,9 @@
 // takes its turn, in an order that alternates, beside a measured copy of the device's memory, of which the GB/s are a share.
 //   node bench/cuda/ladder.mjs [--device cuda|cpu] [--shape hidden=4096,layers=36,heads=64,ffn=16384,vocab=262144] [--zeros 0.9]
 //     [--contexts 16,2048,16384] [--rungs eager,"+ graph",…] [--rounds 5] [--tokens 32] [--prefill 4096] [--kv-dtype bfloat16]
-//     [--copy-mib 1024] [--hf python3] [--no-interventions] [--out FILE.json]
-// Each table is printed, and the JSON written, as soon as it is there. On a card of 141 GB all rungs and HF fit at once with the
+//     [--matmul-precision highest|medium] [--chunk 512] [--copy-mib 1024] [--hf python3] [--no-interventions] [--out FILE.json]
+// `--chunk`: tokens of a prompt in one pass of ours. With PERSIMMON_CUBLASLT=1 products of many rows are cuBLASLt's.
+// Each table is printed, and the JSON written, as soon as it is there; whoever fails (no memory, no PyTorch) is left out of that table. On a card of 141 GB all rungs and HF fit at once with the
 // full shape and a context of 16,384 (some 125 GB); on a smaller one name fewer rungs or contexts.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +30,8 @@ const { values: options } = parseArgs({
     tokens: { type: "string", default: "32" },
     prefill: { type: "string", default: "4096" },
     "kv-dtype": { type: "string", default: "bfloat16" },
+    "matmul-precision": { type: "string", default: "highest" },
+    chunk: { type: "string", default: "512" },
     "copy-mib": { type: "string", default: "1024" },
     hf: { type: "string" },
     interventions: { type: "boolean", default: true },
@@ -52,20 +55,52 @@ if (unknown !== undefined) {
 // The addon of `npm run check:cuda-build`, where the usual one may have no kernels for GPUs.
 const withKernels = join(import.meta.dirname, "..", "..", "build", "Release", "persimmon_cuda.node");
 if (options.device === "cuda" && existsSync(withKernels)) process.env.PERSIMMON_ADDON ??= withKernels;
-const device = options.device === "cuda" ? Device.cuda() : Device.cpu();
+const matmulPrecision = options["matmul-precision"];
+const device =
+  options.device === "cuda" ? Device.cuda(0, matmulPrecision) : Device.cpu(undefined, matmulPrecision);
 // Hugging Face's cache grows from round to round; ours is a fork each time.
 const room = Math.max(tokens + 64, (rounds + 1) * tokens);
-const ours = new OurSide(shape, {
+const ours = new OurSide(shape, Number(options.chunk), {
   device: options.device,
+  matmulPrecision,
   zeros,
   kvDtype: options["kv-dtype"],
   maxLength: Math.max(...contexts, prefill) + room,
 });
 const copy = new CopyBandwidth(device, Number(options["copy-mib"]) * 2 ** 20);
-const hf = options.hf === undefined ? undefined : await HfSide.start(options.hf, shape, options.device);
-const names = [...ourNames, ...(hf === undefined ? [] : Object.keys(ways))];
-const results = { device: device.gpu?.name ?? "CPU", shape, zeros, rounds, tokens, decode: [], prefill: [] };
-results.machine = await hf?.ask({ do: "machine" });
+const gpu = device.gpu?.name ?? "CPU";
+const results = {
+  device: gpu,
+  shape,
+  zeros,
+  matmulPrecision,
+  chunk: Number(options.chunk),
+  rounds,
+  tokens,
+  failures: [],
+  decode: [],
+  prefill: [],
+};
+const hfNames = options.hf === undefined ? [] : Object.keys(ways);
+const hf =
+  hfNames.length === 0
+    ? undefined
+    : await tried(hfNames, () => HfSide.start(options.hf, shape, options.device));
+const names = [...ourNames, ...(hf === undefined ? [] : hfNames)];
+results.machine = hf && (await tried([], () => hf.ask({ do: "machine" })));
+
+/** What `run` gives; where it fails that is noted, and none of these names is in `left` any more. */
+async function tried(those, run, left = new Set()) {
+  try {
+    return await run();
+  } catch (error) {
+    const failure = { names: those, error: error.message };
+    results.failures.push(failure);
+    console.error(`left out: ${those.join(", ")}: ${error.message}`);
+    for (const name of those) left.delete(name);
+    return undefined;
+  }
+}
 
 function save() {
   if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(results, null, 2)}\n`);
@@ -92,35 +127,42 @@ console.log(
     .map((pair) => pair.join(" "))
     .join(
       ", ",
-    )}; ${100 * zeros} % zeros, keys and values in ${options["kv-dtype"]}; ${rounds} rounds of ${tokens} tokens`,
+    )}; ${100 * zeros} % zeros, keys and values in ${options["kv-dtype"]}, precision ${matmulPrecision}, chunks of ${options.chunk}; ${rounds} rounds of ${tokens} tokens`,
 );
 if (results.machine !== undefined) console.log(`PyTorch: ${JSON.stringify(results.machine)}`);
 
 for (const context of contexts) {
-  await ours.prepare(ourNames, context);
-  await hf?.prepare(context, room);
+  const left = new Set(names);
+  await tried(ourNames, () => ours.prepare(ourNames, context), left);
+  if (hf !== undefined) await tried(hfNames, () => hf.prepare(context, room), left);
   const rows = Object.fromEntries(names.map((name) => [name, []]));
   await inTurns(names, rounds, async (name, round) => {
+    if (!left.has(name)) return;
     const copied = copy.measure();
-    const measured = name in rungs ? await ours.decode(name, tokens) : await hf.decode(name, tokens);
-    if (round > 0) rows[name].push({ ...measured, copied });
+    const decode = () => (name in rungs ? ours.decode(name, tokens) : hf.decode(name, tokens));
+    const measured = await tried([name], decode, left);
+    if (round > 0 && measured !== undefined) rows[name].push({ ...measured, copied });
   });
-  const found = names.map((name) => figures(name, context, rows[name]));
+  const found = [...left].map((name) => figures(name, context, rows[name]));
   results.decode.push(...found);
   printTable(found);
   save();
 }
+ours.forget();
 
 if (prefill > 0) {
   const some = names.filter((name) => name !== "eager" && name !== "HF torch.compile");
+  const left = new Set(some);
   const seconds = Object.fromEntries(some.map((name) => [name, []]));
   await inTurns(some, Math.min(rounds, 3), async (name, round) => {
-    const time = name in rungs ? await ours.prefill(name, prefill, round) : await hf.prefill(prefill);
-    if (round > 0) seconds[name].push(time);
+    if (!left.has(name)) return;
+    const run = () => (name in rungs ? ours.prefill(name, prefill, round) : hf.prefill(prefill));
+    const time = await tried([name], run, left);
+    if (round > 0 && time !== undefined) seconds[name].push(time);
   });
   // Multiply-adds of the layers' matrices, two operations each.
   const perToken = 2 * shape.layers * (4 * shape.hidden ** 2 + 2 * shape.hidden * shape.ffn);
-  const found = some.map((name) => ({
+  const found = [...left].map((name) => ({
     name,
     prompt: prefill,
     tokensPerSecond: prefill / median(seconds[name]),

@@ -28,23 +28,32 @@ export class OurSide {
   #models = new Map();
   #prefixes = new Map();
 
-  constructor(shape, options) {
+  constructor(shape, chunkTokens, options) {
     this.shape = shape;
+    this.chunkTokens = chunkTokens;
     this.options = options;
   }
 
   model(rung) {
     const { dtype, skipZeros } = rungs[rung];
     const key = `${dtype} ${skipZeros}`;
-    if (!this.#models.has(key))
-      this.#models.set(key, randomModel(this.shape, { ...this.options, dtype, skipZeros, kvContexts: 1 }));
+    if (!this.#models.has(key)) {
+      const model = randomModel(this.shape, { ...this.options, dtype, skipZeros, kvContexts: 1 });
+      model.runtime.chunkTokens = this.chunkTokens;
+      this.#models.set(key, model);
+    }
     return this.#models.get(key);
+  }
+
+  /** Gives back the keys and values of the prompts that were prepared. */
+  forget() {
+    for (const prefix of this.#prefixes.values()) prefix.release();
+    this.#prefixes.clear();
   }
 
   /** Runs a prompt of `context` tokens on the models of these rungs, whose tokens then follow it. */
   async prepare(names, context) {
-    for (const prefix of this.#prefixes.values()) prefix.release();
-    this.#prefixes.clear();
+    this.forget();
     for (const model of new Set(names.map((name) => this.model(name))))
       this.#prefixes.set(model, await model.prefill(promptIds(model, context, 0)));
   }

@@ -1,5 +1,6 @@
 /** Prints rows of the same fields as a table in Markdown, with numbers to three or four digits. */
 export function printTable(rows) {
+  if (rows.length === 0) return;
   const fields = Object.keys(rows[0]);
   const cell = (value) =>
     typeof value === "number" && !Number.isInteger(value)

@@ -350,7 +350,11 @@ Napi::Value StreamObject::readSync(const Napi::CallbackInfo& info) {
   return result;
 }
 
-void StreamObject::synchronize(const Napi::CallbackInfo&) { stream_->synchronize(); }
+// Waits until all that was enqueued has run, on a GPU too: its thread only puts kernels there.
+void StreamObject::synchronize(const Napi::CallbackInfo&) {
+  if (cuda::Queue* gpu = stream_->gpu()) stream_->enqueue([gpu](ThreadPool&) { gpu->synchronize(); });
+  stream_->synchronize();
+}
 
 // startGroup(): number; ops until endGroup() can be cancelled by it
 Napi::Value StreamObject::startGroup(const Napi::CallbackInfo& info) {

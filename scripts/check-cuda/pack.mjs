@@ -5,7 +5,7 @@ import { locked } from "../bootstrap/lock.mjs";
 import { ensureNative } from "../bootstrap/native-build.mjs";
 import { root } from "../bootstrap/paths.mjs";
 import { step } from "../bootstrap/progress.mjs";
-import { runLogged } from "../bootstrap/run.mjs";
+import { runLogged, which } from "../bootstrap/run.mjs";
 
 /** What tests of GPUs, the library and the benchmark need of the repository. */
 const folders = [
@@ -17,7 +17,8 @@ const folders = [
     "bench/cuda",
     "bench/side_by_side.mjs",
   ],
-  ...["test/native", "test/cuda", "test/support", "test/tokenizer/models.ts"],
+  ...["test/native", "test/cuda", "test/support", "test/tokenizer/models.ts", "test/tensor/ops/on_device.ts"],
+  ...["test/research/interventions", "test/model/fixtures.test.ts"],
   ...["build/Release/gpu_tests", "build/Release/persimmon_cuda.node"],
 ];
 const packages = ["vitest", "fast-check", "node-addon-api", "node-api-headers", "commander", "csv-parse"];
@@ -74,15 +75,20 @@ export async function pack(archive) {
       if (!existsSync(join(root, folder))) throw new Error(`${folder} is not there; build it first`);
       put(join(root, folder), join(main, folder));
     }
-    put(process.execPath, join(main, "bin", "node"));
-    const fixture = join("shared", "reference", "tiny-f32");
-    const source = join(root, "..", fixture);
-    if (existsSync(source)) put(source, join(staging, "persimmon", fixture));
+    const node = join(main, "bin", "node");
+    put(process.execPath, node);
+    // Names of Node's functions: an eighth of it.
+    if (which("strip") !== undefined)
+      await runLogged("strip", [node], { log: "strip", failure: "strip failed" });
+    const fixtures = join("shared", "reference");
+    const source = join(root, "..", fixtures);
+    if (existsSync(source)) put(source, join(staging, "persimmon", fixtures));
     await step(`packing ${archive}`, () =>
       runLogged("tar", ["-C", staging, "-cJf", resolve(archive), "persimmon"], {
         log: "pack",
         failure: "tar could not pack it",
-        env: { XZ_OPT: "-T0" },
+        // Kernels are in the tests and in the addon: one thread with a window that sees both makes a tenth less of it.
+        env: { XZ_OPT: "-9 -T1" },
       }),
     );
   } finally {

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { resultDirectory } from "../bootstrap/checks.mjs";
 import { root } from "../bootstrap/paths.mjs";
-import { runAttached, which } from "../bootstrap/run.mjs";
+import { which } from "../bootstrap/run.mjs";
 import { countVitest } from "../bootstrap/summary.mjs";
 import { gpuTests } from "./build.mjs";
+import { deviceTests, onGpu } from "./device-tests.mjs";
 
 /** @typedef {import("../bootstrap/summary.mjs").Totals} Totals */
 
@@ -54,7 +55,10 @@ const sanitized = [
 ];
 
 const tools = ["memcheck", "racecheck", "initcheck", "synccheck"];
-const SANITIZER_SECONDS = 150;
+/** Of one run each, so that a kernel that hangs costs minutes and not the machine's whole time. */
+const SANITIZER_SECONDS = 100;
+const NATIVE_SECONDS = 240;
+const LIBRARY_SECONDS = 300;
 /** So that compute-sanitizer's own failures can be told from those of the tests. */
 const SANITIZER_EXIT = 86;
 
@@ -62,16 +66,23 @@ const SANITIZER_EXIT = 86;
  * Runs a program, with its output on this terminal too.
  * @param {string} command
  * @param {string[]} args
- * @param {number} [seconds] after which it is ended
+ * @param {number} seconds after which it is ended, with all that it has started
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<{ code: number | null, output: string }>}
  */
-function run(command, args, seconds) {
+export function run(command, args, seconds, env) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: seconds === undefined ? undefined : 1000 * seconds,
+      detached: true, // the leader of a group of its own
     });
+    const end = () => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    };
+    const timer = setTimeout(end, 1000 * seconds);
+    process.once("exit", end);
     let output = "";
     const collect = (/** @type {Buffer} */ data) => {
       output += data.toString();
@@ -80,7 +91,11 @@ function run(command, args, seconds) {
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, output }));
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      process.off("exit", end);
+      resolve({ code, output });
+    });
   });
 }
 
@@ -113,7 +128,16 @@ function expectBuilt() {
 /** @returns {Promise<Totals>} */
 export async function nativeStage() {
   expectBuilt();
-  const { code, output } = await run(gpuTests, []);
+  const { code, output } = await run(gpuTests, [], NATIVE_SECONDS);
+  return countNative(code, output);
+}
+
+/** Products of many rows by NVIDIA's cuBLASLt, which has to be where the system's loader looks. @returns {Promise<Totals>} */
+export async function cublasLtStage() {
+  expectBuilt();
+  const { code, output } = await run(gpuTests, ["productsOfManyRows"], NATIVE_SECONDS, {
+    PERSIMMON_CUBLASLT: "1",
+  });
   return countNative(code, output);
 }
 
@@ -138,13 +162,30 @@ export async function sanitizerStage() {
 /** @returns {Promise<Totals>} */
 export async function libraryStage() {
   mkdirSync(resultDirectory, { recursive: true });
-  const report = join(resultDirectory, "gpu-library.json");
+  const real = { PERSIMMON_TEST_GPU: "1" };
+  const all = [
+    await vitest("gpu-library", ["test/cuda"], real),
+    await vitest("gpu-fixtures", deviceTests, { ...real, ...onGpu("persimmon_cuda.node") }),
+  ];
+  const sum = (/** @type {"passed" | "failed" | "skipped"} */ key) =>
+    all.reduce((total, totals) => total + totals[key], 0);
+  const failures = all.flatMap((totals) => totals.failures);
+  return { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped"), failures };
+}
+
+/**
+ * @param {string} name of the report
+ * @param {string[]} tests
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<Totals>}
+ */
+async function vitest(name, tests, env) {
+  const report = join(resultDirectory, `${name}.json`);
   rmSync(report, { force: true });
-  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const script = join(root, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  await runAttached(process.execPath, [vitest, "run", "test/cuda", ...reporters], {
-    env: { PERSIMMON_TEST_GPU: "1" },
-  });
-  if (!existsSync(report)) throw new Error("vitest wrote no report");
+  await run(process.execPath, [script, "run", ...tests, ...reporters], LIBRARY_SECONDS, env);
+  if (!existsSync(report))
+    return { passed: 0, failed: 1, skipped: 0, failures: [`${name}: vitest wrote no report`] };
   return countVitest(JSON.parse(readFileSync(report, "utf8")));
 }

@@ -211,7 +211,7 @@ onGpu("a model that is split over GPUs", () => {
       }
       return texts;
     };
-    expect(await forked(split[0])).toEqual(await forked(cpu));
+    for (const model of split.slice(0, 1)) expect(await forked(model)).toEqual(await forked(cpu));
   });
 
   it("is whole again after a pass that was interrupted", async () => {

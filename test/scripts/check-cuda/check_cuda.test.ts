@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { packageFolders } from "../../../scripts/check-cuda/pack.mjs";
-import { countNative } from "../../../scripts/check-cuda/stages.mjs";
+import { countNative, run } from "../../../scripts/check-cuda/stages.mjs";
 
 describe("countNative", () => {
   it("counts the lines of the native tests", () => {
@@ -17,6 +17,20 @@ describe("countNative", () => {
     expect(countNative(null, "ok   one\n").failures).toEqual([
       "ended by a signal or its time limit: ok   one",
     ]);
+  });
+});
+
+describe("run", () => {
+  it("gives the exit code and the output, and hands on variables", async () => {
+    const program = "console.log(process.env.COLOUR); console.error('two'); process.exit(3)";
+    const { code, output } = await run(process.execPath, ["-e", program], 60, { COLOUR: "red" });
+    expect(code).toBe(3);
+    expect(output.split("\n").sort()).toEqual(["", "red", "two"]);
+  });
+
+  it("ends a program at its limit with what that has started, which may hold the output open", async () => {
+    const { code, output } = await run("sh", ["-c", "sleep 60 & echo started; wait"], 0.5);
+    expect({ code, output }).toEqual({ code: null, output: "started\n" });
   });
 });
 
