@@ -39,7 +39,7 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
                                                                                    ByInputProblem problem) {
   constexpr int kColumns = 2 * kBytes, kStripe = kWarp * kColumns, kBatch = kBytes == 16 ? 4 : 8;
   constexpr int kUnitBytes = static_cast<int>(cpu::kInt4Unit) / 2;
-  __shared__ float shared[kLiveWarps * kStripe];
+  __shared__ float shared[kLiveWarps * padded(kStripe)];
   __shared__ unsigned long long read;
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t slice = blockIdx.x / problem.stripes, stripe = blockIdx.x % problem.stripes;
@@ -69,6 +69,14 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
     for (int r = 0; r < kRows; ++r) any |= __float_as_uint(x[r]) << 1;
     unsigned left = __ballot_sync(kAllLanes, any != 0);
     if (left == 0) continue;
+    // On their way while the products are made. What a lane needs lies together in pieces of kBytes outputs.
+    uint2 scalesOfGroup[kColumns / 4];
+    PERSIMMON_UNROLL
+    for (int c = 0; c < kColumns; c += 4) {
+      if (inside)
+        scalesOfGroup[c / 4] =
+            __ldcg(reinterpret_cast<const uint2*>(scales + g * outputs + first + place(c)));
+    }
     warpRead += static_cast<unsigned long long>(__popc(left) * (outputs / 2) + scaleBytes);
     float partial[kRows][kColumns] = {};
     while (left != 0) {
@@ -97,10 +105,15 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
     }
     if (!inside) continue;
     PERSIMMON_UNROLL
-    for (int c = 0; c < kColumns; ++c) {
-      const float scale = fromBFloat16(__ldcg(scales + g * outputs + first + place(c)));
+    for (int c = 0; c < kColumns; c += 4) {
+      const uint2 four = scalesOfGroup[c / 4];
+      const float scale[4] = {lowBFloat16(four.x), highBFloat16(four.x), lowBFloat16(four.y),
+                              highBFloat16(four.y)};
       PERSIMMON_UNROLL
-      for (int r = 0; r < kRows; ++r) sums[r][c] = fmaf(scale, partial[r][c], sums[r][c]);
+      for (int r = 0; r < kRows; ++r) {
+        PERSIMMON_UNROLL
+        for (int i = 0; i < 4; ++i) sums[r][c + i] = fmaf(scale[i], partial[r][c + i], sums[r][c + i]);
+      }
     }
   }
   letNextStart();
@@ -116,7 +129,7 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
       countTraffic(problem.traffic, static_cast<int64_t>(read), all - static_cast<int64_t>(read));
     }
   }
-  addSlices(problem, stripe, first, kStripe);
+  addSlices<kRows>(problem, stripe, first, kStripe);
 }
 
 }  // namespace persimmon::cuda

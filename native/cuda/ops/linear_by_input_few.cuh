@@ -132,22 +132,26 @@ struct ByInputProblem {
   PartialSums sums;
 };
 
+/** Where element i of a warp's stripe lies in shared memory: lanes write several elements each, in steps that
+ * would fall into the same banks. */
+__device__ __forceinline__ constexpr int padded(int i) { return i + i / kWarp; }
+
 /**
  * Adds the sums of the warps and writes a row of partial sums. `sums` is what this lane has for columns
- * `place(c)` of the stripe; `shared` has room for the stripe of every warp.
+ * `place(c)` of the stripe; `shared` has room for the padded stripe of every warp.
  */
 template <int kColumns, int kStripe, class Place>
 __device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64_t first, int row,
                              float* shared, const float (&sums)[kColumns], const Place& place) {
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   PERSIMMON_UNROLL
-  for (int c = 0; c < kColumns; ++c) shared[warp * kStripe + place(c)] = sums[c];
+  for (int c = 0; c < kColumns; ++c) shared[warp * padded(kStripe) + padded(place(c))] = sums[c];
   __syncthreads();
   float* to = problem.partial + (slice * problem.rows + row) * problem.outFeatures + first;
   for (int i = static_cast<int>(threadIdx.x); i < kStripe && first + i < problem.outFeatures;
        i += kLiveThreads) {
     float sum = 0.0f;
-    for (int w = 0; w < kLiveWarps; ++w) sum += shared[w * kStripe + i];
+    for (int w = 0; w < kLiveWarps; ++w) sum += shared[w * padded(kStripe) + padded(i)];
     to[i] = sum;
   }
   __syncthreads();
@@ -157,6 +161,7 @@ __device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64
  * By all threads of a block, when it has written its partial sums: the last block of a stripe adds those of
  * all slices, and leaves the counter as it was.
  */
+template <int kRows>
 __device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t stripe, int64_t first,
                                           int stripeOutputs) {
   if (problem.arrivals == nullptr) return;
@@ -169,10 +174,20 @@ __device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t
   __threadfence();
   const int64_t left = problem.outFeatures - first;
   const int outputs = static_cast<int>(left < stripeOutputs ? left : stripeOutputs);
+  const int64_t count = problem.rows * problem.outFeatures;
+  constexpr int kBatch = kRows > 4 ? 8 : 16;  // for registers
+  const auto addRow = [&](int64_t r, auto columns) {
+    constexpr int kColumns = decltype(columns)::value;
+    for (int i = kColumns * static_cast<int>(threadIdx.x); i < outputs; i += kColumns * kLiveThreads)
+      problem.sums.template add<kColumns, kBatch>(problem.partial, problem.slices, count,
+                                                  r * problem.outFeatures + first + i, first + i);
+  };
   for (int64_t r = 0; r < problem.rows; ++r) {
-    for (int i = static_cast<int>(threadIdx.x); i < outputs; i += kLiveThreads)
-      problem.sums.add(problem.partial, problem.slices, problem.rows * problem.outFeatures,
-                       r * problem.outFeatures + first + i, first + i);
+    if (problem.outFeatures % 4 == 0) {
+      addRow(r, std::integral_constant<int, 4>());
+    } else {
+      addRow(r, std::integral_constant<int, 1>());
+    }
   }
   if (threadIdx.x == 0) problem.arrivals[stripe] = 0;
 }
@@ -182,7 +197,7 @@ template <class T, int kRows, int kColumns>
 __global__ __launch_bounds__(kLiveThreads, 2) void liveInputsKernel(const T* weight, ByInputProblem problem) {
   constexpr int kStripe = kWarp * kColumns, kBatch = kRows * kColumns >= 32 ? 4 : 8;
   __shared__ LiveInputs<kRows> live;
-  __shared__ float shared[kLiveWarps * kStripe];
+  __shared__ float shared[kLiveWarps * padded(kStripe)];
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t slice = blockIdx.x / problem.stripes, stripe = blockIdx.x % problem.stripes;
   const int64_t begin = slice * problem.sliceInputs, sliceEnd = begin + problem.sliceInputs;
@@ -225,7 +240,7 @@ __global__ __launch_bounds__(kLiveThreads, 2) void liveInputsKernel(const T* wei
     const int64_t rowBytes = problem.outFeatures * static_cast<int64_t>(sizeof(T));
     countTraffic(problem.traffic, count * rowBytes, (end - begin - count) * rowBytes);
   }
-  addSlices(problem, stripe, stripe * kStripe, kStripe);
+  addSlices<kRows>(problem, stripe, stripe * kStripe, kStripe);
 }
 
 }  // namespace persimmon::cuda

@@ -12,7 +12,7 @@ __global__ void addPartialSumsKernel(PartialSums to, const float* partial, int64
                                      int64_t columns) {
   waitForPrevious();
   const int64_t i = indexOfThread();
-  if (i < count) to.add(partial, parts, count, i, i % columns);
+  if (i < count) to.add<1>(partial, parts, count, i, i % columns);
 }
 
 }  // namespace
