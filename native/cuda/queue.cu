@@ -386,8 +386,8 @@ class CudaQueue final : public Queue {
   const std::shared_ptr<IdleGraphs> idle_ = std::make_shared<IdleGraphs>();
 };
 
-// Architectures that kernels are compiled for; newer ones take the PTX of the last.
-bool hasCode(const DeviceInfo& info) { return info.major >= 8; }
+// Compiled as all kernels are.
+__global__ void anyKernel() {}
 
 /** Why there is no GPU at all, when the runtime says `status`. */
 std::string whyNone(cudaError_t status) {
@@ -439,14 +439,24 @@ std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
     why = std::string("the GPU does not answer: ") + cudaGetErrorString(status);
     return nullptr;
   }
-  DeviceInfo info{
-      properties.name,          device, properties.major, properties.minor, properties.multiProcessorCount,
-      properties.totalGlobalMem};
-  if (!hasCode(info)) {
-    why = "the " + info.name + " has compute capability " + std::to_string(info.major) + "." +
-          std::to_string(info.minor) + ", and this build has kernels from 8.0 on";
+  // Whether there is code for this GPU, and what it was compiled for: 80, 90, …
+  cudaFuncAttributes kernel{};
+  const cudaError_t status = cudaSetDevice(device);
+  if (const cudaError_t found = status != cudaSuccess ? status : cudaFuncGetAttributes(&kernel, anyKernel);
+      found != cudaSuccess) {
+    (void)cudaGetLastError();
+    why = "the " + std::string(properties.name) + " has compute capability " +
+          std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+          ", and this build has no kernels for it (" + cudaGetErrorString(found) + ")";
     return nullptr;
   }
+  DeviceInfo info{properties.name,
+                  device,
+                  properties.major,
+                  properties.minor,
+                  properties.multiProcessorCount,
+                  properties.totalGlobalMem,
+                  properties.major >= 9 && kernel.ptxVersion >= 90};
   auto queue = std::make_shared<CudaQueue>(device, std::move(info));
   try {
     queue->open();

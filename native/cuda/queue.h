@@ -33,6 +33,9 @@ struct DeviceInfo {
   int minor = 0;
   int multiprocessors = 0;
   size_t totalBytes = 0;
+  /** Whether kernels may begin while the one before ends: from 9.0 on, where the code that runs was compiled
+   * for that. Code for 8.0 that the driver translates does not wait. */
+  bool overlaps = false;
 };
 
 /** Who launches a graph whose collectives other GPUs take part in, each by a graph of its own. */

@@ -80,7 +80,7 @@ void launch(Queue& queue, void (*kernel)(Parameters...), dim3 blocks, dim3 threa
   cudaLaunchAttribute overlap{};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;
-  if (options.overlapping && queue.info().major >= 9) {
+  if (options.overlapping && queue.info().overlaps) {
     config.attrs = &overlap;
     config.numAttrs = 1;
   }

@@ -195,6 +195,7 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorNoDevice = 100,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInvalidResourceHandle = 400,
@@ -290,12 +291,21 @@ struct cudaLaunchConfig_t {
   cudaLaunchAttribute* attrs;
   unsigned numAttrs;
 };
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 
 namespace cuda_emulator {
 
 // On the thread's GPU only.
 cudaError_t allowShared(const void* kernel, size_t bytes);
+
+// Of kernels that were compiled for PERSIMMON_CUDA_EMULATOR_PTX, or the GPU's own architecture.
+cudaError_t attributesOf(cudaFuncAttributes* attributes);
+
+// How many kernels so far might have begun while the one before them ran.
+int64_t overlappingKernels();
 
 // `kernel`: its address, so that an update of a graph can tell kernels apart.
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);
@@ -305,6 +315,11 @@ cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, 
 template <class Function>
 cudaError_t cudaFuncSetAttribute(Function kernel, cudaFuncAttribute, int bytes) {
   return cuda_emulator::allowShared(reinterpret_cast<const void*>(kernel), static_cast<size_t>(bytes));
+}
+
+template <class Function>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Function) {
+  return cuda_emulator::attributesOf(attributes);
 }
 
 template <class... Parameters, class... Arguments>

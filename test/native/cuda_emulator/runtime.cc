@@ -80,6 +80,13 @@ std::atomic<int64_t>& kernelsUntilFault() {
   }();
   return count;
 }
+int architecture() {
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_ARCHITECTURE");
+  return text == nullptr ? 90 : std::atoi(text);
+}
+
+std::atomic<int64_t> overlapping = 0;
+
 bool hasFaulted() { return kernelsUntilFault() == 0; }
 
 cudaError_t afterAll() { return hasFaulted() ? failed(cudaErrorIllegalAddress) : cudaSuccess; }
@@ -164,6 +171,15 @@ cudaError_t allowShared(const void* kernel, size_t bytes) {
   return cudaSuccess;
 }
 
+cudaError_t attributesOf(cudaFuncAttributes* attributes) {
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_PTX");
+  attributes->ptxVersion = text == nullptr ? architecture() : std::atoi(text);
+  const bool isThere = attributes->ptxVersion >= 80 && attributes->ptxVersion <= architecture();
+  return isThere ? cudaSuccess : failed(cudaErrorNoKernelImageForDevice);
+}
+
+int64_t overlappingKernels() { return overlapping; }
+
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
   if (config.dynamicSmemBytes > size_t{48} << 10) {
     const std::lock_guard lock(gpu);
@@ -177,6 +193,7 @@ cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, 
                      threads.x * threads.y * threads.z <= 1024;
   if (!valid) return failed(cudaErrorInvalidConfiguration);
   if (config.stream->device() != currentDevice) return failed(cudaErrorInvalidResourceHandle);
+  if (config.numAttrs > 0) ++overlapping;
   const auto run = [blocks, threads, shared = config.dynamicSmemBytes, overlaps = config.numAttrs > 0,
                     body = std::move(body)] {
     forEachBlock(blocks, [&](uint3 block) { runBlock(body, block, blocks, threads, shared, overlaps); });
@@ -196,6 +213,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorNoDevice:
       return "no CUDA-capable device is detected";
+    case cudaErrorNoKernelImageForDevice:
+      return "no kernel image is available for execution on the device";
     case cudaErrorInvalidDevice:
       return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle:
@@ -229,8 +248,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  const char* architecture = std::getenv("PERSIMMON_CUDA_EMULATOR_ARCHITECTURE");
-  const int number = architecture == nullptr ? 90 : std::atoi(architecture);
+  const int number = architecture();
   std::snprintf(properties->name, sizeof properties->name, "emulated GPU");
   properties->major = number / 10;
   properties->minor = number % 10;
