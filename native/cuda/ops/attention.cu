@@ -16,7 +16,7 @@ namespace {
  * combining, and no more than there can be pieces of keys.
  */
 int32_t splitsFor(int64_t rows, int64_t capacity, int64_t multiprocessors) {
-  const int64_t most = std::clamp<int64_t>((capacity + kSplitKeys - 1) / kSplitKeys, 1, 32);
+  const int64_t most = std::clamp<int64_t>((capacity + kSplitKeys - 1) / kSplitKeys, 1, kMostSplits);
   const int64_t least = std::min(most, (2 * multiprocessors + rows - 1) / rows);
   const auto efficiency = [=](int64_t splits) {
     const int64_t waves = (rows * splits + multiprocessors - 1) / multiprocessors;

@@ -16,6 +16,10 @@ namespace persimmon::cuda {
 
 constexpr int kAttendThreads = 128;
 constexpr int kAttendWarps = kAttendThreads / kWarp;
+/** A lane for each when they are combined. */
+constexpr int kMostSplits = kWarp;
+/** Splits whose values are on the way together when they are combined. */
+constexpr int kCombined = 8;
 /** A split has a multiple of this many keys: what a block's four warps read at once from an int8 cache. */
 constexpr int32_t kSplitKeys = 128;
 
@@ -219,22 +223,32 @@ __global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) 
   if (call.splits > 1 && threadIdx.x == 0) call.partialSums[partial] = total;
 }
 
-/** A warp for each head of each token. */
+/** A warp for each head of each token. Two round trips to the second-level cache: a lane for each split, and
+ * then the values of eight splits at a time. */
 __global__ void attentionCombineKernel(AttendCall call) {
   waitForPrevious();
   const int64_t number = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
   if (number >= call.shape.tokens * call.shape.heads) return;
-  const float2* sums = call.partialSums + number * call.splits;
-  const float* values = call.partialValues + number * call.splits * call.shape.headDim;
-  float max = -INFINITY, sum = 0;
-  for (int32_t split = 0; split < call.splits; ++split) max = fmaxf(max, sums[split].x);
-  for (int32_t split = 0; split < call.splits; ++split)
-    sum += sums[split].y * exp2f(sums[split].x - exponentBase(max));
-  for (int32_t i = laneOfWarp(); i < call.shape.headDim; i += kWarp) {
+  const int lane = laneOfWarp();
+  const int32_t width = call.shape.headDim;
+  float2 own = make_float2(-INFINITY, 0.0f);
+  if (lane < call.splits) own = call.partialSums[number * call.splits + lane];
+  const float factor = exp2f(own.x - exponentBase(warpMax(own.x)));
+  const float sum = warpSum(own.y * factor);
+  const float* values = call.partialValues + number * call.splits * width;
+  for (int32_t begin = 0; begin < width; begin += kWarp) {
+    const int32_t i = begin + lane;
     float z = 0;
-    for (int32_t split = 0; split < call.splits; ++split)
-      z += values[int64_t{split} * call.shape.headDim + i] * exp2f(sums[split].x - exponentBase(max));
-    call.z[number * call.shape.headDim + i] = z / sum;
+    for (int32_t first = 0; first < call.splits; first += kCombined) {
+      float batch[kCombined];
+      PERSIMMON_UNROLL
+      for (int b = 0; b < kCombined; ++b)
+        batch[b] = first + b < call.splits && i < width ? values[int64_t{first + b} * width + i] : 0.0f;
+      PERSIMMON_UNROLL
+      for (int b = 0; b < kCombined; ++b)
+        z += batch[b] * __shfl_sync(kAllLanes, factor, (first + b) % kMostSplits);
+    }
+    if (i < width) call.z[number * width + i] = z / sum;
   }
 }
 
