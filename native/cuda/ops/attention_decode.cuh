@@ -46,6 +46,13 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
   }
   float max = -INFINITY, sum = 0;
   for (int32_t from = begin + warp * kSteps * kKeys; from < end; from += kAttendWarps * kSteps * kKeys) {
+    // All looked up in the page table before anything is loaded.
+    int64_t rows[kSteps];
+    PERSIMMON_UNROLL
+    for (int step = 0; step < kSteps; ++step) {
+      const int32_t key = from + step * kKeys + group;
+      rows[step] = cacheRow(call.cache, call.shape.heads, sequence, head, key < end ? key : end - 1);
+    }
     uint4 keyBits[kSteps], valueBits[kSteps];
     float keyScale[kSteps], valueScale[kSteps];
     PERSIMMON_UNROLL
@@ -54,7 +61,7 @@ __device__ __forceinline__ void walkFast(const AttendCall& call, int32_t sequenc
       keyBits[step] = valueBits[step] = make_uint4(0, 0, 0, 0);
       keyScale[step] = valueScale[step] = 0;
       if (key < end) {
-        const int64_t row = cacheRow(call.cache, call.shape.heads, sequence, head, key);
+        const int64_t row = rows[step];
         keyBits[step] = *reinterpret_cast<const uint4*>(keys + row * kFastHeadDim);
         valueBits[step] = *reinterpret_cast<const uint4*>(values + row * kFastHeadDim);
         if constexpr (kHasScales<T>) {
@@ -145,16 +152,36 @@ inline size_t attendSharedBytes(int32_t headDim) {
   return static_cast<size_t>(1 + kAttendWarps) * static_cast<size_t>(headDim) * sizeof(float);
 }
 
+/** Asks for what a block reads one after the other, before the kernels before are waited for: a warp for each
+ * of the four weights and biases of the norms. */
+__device__ __forceinline__ void askForSmall(const AttendCall& call) {
+  static_assert(kAttendWarps == 4);
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int32_t i = laneOfWarp() * 8;
+  const HeadWork& work = call.work;
+  const cpu::Weight& weight = warp == 0   ? work.qWeight
+                              : warp == 1 ? work.qBias
+                              : warp == 2 ? work.kWeight
+                                          : work.kBias;
+  if (i < call.shape.headDim) askForBias(weight, i);
+  if (threadIdx.x == 0) {
+    askFor(call.places.positions);
+    askFor(call.places.sequences);
+    askFor(call.places.pageTable);
+  }
+}
+
 namespace {
 
 /** Blocks: x for each head of each token, y for each split. */
 template <class T, bool kFast>
-__global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) {
+__global__ void __launch_bounds__(kAttendThreads, 4) attendKernel(AttendCall call) {
   PERSIMMON_DYNAMIC_SHARED(float, shared);
   __shared__ float2 sums[kAttendWarps];
-  waitForPrevious();
   const int32_t width = call.shape.headDim;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  if (call.q == nullptr) askForSmall(call);
+  waitForPrevious();
   const int64_t number = blockIdx.x, token = number / call.shape.heads;
   const int32_t head = static_cast<int32_t>(number % call.shape.heads),
                 split = static_cast<int32_t>(blockIdx.y);
@@ -195,6 +222,8 @@ __global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) 
       walkPlain<T>(call, sequence, head, query, begin, end, values + warp * width, sums + warp);
     }
   }
+  // Not earlier: what the product behind asks for would be driven out by the keys of a long text.
+  letNextStart();
   __syncthreads();
 
   float2 total = make_float2(-INFINITY, inside ? 0.0f : NAN);
@@ -226,6 +255,7 @@ __global__ void __launch_bounds__(kAttendThreads) attendKernel(AttendCall call) 
 /** A warp for each head of each token. Two round trips to the second-level cache: a lane for each split, and
  * then the values of eight splits at a time. */
 __global__ void attentionCombineKernel(AttendCall call) {
+  letNextStart();  // at once: the product behind asks for its weights, and waits for this kernel's end
   waitForPrevious();
   const int64_t number = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
   if (number >= call.shape.tokens * call.shape.heads) return;
@@ -236,19 +266,31 @@ __global__ void attentionCombineKernel(AttendCall call) {
   const float factor = exp2f(own.x - exponentBase(warpMax(own.x)));
   const float sum = warpSum(own.y * factor);
   const float* values = call.partialValues + number * call.splits * width;
-  for (int32_t begin = 0; begin < width; begin += kWarp) {
-    const int32_t i = begin + lane;
-    float z = 0;
+  for (int32_t begin = 0; begin < width; begin += 2 * kWarp) {
+    float z[2] = {};
     for (int32_t first = 0; first < call.splits; first += kCombined) {
-      float batch[kCombined];
+      float batch[kCombined][2];
       PERSIMMON_UNROLL
-      for (int b = 0; b < kCombined; ++b)
-        batch[b] = first + b < call.splits && i < width ? values[int64_t{first + b} * width + i] : 0.0f;
+      for (int b = 0; b < kCombined; ++b) {
+        PERSIMMON_UNROLL
+        for (int half = 0; half < 2; ++half) {
+          const int32_t i = begin + half * kWarp + lane;
+          const bool isThere = first + b < call.splits && i < width;
+          batch[b][half] = isThere ? values[int64_t{first + b} * width + i] : 0.0f;
+        }
+      }
       PERSIMMON_UNROLL
-      for (int b = 0; b < kCombined; ++b)
-        z += batch[b] * __shfl_sync(kAllLanes, factor, (first + b) % kMostSplits);
+      for (int b = 0; b < kCombined; ++b) {
+        const float share = __shfl_sync(kAllLanes, factor, (first + b) % kMostSplits);
+        z[0] += batch[b][0] * share;
+        z[1] += batch[b][1] * share;
+      }
     }
-    if (i < width) call.z[number * width + i] = z / sum;
+    PERSIMMON_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const int32_t i = begin + half * kWarp + lane;
+      if (i < width) call.z[number * width + i] = z[half] / sum;
+    }
   }
 }
 

@@ -12,6 +12,11 @@ __device__ __forceinline__ void prepareRow(float* row, const float* x, const cpu
                                            const cpu::Weight& bias, float* tap, const AttendCall& call,
                                            int64_t angles) {
   const int32_t width = call.shape.headDim;
+  // 32 bytes of angles a lane: on their way while the norm is computed.
+  if (laneOfWarp() * 8 < call.shape.rotaryDims / 2) {
+    askFor(call.work.cos + angles + laneOfWarp() * 8);
+    askFor(call.work.sin + angles + laneOfWarp() * 8);
+  }
   if (weight.data != nullptr) {
     normRow(row, x, weight, bias, width, call.work.epsilon);
   } else {

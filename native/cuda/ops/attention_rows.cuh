@@ -11,9 +11,37 @@ __device__ __forceinline__ void copyRow(float* out, const float* x, int32_t widt
   for (int32_t i = laneOfWarp(); i < width; i += kWarp) out[i] = x[i];
 }
 
+/** normRow for up to two elements a lane: all is loaded at once, before the sums that the rest waits for. */
+__device__ __forceinline__ void normNarrowRow(float* out, const float* x, const cpu::Weight& weight,
+                                              const cpu::Weight& bias, int32_t width, float epsilon) {
+  float values[2], scales[2], shifts[2];
+  PERSIMMON_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const int32_t i = half * kWarp + laneOfWarp();
+    const bool inside = i < width;
+    values[half] = inside ? x[i] : 0.0f;
+    scales[half] = inside ? element(weight, i) : 0.0f;
+    shifts[half] = inside && bias.data != nullptr ? element(bias, i) : 0.0f;
+  }
+  const bool hasSecond = kWarp + laneOfWarp() < width;
+  const float mean = warpSum(values[0] + values[1]) / static_cast<float>(width);
+  float squares[2];
+  PERSIMMON_UNROLL
+  for (int half = 0; half < 2; ++half) squares[half] = (values[half] - mean) * (values[half] - mean);
+  const float sum = laneOfWarp() >= width ? 0.0f : hasSecond ? squares[0] + squares[1] : squares[0];
+  const float scale = 1.0f / sqrtf(warpSum(sum) / static_cast<float>(width) + epsilon);
+  PERSIMMON_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const int32_t i = half * kWarp + laneOfWarp();
+    const float y = (values[half] - mean) * scale * scales[half];
+    if (i < width) out[i] = bias.data != nullptr ? y + shifts[half] : y;
+  }
+}
+
 /** The mean first and then the squared differences, so that nothing cancels. `out` is not `x`. */
 __device__ __forceinline__ void normRow(float* out, const float* x, const cpu::Weight& weight,
                                         const cpu::Weight& bias, int32_t width, float epsilon) {
+  if (width <= 2 * kWarp) return normNarrowRow(out, x, weight, bias, width, epsilon);
   float sum = 0;
   for (int32_t i = laneOfWarp(); i < width; i += kWarp) sum += x[i];
   const float mean = warpSum(sum) / static_cast<float>(width);

@@ -15,10 +15,7 @@ struct NibblePiece {
   uint32_t words[kBytes / 4];
 
   __device__ __forceinline__ void load(const uint8_t* at) {
-    if constexpr (kBytes == 16) {
-      const uint4 four = loadStreamed(at);
-      words[0] = four.x, words[1] = four.y, words[2] = four.z, words[3] = four.w;
-    } else if constexpr (kBytes == 8) {
+    if constexpr (kBytes == 8) {
       const uint2 two = __ldcg(reinterpret_cast<const uint2*>(at));
       words[0] = two.x, words[1] = two.y;
     } else {
@@ -37,7 +34,7 @@ __global__ __launch_bounds__(kLiveThreads, kRows <= 4 ? 2 : 1) void liveInt4Kern
                                                                                    const uint16_t* scales,
                                                                                    int64_t outputs,
                                                                                    ByInputProblem problem) {
-  constexpr int kColumns = 2 * kBytes, kStripe = kWarp * kColumns, kBatch = kBytes == 16 ? 4 : 8;
+  constexpr int kColumns = 2 * kBytes, kStripe = kWarp * kColumns, kBatch = 8;
   constexpr int kUnitBytes = static_cast<int>(cpu::kInt4Unit) / 2;
   __shared__ float shared[kLiveWarps * padded(kStripe)];
   __shared__ unsigned long long read;

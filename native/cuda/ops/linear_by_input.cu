@@ -68,7 +68,7 @@ struct FewRows : LinearCall {
   void operator()() const {
     switch (weight.dtype) {
       case DType::kInt4:
-        return rows == 1   ? nibbles<1, 16>()
+        return rows == 1   ? nibbles<1, 8>()
                : rows == 2 ? nibbles<2, 8>()
                : rows <= 4 ? nibbles<4, 4>()
                            : nibbles<8, 4>();

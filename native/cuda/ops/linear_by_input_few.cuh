@@ -92,7 +92,9 @@ __device__ void listLiveInputs(LiveInputs<kRows>& live, const float* x, int rows
   PERSIMMON_UNROLL
   for (int round = 0; round < kRounds; ++round) {
     const int64_t k = begin + round * kLiveThreads + thread;
-    votes[round] = __ballot_sync(kAllLanes, k < end && isLive<kRows>(x, rows, inFeatures, k));
+    // The loads of all rounds first: none depends on whether its input is inside.
+    const bool isAlive = isLive<kRows>(x, rows, inFeatures, k < end ? k : end - 1);
+    votes[round] = __ballot_sync(kAllLanes, isAlive && k < end);
     if (lane == 0) live.counts[(round * kLiveThreads + thread) / kWarp] = __popc(votes[round]);
   }
   __syncthreads();

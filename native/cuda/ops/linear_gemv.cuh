@@ -55,14 +55,17 @@ __global__ __launch_bounds__(kNormed ? kNormedGemvThreads : kGemvThreads,
       from[o] = weight + (first + o < outFeatures ? first + o : outFeatures - 1) * inFeatures;
   };
   uint4 w[kPieces][kOutputs];
+  const auto loadPiece = [&](int64_t begin, int p) {
+    const int64_t k = begin + p * kStep + lane * kNumbers;
+    PERSIMMON_UNROLL
+    for (int o = 0; o < kOutputs; ++o) w[p][o] = k < inFeatures ? loadStreamed(from[o] + k) : noWeights();
+  };
   const auto loadPieces = [&](int64_t begin) {
     PERSIMMON_UNROLL
-    for (int p = 0; p < kPieces; ++p) {
-      const int64_t k = begin + p * kStep + lane * kNumbers;
-      PERSIMMON_UNROLL
-      for (int o = 0; o < kOutputs; ++o) w[p][o] = k < inFeatures ? loadStreamed(from[o] + k) : noWeights();
-    }
+    for (int p = 0; p < kPieces; ++p) loadPiece(begin, p);
   };
+  // Each piece as soon as it is multiplied, where there are registers for that.
+  constexpr bool kReloadsPieces = kRows <= 2;
   aim();
   PERSIMMON_UNROLL
   for (int p = 0; p < kPieces; ++p) {
@@ -72,6 +75,8 @@ __global__ __launch_bounds__(kNormed ? kNormedGemvThreads : kGemvThreads,
       if (k < inFeatures) askFor(from[o] + k);
     }
   }
+  if (lane == 0 && first < outFeatures) askForBias(bias, first);
+  if constexpr (kNormed) askForNorm(norm, inFeatures);
   waitForPrevious();
   loadPieces(0);
   if constexpr (kNormed) {
@@ -103,8 +108,9 @@ __global__ __launch_bounds__(kNormed ? kNormedGemvThreads : kGemvThreads,
             }
           }
         }
+        if constexpr (kReloadsPieces) loadPiece(begin + kPieces * kStep, p);
       }
-      loadPieces(begin + kPieces * kStep);
+      if constexpr (!kReloadsPieces) loadPieces(begin + kPieces * kStep);
     }
     const int64_t output = first;
     if constexpr (kNormed) first += int64_t{gridDim.x} * kWarps * kOutputs;

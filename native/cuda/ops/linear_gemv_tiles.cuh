@@ -5,7 +5,7 @@
 // The activations are float32 and stay so (the CPU rounds them to eight bits): the weights are widened to
 // float32, which costs nothing where memory is what limits.
 //
-// Bytes: the weights once, 1 or 9 / 16 each. At 3 TB/s int4 needs about 60 % of what an H100 can issue: three
+// Bytes: the weights once, 1 or 9 / 16 each. At 3 TB/s int4 needs about 75 % of what an H100 can issue: four
 // instructions a weight for one row, one more for each other row, so that from 3 rows on it is bound by them.
 #pragma once
 
@@ -63,11 +63,15 @@ struct TilePiece<Int4Tiles> {
   static __device__ __forceinline__ void ask(const Int4Tiles& format, int64_t tile, int64_t g, int word,
                                              int quad) {
     askFor(place(format, tile, g, word, quad));
+    if (word == 0) askFor(scalesOf(format, tile, g, quad));
+  }
+  static __device__ __forceinline__ const uint16_t* scalesOf(const Int4Tiles& format, int64_t tile, int64_t g,
+                                                             int quad) {
+    return format.scales + (tile * format.groups + g) * cpu::kWeightTile + 4 * quad;
   }
   __device__ __forceinline__ void load(const Int4Tiles& format, int64_t tile, int64_t g, int word, int quad) {
     words = loadStreamed(place(format, tile, g, word, quad));
-    scales = __ldcg(
-        reinterpret_cast<const uint2*>(format.scales + (tile * format.groups + g) * cpu::kWeightTile) + quad);
+    scales = __ldcg(reinterpret_cast<const uint2*>(scalesOf(format, tile, g, quad)));
   }
   __device__ __forceinline__ void numbers(int output, float (&n)[8]) const {
     widenWord((&words.x)[output], n);
@@ -123,6 +127,11 @@ __global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKern
     const int64_t g = groupOf(0, p);
     if (g < weight.groups) TilePiece<Format>::ask(weight, tile, g, word, quad);
   }
+  if (threadIdx.x == 0) askForBias(bias, tile * cpu::kWeightTile);
+  if constexpr (!Traits::kScaledByGroup) {
+    if (threadIdx.x == 0) askFor(weight.scales + tile * cpu::kWeightTile);
+  }
+  if constexpr (kNormed) askForNorm(norm, width);
   waitForPrevious();
   loadPieces(0);
   if constexpr (kNormed) {
@@ -163,8 +172,10 @@ __global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKern
             }
           }
         }
+        // At once, so that a piece is on its way while the others are multiplied.
+        const int64_t next = groupOf(begin + 2 * kTileWarps * kPieces, p);
+        if (next < weight.groups) pieces[p].load(weight, tile, next, word, quad);
       }
-      loadPieces(begin + 2 * kTileWarps * kPieces);
     }
     const int64_t firstOutput = tile * cpu::kWeightTile;
     if constexpr (kNormed) tile += gridDim.x;

@@ -17,6 +17,15 @@ struct NormBefore {
   float epsilon = 0;
 };
 
+/** Asks for the weights and biases before the kernels before are waited for; by all threads of a block. */
+__device__ __forceinline__ void askForNorm(const NormBefore& norm, int64_t width) {
+  const int64_t sector = 32 / (norm.weight.dtype == cpu::DType::kBFloat16 ? 2 : 4);
+  for (int64_t i = threadIdx.x * sector; i < width; i += blockDim.x * sector) {
+    askForBias(norm.weight, i);
+    askForBias(norm.bias, i);
+  }
+}
+
 __device__ __forceinline__ float4 fourNumbers(const float* at) {
   return *reinterpret_cast<const float4*>(at);
 }

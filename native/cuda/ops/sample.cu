@@ -1,7 +1,7 @@
 // Draws one token for each row from its logits: a block for each row, after argmax. Without topK and topP 4
-// bytes a logit in one pass and one warp's share of a second; topK takes four more passes, and either two
-// that list what can be kept. Then only the list is looked at. Bound by what one multiprocessor reads of the
-// second-level cache.
+// bytes a logit in one pass and one warp's share of a second; topK takes four more passes, topP one, and
+// either two that list what can be kept. Then only the list is looked at. Bound by what one multiprocessor
+// reads of the second-level cache.
 //
 // Weights are whole numbers, exp(...) in units of 2^-44 (of rows above 2^18 columns, larger ones), so that
 // their sums do not depend on an order, and the draw is the same on every run; a weight below the unit is
@@ -43,25 +43,51 @@ struct Row {
   }
 };
 
-/** A logit below which nothing is in the nucleus, so that few have to be listed. */
-__device__ float nucleusFloor(const Row& row, int64_t width, float floor, double target) {
+/** f(logit) for all logits of a row, by all threads of a block; eight are on the way at once. */
+template <class F>
+__device__ __forceinline__ void forEachLogit(const float* logits, int64_t width, const F& f) {
+  constexpr int kBatch = 8;
+  const int64_t step = blockDim.x;
+  for (int64_t first = threadIdx.x; first < width; first += kBatch * step) {
+    float batch[kBatch];
+    PERSIMMON_UNROLL
+    for (int b = 0; b < kBatch; ++b) {
+      const int64_t i = first + b * step;
+      batch[b] = logits[i < width ? i : width - 1];
+    }
+    PERSIMMON_UNROLL
+    for (int b = 0; b < kBatch; ++b) {
+      if (first + b * step < width) f(batch[b]);
+    }
+  }
+}
+
+/** What the nucleus has to be heavier than, and a logit below which nothing is in it, so that few have to be
+ * listed. */
+struct NucleusBounds {
+  double target;
+  float floor;
+};
+
+__device__ NucleusBounds nucleusBounds(const Row& row, int64_t width, float floor, float topP) {
   constexpr int kDepths = 3;
   const float depths[kDepths] = {4.0f, 8.0f, 16.0f};
-  uint64_t masses[kDepths] = {};
-  for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
-    const float x = row.logits[i];
-    if (!(x >= floor)) continue;
+  uint64_t all = 0, masses[kDepths] = {};
+  forEachLogit(row.logits, width, [&](float x) {
+    if (!(x >= floor)) return;
     const uint64_t mass = row.massOf(x);
+    all += mass;
     PERSIMMON_UNROLL
     for (int depth = 0; depth < kDepths; ++depth)
       if (x >= row.max - depths[depth] * row.temperature) masses[depth] += mass;
-  }
+  });
+  const double target = static_cast<double>(topP) * static_cast<double>(totalOfBlock(all));
   PERSIMMON_UNROLL
   for (int depth = 0; depth < kDepths; ++depth) {
     if (static_cast<double>(totalOfBlock(masses[depth])) > target)
-      return fmaxf(floor, row.max - depths[depth] * row.temperature);
+      return {target, fmaxf(floor, row.max - depths[depth] * row.temperature)};
   }
-  return floor;
+  return {target, floor};
 }
 
 /** The end of the nucleus: orders above are in it, and listed ones of just this order up to a place of the
@@ -118,17 +144,11 @@ __global__ void __launch_bounds__(kSelectionThreads) sampleKernel(SampleCall cal
     floor = numberOf(kthLargest(width, call.topK, orderAt).order);
   }
   Nucleus nucleus{0, width};
-  double target = 0;
-  if (byMass) {
-    uint64_t total = 0;
-    for (int64_t i = threadIdx.x; i < width; i += blockDim.x)
-      if (logits[i] >= floor) total += row.massOf(logits[i]);
-    target = static_cast<double>(call.topP) * static_cast<double>(totalOfBlock(total));
-    floor = nucleusFloor(row, width, floor, target);
-  }
+  NucleusBounds bounds{0, floor};
+  if (byMass) bounds = nucleusBounds(row, width, floor, call.topP);
   int32_t* listed = call.listed + number * width;
-  const int64_t count = listKept(listed, width, [&](int64_t i) { return logits[i] >= floor; });
-  if (byMass) nucleus = nucleusOf(row, listed, count, target);
+  const int64_t count = listKept(listed, width, [&](int64_t i) { return logits[i] >= bounds.floor; });
+  if (byMass) nucleus = nucleusOf(row, listed, count, bounds.target);
   const auto massAt = [&](int64_t i) -> uint64_t {
     const float x = logits[listed[i]];
     const uint32_t order = orderOf(x);

@@ -173,11 +173,21 @@ __device__ int64_t listKept(int32_t* list, int64_t n, Keeps keeps) {
     if (i < warp) at += counts[i];
     total += counts[i];
   }
-  for (int64_t from = own.begin; from < own.end; from += kWarp) {
-    const bool isKept = from + lane < own.end && keeps(from + lane);
-    const unsigned kept = __ballot_sync(kAllLanes, isKept);
-    if (isKept) list[at + __popc(kept & ((1u << lane) - 1))] = static_cast<int32_t>(from + lane);
-    at += __popc(kept);
+  // Several votes before what they keep is stored: the next loads would wait for the stores.
+  constexpr int kVotes = 8;
+  for (int64_t begin = own.begin; begin < own.end; begin += kVotes * kWarp) {
+    unsigned kept[kVotes];
+    PERSIMMON_UNROLL
+    for (int v = 0; v < kVotes; ++v) {
+      const int64_t i = begin + v * kWarp + lane;
+      kept[v] = __ballot_sync(kAllLanes, i < own.end && keeps(i));
+    }
+    PERSIMMON_UNROLL
+    for (int v = 0; v < kVotes; ++v) {
+      if ((kept[v] >> lane & 1) != 0)
+        list[at + __popc(kept[v] & ((1u << lane) - 1))] = static_cast<int32_t>(begin + v * kWarp + lane);
+      at += __popc(kept[v]);
+    }
   }
   __syncthreads();
   return total;

@@ -85,6 +85,18 @@ __device__ __forceinline__ void widen(const uint4& w, float (&numbers)[16]) {
   widenBytes(w.w, numbers + 12);
 }
 
+/** (word & mask) | kWholeBits by one instruction. The compiler takes two, since it has a constant for each.
+ */
+__device__ __forceinline__ uint32_t wholeBitsOf(uint32_t word, uint32_t mask) {
+#ifdef PERSIMMON_CUDA_EMULATED
+  return (word & mask) | kWholeBits;
+#else
+  uint32_t bits;
+  asm("lop3.b32 %0, %1, %2, %3, 0xEA;" : "=r"(bits) : "r"(word), "r"(mask), "r"(kWholeBits));
+  return bits;
+#endif
+}
+
 /**
  * The four lower nibbles i of a word, each less 8. A nibble is taken where it stands, times 16^i, so one
  * logical operation and one exact multiply-add are enough.
@@ -93,7 +105,7 @@ __device__ __forceinline__ void widenNibbles(uint32_t word, float* numbers) {
   PERSIMMON_UNROLL
   for (int i = 0; i < 4; ++i) {
     const float unit = 1.0f / static_cast<float>(1 << (4 * i));
-    const float shifted = __uint_as_float((word & (15u << (4 * i))) | kWholeBits);
+    const float shifted = __uint_as_float(wholeBitsOf(word, 15u << (4 * i)));
     numbers[i] = fmaf(shifted, unit, -(kWhole * unit + 8.0f));
   }
 }
@@ -169,6 +181,13 @@ void withRowFormat(const cpu::Weight& weight, int64_t inFeatures, F&& f) {
 
 inline bool isAligned(const void* data, size_t bytes = 16) {
   return reinterpret_cast<uintptr_t>(data) % bytes == 0;
+}
+
+/** Asks for element `o` of a bias before the kernels before are waited for: it is not needed before a sum is
+ * there, and would then be waited for. */
+__device__ __forceinline__ void askForBias(const cpu::Weight& bias, int64_t o) {
+  const int64_t bytes = bias.dtype == cpu::DType::kBFloat16 ? 2 : 4;
+  if (bias.data != nullptr) askFor(static_cast<const uint8_t*>(bias.data) + o * bytes);
 }
 
 __device__ __forceinline__ float biasOf(const cpu::Weight& bias, int64_t o) {
