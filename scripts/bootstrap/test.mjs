@@ -70,7 +70,8 @@ export async function testCuda() {
     { name: "the library on an emulated GPU", run: () => vitest(["test/cuda"]) },
     {
       name: "fixtures and interventions there",
-      run: () => vitest(deviceTests, onGpu("persimmon_emulated.node")),
+      // Up to 15 s each where nothing else runs.
+      run: () => vitest([...deviceTests, "--testTimeout=120000"], onGpu("persimmon_emulated.node")),
     },
   ]);
 }
