@@ -233,6 +233,8 @@ TEST(joinedAfterLayerNorm) {
         checkJoined({rows, 32 * (1 + random.below(20)), 1 + random.below(30), dtype, false, true, next});
       }
       checkJoined({rows, 4096, 19, dtype, false, true, Next::kReluSquared});
+      // All warps have a part in every round, and must not write it before the last one is added up.
+      checkJoined({rows, 512, 300, dtype, false, true, Next::kAdd});
       checkJoined({rows, 64, 1021, dtype, false, true, Next::kAdd});  // several rounds for each block
       checkJoined({rows, 96, 35, dtype, false, true, Next::kAdd, Case::Target::kAddend});
       checkJoined({rows, 96, 36, dtype, false, true, Next::kAdd, Case::Target::kResult, false, false});
