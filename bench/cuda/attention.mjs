@@ -4,14 +4,14 @@
 //   node bench/cuda/attention.mjs [--device cuda|cpu] [--kv-dtypes bfloat16,int8] [--contexts 128,2048,16384] [--texts 1,16] [--chunks 512,2048]
 //     [--precisions highest,medium] [--shape hidden=4096,layers=8,heads=64] [--rounds 7] [--copy-mib 1024] [--out FILE.json]
 // The precision matters to chunks alone.
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parseShape } from "../../dist/src/cli/bench.js";
 import { randomModel, Tensor } from "../../dist/src/index.js";
 import { rowsOf } from "../../dist/src/runtime/rows.js";
 import { eagerStep } from "../../dist/src/runtime/step.js";
 import * as ops from "../../dist/src/tensor/ops/index.js";
+import { takeKernels } from "./addon.mjs";
 import { CopyBandwidth } from "./copy_bandwidth.mjs";
 import { activations, replayed } from "./replayed.mjs";
 import { printTable } from "./table.mjs";
@@ -38,9 +38,7 @@ const [contexts, texts, chunks] = ["contexts", "texts", "chunks"].map((name) =>
   options[name].split(",").filter(Boolean).map(Number),
 );
 
-// As in ladder.mjs.
-const withKernels = join(import.meta.dirname, "..", "..", "build", "Release", "persimmon_cuda.node");
-if (options.device === "cuda" && existsSync(withKernels)) process.env.PERSIMMON_ADDON ??= withKernels;
+takeKernels(options.device);
 
 /** Of so many texts behind `context` positions each, `tokens` more. */
 async function measure(model, context, batch, tokens) {

@@ -6,14 +6,15 @@
 //     [--contexts 16,2048,16384] [--rungs eager,"+ graph",…] [--rounds 5] [--tokens 32] [--prefill 4096] [--kv-dtype bfloat16]
 //     [--matmul-precision highest|medium] [--chunk 512] [--copy-mib 1024] [--hf python3] [--no-interventions] [--out FILE.json]
 // `--chunk`: tokens of a prompt in one pass of ours. With PERSIMMON_CUBLASLT=1 products of many rows are cuBLASLt's.
-// Each table is printed, and the JSON written, as soon as it is there; whoever fails (no memory, no PyTorch) is left out of that table. On a card of 141 GB all rungs and HF fit at once with the
-// full shape and a context of 16,384 (some 125 GB); on a smaller one name fewer rungs or contexts.
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// Each table is printed, and the JSON written, as soon as it is there; whoever fails (no memory, no PyTorch) is left out of that
+// table. On a card of 141 GB all rungs and HF fit at once with the full shape and a context of 16,384 (some 125 GB); on a smaller one
+// name fewer rungs or contexts.
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parseShape } from "../../dist/src/cli/bench.js";
 import { Device } from "../../dist/src/index.js";
 import { inTurns, median, spread } from "../side_by_side.mjs";
+import { takeKernels } from "./addon.mjs";
 import { CopyBandwidth } from "./copy_bandwidth.mjs";
 import { HfSide, ways } from "./hf_side.mjs";
 import { OurSide, rungs } from "./our_side.mjs";
@@ -52,9 +53,7 @@ if (unknown !== undefined) {
   process.exit(1);
 }
 
-// The addon of `npm run check:cuda-build`, where the usual one may have no kernels for GPUs.
-const withKernels = join(import.meta.dirname, "..", "..", "build", "Release", "persimmon_cuda.node");
-if (options.device === "cuda" && existsSync(withKernels)) process.env.PERSIMMON_ADDON ??= withKernels;
+takeKernels(options.device);
 const matmulPrecision = options["matmul-precision"];
 const device =
   options.device === "cuda" ? Device.cuda(0, matmulPrecision) : Device.cpu(undefined, matmulPrecision);

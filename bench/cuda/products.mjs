@@ -6,11 +6,11 @@
 //     [--zeros 0.9] [--shape hidden=4096,layers=4,heads=64,ffn=16384] [--rounds 7] [--copy-mib 1024] [--peak TFLOPS] [--out FILE.json]
 // `--peak`: the card's rate of bfloat16 matrix products, of which the Tflop/s are a share (the `matrixTflops` that ladder.mjs prints with --hf).
 // With PERSIMMON_CUBLASLT=1 products of many rows are cuBLASLt's.
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parseShape } from "../../dist/src/cli/bench.js";
 import { randomModel, Tensor } from "../../dist/src/index.js";
+import { takeKernels } from "./addon.mjs";
 import { CopyBandwidth } from "./copy_bandwidth.mjs";
 import { activations, replayed } from "./replayed.mjs";
 import { printTable } from "./table.mjs";
@@ -34,9 +34,7 @@ const usual = { hidden: 4096, layers: 4, heads: 64, ffn: 16384, vocab: 1024 };
 const shape = { ...usual, ...(options.shape !== "" && parseShape(options.shape)) };
 const [zeros, rounds, peak] = ["zeros", "rounds", "peak"].map((name) => Number(options[name]));
 
-// As in ladder.mjs.
-const withKernels = join(import.meta.dirname, "..", "..", "build", "Release", "persimmon_cuda.node");
-if (options.device === "cuda" && existsSync(withKernels)) process.env.PERSIMMON_ADDON ??= withKernels;
+takeKernels(options.device);
 
 const products = {
   "queries, keys, values": ({ selfAttn }) => selfAttn.queryKeyValue,

@@ -163,7 +163,7 @@ __device__ __forceinline__ void askForSmall(const AttendCall& call) {
                               : warp == 1 ? work.qBias
                               : warp == 2 ? work.kWeight
                                           : work.kBias;
-  if (i < call.shape.headDim) askForBias(weight, i);
+  if (i < call.shape.headDim) askForElement(weight, i);
   if (threadIdx.x == 0) {
     askFor(call.places.positions);
     askFor(call.places.sequences);

@@ -75,7 +75,7 @@ __global__ __launch_bounds__(kNormed ? kNormedGemvThreads : kGemvThreads,
       if (k < inFeatures) askFor(from[o] + k);
     }
   }
-  if (lane == 0 && first < outFeatures) askForBias(bias, first);
+  if (lane == 0 && first < outFeatures) askForElement(bias, first);
   if constexpr (kNormed) askForNorm(norm, inFeatures);
   waitForPrevious();
   loadPieces(0);

@@ -127,7 +127,7 @@ __global__ __launch_bounds__(kTileThreads, kRows <= 4 ? 2 : 1) void tileGemvKern
     const int64_t g = groupOf(0, p);
     if (g < weight.groups) TilePiece<Format>::ask(weight, tile, g, word, quad);
   }
-  if (threadIdx.x == 0) askForBias(bias, tile * cpu::kWeightTile);
+  if (threadIdx.x == 0) askForElement(bias, tile * cpu::kWeightTile);
   if constexpr (!Traits::kScaledByGroup) {
     if (threadIdx.x == 0) askFor(weight.scales + tile * cpu::kWeightTile);
   }

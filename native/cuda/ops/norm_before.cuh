@@ -21,8 +21,8 @@ struct NormBefore {
 __device__ __forceinline__ void askForNorm(const NormBefore& norm, int64_t width) {
   const int64_t sector = 32 / (norm.weight.dtype == cpu::DType::kBFloat16 ? 2 : 4);
   for (int64_t i = threadIdx.x * sector; i < width; i += blockDim.x * sector) {
-    askForBias(norm.weight, i);
-    askForBias(norm.bias, i);
+    askForElement(norm.weight, i);
+    askForElement(norm.bias, i);
   }
 }
 

@@ -183,11 +183,11 @@ inline bool isAligned(const void* data, size_t bytes = 16) {
   return reinterpret_cast<uintptr_t>(data) % bytes == 0;
 }
 
-/** Asks for element `o` of a bias before the kernels before are waited for: it is not needed before a sum is
- * there, and would then be waited for. */
-__device__ __forceinline__ void askForBias(const cpu::Weight& bias, int64_t o) {
-  const int64_t bytes = bias.dtype == cpu::DType::kBFloat16 ? 2 : 4;
-  if (bias.data != nullptr) askFor(static_cast<const uint8_t*>(bias.data) + o * bytes);
+/** Asks for element `i` of a small weight (a bias, a norm) before the kernels before are waited for: it is
+ * not needed before a sum is there, and would then be waited for. Nothing where there is no such weight. */
+__device__ __forceinline__ void askForElement(const cpu::Weight& weight, int64_t i) {
+  const int64_t bytes = weight.dtype == cpu::DType::kBFloat16 ? 2 : 4;
+  if (weight.data != nullptr) askFor(static_cast<const uint8_t*>(weight.data) + i * bytes);
 }
 
 __device__ __forceinline__ float biasOf(const cpu::Weight& bias, int64_t o) {

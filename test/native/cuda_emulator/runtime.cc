@@ -72,6 +72,13 @@ int deviceCount() {
   return text == nullptr ? 1 : std::atoi(text);
 }
 
+int architecture() {
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_ARCHITECTURE");
+  return text == nullptr ? 90 : std::atoi(text);
+}
+
+std::atomic<int64_t> overlapping = 0;
+
 // Kernels that run before one has an illegal address, after which nothing works any more; -1 for no such.
 std::atomic<int64_t>& kernelsUntilFault() {
   static std::atomic<int64_t> count = [] {
@@ -80,13 +87,6 @@ std::atomic<int64_t>& kernelsUntilFault() {
   }();
   return count;
 }
-int architecture() {
-  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_ARCHITECTURE");
-  return text == nullptr ? 90 : std::atoi(text);
-}
-
-std::atomic<int64_t> overlapping = 0;
-
 bool hasFaulted() { return kernelsUntilFault() == 0; }
 
 cudaError_t afterAll() { return hasFaulted() ? failed(cudaErrorIllegalAddress) : cudaSuccess; }
