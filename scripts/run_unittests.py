@@ -62,7 +62,8 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="run only tests whose name contains one of these")
     parser.add_argument("--json", type=Path, help="write the outcomes to this file")
-    options = parser.parse_args()
+    # Names may stand behind the options: parse_args() takes no more of them there before Python 3.13.
+    options = parser.parse_intermixed_args()
     folder = options.folder.resolve()
     sys.dont_write_bytecode = True
     found = unittest.defaultTestLoader.discover(str(folder), pattern="test_*.py", top_level_dir=str(folder))

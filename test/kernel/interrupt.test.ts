@@ -103,6 +103,8 @@ describe("interrupt", () => {
   it("aborts the cells that wait behind", async () => {
     const running = await kernel.submit("console.log('busy'); while (true) {}");
     const waiting = await kernel.submit("1");
+    // Its reply says that what was sent before it over the same socket is in the queue.
+    await kernel.request("shell", "kernel_info_request", {});
     await kernel.wait((m) => m.channel === "iopub" && m.content.text === "busy\n");
     await kernel.request("control", "interrupt_request", {});
     expect((await kernel.finished(running)).reply.status).toBe("error");

@@ -65,11 +65,14 @@ describe("requests", () => {
   });
 
   it("aborts what is queued after an error, unless stop_on_error is false", async () => {
-    const failing = kernel.submit("throw new Error('first')");
-    const queued = kernel.submit("1");
-    const aborted = await kernel.finished(await queued);
-    expect((await kernel.finished(await failing)).reply).toMatchObject({ status: "error", evalue: "first" });
-    expect(aborted.reply.status).toBe("aborted");
+    const failing = await kernel.submit("await input(); throw new Error('first')", { allow_stdin: true });
+    const queued = await kernel.submit("1");
+    // Its reply says that what was sent before it over the same socket is in the queue.
+    await kernel.request("shell", "kernel_info_request", {});
+    await kernel.wait((m) => m.channel === "stdin" && m.parentHeader.msg_id === failing);
+    await kernel.send("stdin", "input_reply", { value: "go on" });
+    expect((await kernel.finished(failing)).reply).toMatchObject({ status: "error", evalue: "first" });
+    expect((await kernel.finished(queued)).reply.status).toBe("aborted");
     const lenient = kernel.submit("throw new Error('second')", { stop_on_error: false });
     const next = kernel.submit("2");
     expect((await kernel.finished(await lenient)).reply.status).toBe("error");

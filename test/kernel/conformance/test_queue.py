@@ -1,13 +1,30 @@
 """Many cells at once: order, counts, and what an error does to those that wait."""
 
+import json
+import os
+import tempfile
+
 from harness import KernelTestCase
 from jupyter_client import BlockingKernelClient
 
 
 class Queue(KernelTestCase):
     def execute_all(self, codes, **options):
-        """Sends all cells before it reads an answer."""
+        """Executes cells that all wait in the kernel's queue before the first of them begins.
+
+        They wait behind a cell that ends when a file appears. What has been sent need not have arrived: on a busy
+        machine a first cell has failed before the last is in the queue.
+        """
+        gate = os.path.join(tempfile.mkdtemp(dir=self.own_folder), "open")
+        waiting = f"while (!(await import('node:fs')).existsSync({json.dumps(gate)})) {{"
+        waiting += " await new Promise((done) => setTimeout(done, 5)); }"
+        gated = self.client.execute(waiting, store_history=False)
         ids = [self.client.execute(code, **options) for code in codes]
+        # Answered at once, and after everything that came before it over the same socket.
+        self.request("kernel_info_request", {})
+        with open(gate, "w", encoding="utf-8"):
+            pass
+        self.assertEqual(self.finished(gated).status, "ok")
         return [self.finished(msg_id) for msg_id in ids]
 
     def test_200_cells_queued_at_once_run_in_order(self):
@@ -63,10 +80,8 @@ class Queue(KernelTestCase):
             self.assertEqual(self.run_cell("1").status, "ok")
 
     def test_a_silent_error_aborts_too(self):
-        failing = self.client.execute("throw new Error('x')", silent=True)
-        waiting = self.client.execute("1")
-        self.assertEqual(self.finished(failing).status, "error")
-        self.assertEqual(self.finished(waiting).status, "aborted")
+        failed, waiting = self.execute_all(["throw new Error('x')", "1"], silent=True)
+        self.assertEqual((failed.status, waiting.status), ("error", "aborted"))
 
     def test_other_requests_that_wait_are_answered_after_an_error(self):
         failing = self.client.execute("await new Promise((r) => setTimeout(r, 300)); throw new Error('x')")

@@ -46,6 +46,8 @@ export default {
     const kernel = await start();
     const first = kernel.send('console.log("running"); while (true) {}');
     const second = kernel.send("'never'");
+    // Its reply says that what was sent before it over the same socket is in the queue.
+    await kernel.connection.requestKernelInfo();
     await until(() => first.messages.some(({ content }) => content.text === "running\n"), "the cell runs");
     await kernel.connection.interrupt();
     assert.equal((await first.done).reply.status, "error");
