@@ -3,8 +3,8 @@
 //   node scripts/check-cuda.mjs [build] [native] [cublaslt] [sanitizer] [library]        (none named: all of them)
 //     build      kernels for the card that is there, by nvcc: build/Release/gpu_tests and persimmon_cuda.node
 //     native     the native tests of the kernels, on the GPU instead of the emulated runtime
-//     cublaslt   those of products of many rows again, by cuBLASLt (LD_LIBRARY_PATH: the folder of libcublasLt.so.13, which may be
-//                site-packages/nvidia/cu13/lib)
+//     cublaslt   those of products of many rows again, by cuBLASLt (PERSIMMON_CUBLASLT: its path, which may be
+//                site-packages/nvidia/cu13/lib/libcublasLt.so.13)
 //     sanitizer  a part of them under compute-sanitizer: memcheck, racecheck, initcheck, synccheck
 //     library    test/cuda, the fixtures, and the tests of edits, hooks, watches and swapped modules, on the GPU
 // The speed is measured apart: node bench/cuda/ladder.mjs --hf python3 --out ladder.json

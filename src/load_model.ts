@@ -139,6 +139,7 @@ export async function loadModel(
       stored,
       predictsZeros: predictor !== undefined,
       ranks: group?.here.length,
+      cublasLt: target?.gpu?.cublasLt !== undefined,
       lengthAsked: options.maxLength !== undefined,
       // A GPU has a copy of every weight.
       inPlace: target === undefined ? bytesInPlace : () => 0,

@@ -10,6 +10,8 @@ export interface NativeGpu {
   totalBytes: number;
   /** Of all processes together. */
   freeBytes: number;
+  /** Version of the cuBLASLt that multiplies many rows, "13.1.1"; undefined where the library's own kernels do. */
+  cublasLt: string | undefined;
 }
 
 /** What a GPU was given so far. */

@@ -80,7 +80,8 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const gpu = gpuFor(options.device, options.matmulPrecision);
   const device = gpu ?? Device.cpu(options.threads, options.matmulPrecision);
   const maxLength = config.maxPositionEmbeddings;
-  const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts };
+  const cublasLt = gpu?.gpu?.cublasLt !== undefined;
+  const question = { dtype, kvDtype, maxLength, inPlace: () => 0, contexts, cublasLt };
   const plan = planMemory(
     config,
     { ...question, lengthAsked: options.maxLength !== undefined },

@@ -9,3 +9,9 @@ export function takeKernels(device) {
   const withKernels = join(import.meta.dirname, "..", "..", "build", "Release", "persimmon_cuda.node");
   if (device === "cuda" && existsSync(withKernels)) process.env.PERSIMMON_ADDON ??= withKernels;
 }
+
+/** A device as results name it: what computed, and what multiplied many rows. */
+export function deviceText({ gpu }) {
+  if (gpu === undefined) return "CPU";
+  return `${gpu.name}, ${gpu.cublasLt === undefined ? "own products" : `cuBLASLt ${gpu.cublasLt}`}`;
+}

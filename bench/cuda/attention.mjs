@@ -11,7 +11,7 @@ import { randomModel, Tensor } from "../../dist/src/index.js";
 import { rowsOf } from "../../dist/src/runtime/rows.js";
 import { eagerStep } from "../../dist/src/runtime/step.js";
 import * as ops from "../../dist/src/tensor/ops/index.js";
-import { takeKernels } from "./addon.mjs";
+import { deviceText, takeKernels } from "./addon.mjs";
 import { CopyBandwidth } from "./copy_bandwidth.mjs";
 import { activations, replayed } from "./replayed.mjs";
 import { printTable } from "./table.mjs";
@@ -99,8 +99,10 @@ for (const precision of options.precisions.split(",")) {
       found.push(...table);
       printTable(table);
       if (options.out !== undefined) {
-        const gpu = model.device.gpu?.name ?? "CPU";
-        writeFileSync(options.out, `${JSON.stringify({ device: gpu, shape, found }, null, 2)}\n`);
+        writeFileSync(
+          options.out,
+          `${JSON.stringify({ device: deviceText(model.device), shape, found }, null, 2)}\n`,
+        );
       }
     }
   }

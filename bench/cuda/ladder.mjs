@@ -5,7 +5,7 @@
 //   node bench/cuda/ladder.mjs [--device cuda|cpu] [--shape hidden=4096,layers=36,heads=64,ffn=16384,vocab=262144] [--zeros 0.9]
 //     [--contexts 16,2048,16384] [--rungs eager,"+ graph",…] [--rounds 5] [--tokens 32] [--prefill 4096] [--kv-dtype bfloat16]
 //     [--matmul-precision highest|medium] [--chunk 512] [--copy-mib 1024] [--hf python3] [--no-interventions] [--out FILE.json]
-// `--chunk`: tokens of a prompt in one pass of ours. With PERSIMMON_CUBLASLT=1 products of many rows are cuBLASLt's.
+// `--chunk`: tokens of a prompt in one pass of ours. Products of 64 rows and more are cuBLASLt's where it is found; PERSIMMON_CUBLASLT=0: our own.
 // Each table is printed, and the JSON written, as soon as it is there; whoever fails (no memory, no PyTorch) is left out of that
 // table. On a card of 141 GB all rungs and HF fit at once with the full shape and a context of 16,384 (some 125 GB); on a smaller one
 // name fewer rungs or contexts.
@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { parseShape } from "../../dist/src/cli/bench.js";
 import { Device } from "../../dist/src/index.js";
 import { inTurns, median, spread } from "../side_by_side.mjs";
-import { takeKernels } from "./addon.mjs";
+import { deviceText, takeKernels } from "./addon.mjs";
 import { CopyBandwidth } from "./copy_bandwidth.mjs";
 import { HfSide, ways } from "./hf_side.mjs";
 import { OurSide, rungs } from "./our_side.mjs";
@@ -67,7 +67,7 @@ const ours = new OurSide(shape, Number(options.chunk), {
   maxLength: Math.max(...contexts, prefill) + room,
 });
 const copy = new CopyBandwidth(device, Number(options["copy-mib"]) * 2 ** 20);
-const gpu = device.gpu?.name ?? "CPU";
+const gpu = deviceText(device);
 const results = {
   device: gpu,
   shape,

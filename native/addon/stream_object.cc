@@ -389,6 +389,8 @@ Napi::Value StreamObject::gpu(const Napi::CallbackInfo& info) {
   result.Set("multiprocessors", device.multiprocessors);
   result.Set("totalBytes", static_cast<double>(device.totalBytes));
   result.Set("freeBytes", static_cast<double>(queue->freeBytes()));
+  result.Set("cublasLt", device.cublasLt.empty() ? info.Env().Undefined()
+                                                 : Napi::String::New(info.Env(), device.cublasLt));
   return result;
 }
 

@@ -1,3 +1,5 @@
+#include <span>
+
 #include "core/find_symbol.h"
 #include "cuda/cublaslt.h"
 #include "cuda/queue.h"
@@ -15,9 +17,23 @@ constexpr int kWorkspace = 1;                // cublasLtMatmulPreferenceAttribut
 constexpr int kAlignments[] = {5, 6, 7, 8};  // of A, B, C and D
 
 const char* const kNames[] = {"libcublasLt.so.13", "libcublasLt.so.12"};
+const char* const kWhereToGetIt =
+    ": install the cuBLAS of NVIDIA's CUDA toolkit or pip's nvidia-cublas, and where it is not found then, "
+    "set "
+    "PERSIMMON_CUBLASLT to the path of libcublasLt.so.13";
+
+/** Opens the first of these that can be. */
+void* opened(std::span<const char* const> names, std::string& why) {
+  for (const char* name : names) {
+    if (void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
+    why += (why.empty() ? "" : "; ") + std::string(dlerror());
+  }
+  return nullptr;
+}
 
 bool findAll(void* library, CublasLtFunctions& all) {
-  return findSymbol(library, "cublasLtCreate", all.create) &&
+  return findSymbol(library, "cublasLtGetVersion", all.version) &&
+         findSymbol(library, "cublasLtCreate", all.create) &&
          findSymbol(library, "cublasLtDestroy", all.destroy) &&
          findSymbol(library, "cublasLtMatmulDescCreate", all.productCreate) &&
          findSymbol(library, "cublasLtMatmulDescDestroy", all.productDestroy) &&
@@ -38,24 +54,23 @@ void check(CublasLtFunctions::Status status, const char* what) {
 
 }  // namespace
 
-const CublasLtFunctions* CublasLtFunctions::load(std::string& why) {
+const CublasLtFunctions* CublasLtFunctions::load(const std::string& file, std::string& why) {
   static CublasLtFunctions all;
   static bool isLoaded = false;
   if (isLoaded) return &all;
-  void* library = nullptr;
-  for (const char* name : kNames) {
-    if ((library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) != nullptr) break;
-  }
+  const char* const one[] = {file.c_str()};
+  std::string tried;
+  void* library = opened(file.empty() ? std::span<const char* const>(kNames) : one, tried);
   if (library == nullptr) {
-    why =
-        "neither libcublasLt.so.13 nor libcublasLt.so.12 can be loaded: install the CUDA toolkit's cuBLAS, "
-        "or put "
-        "the folder that has it on LD_LIBRARY_PATH";
+    why = "cuBLASLt cannot be loaded (" + tried + ")" + kWhereToGetIt;
     return nullptr;
   }
   isLoaded = findAll(library, all);
-  if (!isLoaded) why = "the cuBLASLt library of this system lacks functions that CUDA 12 and 13 have";
-  return isLoaded ? &all : nullptr;
+  if (isLoaded) return &all;
+  dlclose(library);
+  why =
+      (file.empty() ? "the libcublasLt of this system" : file) + " lacks functions that CUDA 12 and 13 have";
+  return nullptr;
 }
 
 /**
@@ -122,6 +137,12 @@ CublasLt::CublasLt(const CublasLtFunctions& functions) : functions_(functions) {
 CublasLt::~CublasLt() {
   plans_.clear();
   functions_.destroy(handle_);
+}
+
+std::string CublasLt::version() const {
+  const size_t number = functions_.version();
+  return std::to_string(number / 10000) + "." + std::to_string(number / 100 % 100) + "." +
+         std::to_string(number % 100);
 }
 
 const CublasLt::Plan& CublasLt::planFor(const CublasLtShape& shape) {

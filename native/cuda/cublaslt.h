@@ -26,6 +26,7 @@ struct CublasLtFunctions {
     int reserved[4];
   };
 
+  size_t (*version)();  // 130101: 13.1.1
   Status (*create)(void** handle);
   Status (*destroy)(void* handle);
   Status (*productCreate)(void** product, int computeType, int scaleType);
@@ -43,8 +44,9 @@ struct CublasLtFunctions {
                      void* dLayout, const Algorithm* algorithm, void* workspace, size_t workspaceBytes,
                      void* stream);
 
-  /** Those of this system's library, or nullptr with the reason. */
-  static const CublasLtFunctions* load(std::string& why);
+  /** Those of the library of that name or path, or of this system's where it is empty; or nullptr with the
+   * reason. */
+  static const CublasLtFunctions* load(const std::string& file, std::string& why);
 };
 
 /** Sizes of out[rows, outputs] += x[rows, inputs] . w, with w [outputs, inputs], or [inputs, outputs]. */
@@ -62,11 +64,14 @@ class CublasLt {
   /** What all matrices are aligned to, in bytes. */
   static constexpr uint32_t kAlignment = 16;
 
-  /** Throws an Error where the library refuses, as without a driver. */
+  /** Throws an Error where the library refuses, as without a driver that is new enough. */
   explicit CublasLt(const CublasLtFunctions& functions);
   ~CublasLt();
   CublasLt(const CublasLt&) = delete;
   CublasLt& operator=(const CublasLt&) = delete;
+
+  /** 13.1.1 */
+  std::string version() const;
 
   /** Whether the library has an algorithm; what it says of a shape is kept, so that a capture does not ask.
    */

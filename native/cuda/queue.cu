@@ -351,15 +351,30 @@ class CudaQueue final : public Queue {
     size_t bytes_ = 0;
   };
 
-  // On request only: it has never run (docs/architecture.md).
+  // Where it is found and starts, unless PERSIMMON_CUBLASLT is 0; what is named there has to. Before memory
+  // is counted: it may load its kernels at once.
   void openCublasLt() {
     const char* wanted = std::getenv("PERSIMMON_CUBLASLT");
-    if (wanted == nullptr || std::strcmp(wanted, "1") != 0) return;
+    const std::string file = wanted == nullptr ? "" : wanted;
+    if (file == "0") return;
+#ifdef PERSIMMON_CUDA_EMULATED
+    // NVIDIA's would take the emulated runtime's streams for its own.
+    if (file.empty()) return;
+#endif
     std::string why;
-    const CublasLtFunctions* functions = CublasLtFunctions::load(why);
-    if (functions == nullptr) throw Error("PERSIMMON_CUBLASLT=1, but " + why);
-    openedCublasLt_ = std::make_unique<CublasLt>(*functions);
+    const CublasLtFunctions* functions = CublasLtFunctions::load(file, why);
+    if (functions == nullptr) {
+      if (file.empty()) return;
+      throw Error(why);
+    }
+    try {
+      openedCublasLt_ = std::make_unique<CublasLt>(*functions);
+    } catch (const Error&) {
+      if (file.empty()) return;
+      throw;
+    }
     cublasLt_ = openedCublasLt_.get();
+    info_.cublasLt = cublasLt_->version();
   }
 
   void keepLasting(cudaError_t status) {
@@ -370,7 +385,7 @@ class CudaQueue final : public Queue {
   void bind() const { cudaSetDevice(device_); }
 
   const int device_;
-  const DeviceInfo info_;
+  DeviceInfo info_;
   cudaStream_t stream_ = nullptr;
   unsigned long long* traffic_ = nullptr;
   unsigned* arrivals_ = nullptr;

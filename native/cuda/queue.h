@@ -36,6 +36,8 @@ struct DeviceInfo {
   /** Whether kernels may begin while the one before ends: from 9.0 on, where the code that runs was compiled
    * for that. Code for 8.0 that the driver translates does not wait. */
   bool overlaps = false;
+  /** Version of the cuBLASLt that multiplies many rows, "13.1.1"; empty where our own kernels do. */
+  std::string cublasLt;
 };
 
 /** Who launches a graph whose collectives other GPUs take part in, each by a graph of its own. */

@@ -20,6 +20,8 @@ export interface MemoryQuestion {
   predictsZeros?: boolean;
   /** Over how many ranks of this process it is split; 1. */
   ranks?: number;
+  /** Whether a GPU's cuBLASLt multiplies prompts by bfloat16 weights; false. */
+  cublasLt?: boolean;
 }
 
 /** Bytes of memory, each a part of `total`. */
@@ -28,7 +30,7 @@ export interface MemoryEstimate {
   weights: number;
   /** Keys and values of one text of `maxLength` positions. */
   kvCache: number;
-  /** Activations of a chunk of a prompt, rotary tables and logits. */
+  /** Activations of a chunk of a prompt, rotary tables and logits; on a GPU what cuBLASLt works in. */
   buffers: number;
   total: number;
 }
@@ -38,17 +40,23 @@ export interface MemoryEstimate {
  * for: the logits of a whole chunk (`logprobs`: 512 · vocabulary · 4 B), watched values, further sequences.
  */
 export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion): MemoryEstimate {
-  const { dtype, kvDtype, maxLength, stored, ranks = 1 } = question;
+  const { dtype, kvDtype, maxLength, stored, ranks = 1, cublasLt = false } = question;
   let weights = 0;
+  let bfloat16Inputs = 0;
   for (const [name, shape] of expectedTensors(config)) {
     const storedType = stored?.get(name)?.dtype ?? defaultType(config, dtype);
-    weights += heldBytes(heldType(shape, storedType, dtype), shape);
+    const held = heldType(shape, storedType, dtype);
+    weights += heldBytes(held, shape);
+    if (held === "bfloat16" && shape.length === 2) bfloat16Inputs = Math.max(bfloat16Inputs, shape[1]);
   }
   if (question.predictsZeros) {
     weights += config.numHiddenLayers * heldBytes("int4", [config.intermediateSize, config.hiddenSize]);
   }
   const kvCache = kvBytes(config, kvDtype, maxLength);
-  const perRank = activationBytes(config, maxLength, ranks) + rotaryBytes(config, maxLength);
+  const perRank =
+    activationBytes(config, maxLength, ranks) +
+    rotaryBytes(config, maxLength) +
+    (cublasLt && bfloat16Inputs > 0 ? cublasLtBytes(bfloat16Inputs, maxLength) : 0);
   const buffers = ranks * (perRank + logitBytes(config));
   return { weights, kvCache, buffers, total: weights + kvCache + buffers };
 }
@@ -93,6 +101,14 @@ function activationBytes(config: PersimmonConfig, maxLength: number, ranks: numb
   const chunk = Math.min(prefillChunk, maxLength);
   const perToken = 4 * ((numHiddenLayers + 5 + 3) * hiddenSize + (2 * intermediateSize) / ranks);
   return 1.5 * chunk * perToken;
+}
+
+/**
+ * cuBLASLt's workspace of 32 MiB, and a chunk's activations as three bfloat16 each (native/cuda/ops/linear_cublaslt.cu). Twice: the
+ * memory that ops work in has grown from a smaller product's, which graphs may still use.
+ */
+function cublasLtBytes(inputs: number, maxLength: number): number {
+  return 2 * (2 ** 25 + Math.min(prefillChunk, maxLength) * inputs * 3 * bytesPerElement.bfloat16);
 }
 
 /** Cosines and sines in float32. */

@@ -49,6 +49,14 @@ describe("Persimmon-8B", () => {
     expect(long.total).toBe(long.weights + long.kvCache + long.buffers);
   });
 
+  it("cuBLASLt works in 32 MiB and three bfloat16 an activation, twice at most, where weights are bfloat16", () => {
+    const beyond = (dtype: "float32" | "bfloat16" | "int8") =>
+      estimateMemory(config, { dtype, ...full, cublasLt: true }).total -
+      estimateMemory(config, { dtype, ...full }).total;
+    expect(beyond("bfloat16")).toBe(2 * (32 * 1024 ** 2 + 512 * 16_384 * 3 * 2));
+    expect([beyond("float32"), beyond("int8")]).toEqual([0, 0]);
+  });
+
   it("ranks share weights, keys and values, and have values of the hidden size, tables and logits each", () => {
     const one = estimateMemory(config, { dtype: "bfloat16", ...full });
     const four = estimateMemory(config, { dtype: "bfloat16", ...full, ranks: 4 });

@@ -15,6 +15,15 @@ namespace {
 // Inputs below which a split is not worth its partial sums.
 constexpr int64_t kLeastSplitInputs = 256;
 
+// Rows from which on products may be cuBLASLt's. It reads a weight three times, once for each part of the
+// activations, and is bound by that up to some 160 rows on an H100; ours reads it once, and has a third of
+// its rate or so. By arithmetic: to be measured (bench/cuda/products.mjs).
+constexpr int64_t kLeastCublasLtRows = 64;
+
+CublasLt* cublasLtFor(const LinearCall& call) {
+  return call.rows < kLeastCublasLtRows ? nullptr : cublasLtOf(call.queue);
+}
+
 struct Product : LinearCall {
   /** Few blocks share the inputs of an output; start(problem, blocks) launches. */
   template <class F>
@@ -135,11 +144,11 @@ struct Product : LinearCall {
 }  // namespace
 
 void linearManyRows(const LinearCall& call) {
-  if (!linearByCublasLt(call, cublasLtOf(call.queue), false)) Product{call}.byOutput();
+  if (!linearByCublasLt(call, cublasLtFor(call), false)) Product{call}.byOutput();
 }
 
 void linearByInputManyRows(const LinearCall& call) {
-  if (!linearByCublasLt(call, cublasLtOf(call.queue), true)) Product{call}.byInput();
+  if (!linearByCublasLt(call, cublasLtFor(call), true)) Product{call}.byInput();
 }
 
 }  // namespace persimmon::cuda
