@@ -465,13 +465,14 @@ std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
           ", and this build has no kernels for it (" + cudaGetErrorString(found) + ")";
     return nullptr;
   }
-  DeviceInfo info{properties.name,
-                  device,
-                  properties.major,
-                  properties.minor,
-                  properties.multiProcessorCount,
-                  properties.totalGlobalMem,
-                  properties.major >= 9 && kernel.ptxVersion >= 90};
+  DeviceInfo info{.name = properties.name,
+                  .number = device,
+                  .major = properties.major,
+                  .minor = properties.minor,
+                  .multiprocessors = properties.multiProcessorCount,
+                  .totalBytes = properties.totalGlobalMem,
+                  .overlaps = properties.major >= 9 && kernel.ptxVersion >= 90,
+                  .cublasLt = ""};
   auto queue = std::make_shared<CudaQueue>(device, std::move(info));
   try {
     queue->open();

@@ -53,7 +53,7 @@ constexpr int64_t kMostArrivals = 8192;
 unsigned* arrivalsOf(Queue& queue);
 
 class CublasLt;
-/** NVIDIA's matrix products, where they were asked for (PERSIMMON_CUBLASLT=1); else nullptr. */
+/** NVIDIA's matrix products, where the library was found; else nullptr. */
 CublasLt* cublasLtOf(Queue& queue);
 /** Another one, or none, for tests; returns the one before. */
 CublasLt* setCublasLt(Queue& queue, CublasLt* library);

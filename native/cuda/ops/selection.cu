@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kSelectionThreads)
   waitForPrevious();
   const float* row = x + blockIdx.x * width;
   const Kept kept = keptOf(row, width, k);
-  listKept(listed + blockIdx.x * k, width, [&](int64_t i) { return kept(row[i], i); });
+  listKept(listed + blockIdx.x * k, 0, width, [&](int64_t i) { return kept(row[i], i); });
 }
 
 /** A block for each 256 of the list of a row: each goes to the place that the number of larger ones gives. */

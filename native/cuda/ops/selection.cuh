@@ -103,11 +103,11 @@ __device__ Threshold kthLargest(int64_t n, int64_t k, OrderAt orderAt) {
 }
 
 /**
- * The first i of [0, n) at which the running sum of massAt(0), massAt(1)... exceeds share * (the sum of all)
- * + offset; where rounding hides it, the last with any mass.
+ * The first i of [0, n) at which `behind` and the running sum of massAt(0), massAt(1)... exceed share * (the
+ * sum of all) + offset; where rounding hides it, the last with any mass.
  */
 template <class MassAt>
-__device__ int64_t crossing(int64_t n, MassAt massAt, double share, double offset) {
+__device__ int64_t crossing(int64_t n, MassAt massAt, double share, double offset, uint64_t behind = 0) {
   __shared__ uint64_t sums[kWarp];
   __shared__ int64_t found;
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -123,7 +123,7 @@ __device__ int64_t crossing(int64_t n, MassAt massAt, double share, double offse
     for (int i = 0; i < warps; ++i) total += sums[i];
     const double target = share * static_cast<double>(total) + offset;
     // The warp in whose share it is, and what lies before.
-    uint64_t before = 0, upTo = 0;
+    uint64_t before = behind, upTo = behind;
     int chosen = 0;
     for (int i = 0; i < warps && !(static_cast<double>(upTo) > target); ++i) {
       if (sums[i] == 0) continue;
@@ -156,23 +156,19 @@ __device__ int64_t crossing(int64_t n, MassAt massAt, double share, double offse
   return found;
 }
 
-/** Writes every i of [0, n) with keeps(i) to the list, in order, and returns how many. */
+/** Writes every i of [first, end) with keeps(i) to the list, in order. */
 template <class Keeps>
-__device__ int64_t listKept(int32_t* list, int64_t n, Keeps keeps) {
+__device__ void listKept(int32_t* list, int64_t first, int64_t end, Keeps keeps) {
   __shared__ int64_t counts[kWarp];
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int warps = static_cast<int>(blockDim.x) / kWarp;
-  const WarpShare own = shareOf(n, warp);
+  const WarpShare share = shareOf(end - first, warp), own = {first + share.begin, first + share.end};
   int64_t count = 0;
   for (int64_t from = own.begin; from < own.end; from += kWarp)
     count += __popc(__ballot_sync(kAllLanes, from + lane < own.end && keeps(from + lane)));
   if (lane == 0) counts[warp] = count;
   __syncthreads();
-  int64_t at = 0, total = 0;
-  for (int i = 0; i < warps; ++i) {
-    if (i < warp) at += counts[i];
-    total += counts[i];
-  }
+  int64_t at = 0;
+  for (int i = 0; i < warp; ++i) at += counts[i];
   // Several votes before what they keep is stored: the next loads would wait for the stores.
   constexpr int kVotes = 8;
   for (int64_t begin = own.begin; begin < own.end; begin += kVotes * kWarp) {
@@ -189,8 +185,6 @@ __device__ int64_t listKept(int32_t* list, int64_t n, Keeps keeps) {
       at += __popc(kept[v]);
     }
   }
-  __syncthreads();
-  return total;
 }
 
 }  // namespace persimmon::cuda

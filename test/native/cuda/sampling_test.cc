@@ -92,6 +92,39 @@ TEST(sampleIsThatOfTheCpu) {
   }
 }
 
+TEST(sampleOfManyPiecesIsThatOfTheCpu) {
+  // Of 9,001 logits, in five pieces, with 40 warps. What is kept ends at each of the bounds for nuclei, is
+  // more or less than the shared memory of a block holds (2,048), and more or less than there are warps.
+  Random random(54);
+  const int64_t rows = 2, width = 9001;
+  int wide = 0;
+  for (const float spread : {0.05f, 1.0f, 3.0f, 12.0f, 50.0f}) {
+    std::vector<float> x = random.normals(static_cast<size_t>(rows * width), spread);
+    for (int64_t i = 0; i < width; i += 7) x[static_cast<size_t>(i)] = NAN;
+    if (spread == 1.0f) {
+      for (float& value : x) value = std::round(value * 8) / 8;  // ties, also across pieces
+    }
+    for (const auto& [topK, topP] : std::vector<std::pair<int32_t, float>>{{0, 0},
+                                                                           {0, 0.3f},
+                                                                           {0, 0.97f},
+                                                                           {0, 0.9999f},
+                                                                           {3, 0},
+                                                                           {40, 0.9f},
+                                                                           {41, 0},
+                                                                           {300, 0.8f},
+                                                                           {5000, 0},
+                                                                           {8999, 0.99f}}) {
+      for (int i = 0; i < 2; ++i) {
+        const std::vector<double> uniform = {random.uniform(), random.uniform()};
+        const std::vector<int32_t> found = drawn(x, rows, {0.8f, topK, topP}, uniform);
+        CHECK(found == drawnByCpu(x, rows, {0.8f, topK, topP}, uniform));
+        wide += found[0] >= 2048 ? 1 : 0;
+      }
+    }
+  }
+  CHECK(wide > 30);
+}
+
 TEST(sampleSeededDrawsTheNextNumberOfEachRow) {
   Random random(52);
   const int64_t rows = 3, width = 300;
