@@ -52,8 +52,8 @@ export function lint() {
   return runChecks("lint", lintChecks);
 }
 
-/** A race comes to another end in this order of an emulated GPU. */
-const backward = { PERSIMMON_CUDA_EMULATOR_BACKWARD: "1" };
+/** A race comes to another end in this order of an emulated GPU, and with the multiprocessors of an H100 work is cut into other pieces. */
+const backward = { PERSIMMON_CUDA_EMULATOR_BACKWARD: "1", PERSIMMON_CUDA_EMULATOR_MULTIPROCESSORS: "132" };
 
 /**
  * Kernels for GPUs and the library on top of them, on an emulated GPU.
@@ -64,7 +64,7 @@ export async function testCuda() {
   return runChecks("cuda", [
     { name: "native tests of CUDA kernels", run: () => nativeTests("cudaTests") },
     {
-      name: "the same with threads and blocks from last to first",
+      name: "the same on 132 multiprocessors, with threads and blocks from last to first",
       run: () => nativeTests("cudaTests", backward),
     },
     { name: "the library on an emulated GPU", run: () => vitest(["test/cuda"]) },

@@ -1,5 +1,5 @@
-// Attention in one piece (attention_decode.cuh has its bytes). One token: one launch, and one that combines
-// the splits. Several tokens may see one another, so all are first prepared and appended, and then attend.
+// Attention in one piece (attention_decode.cuh has its bytes). One token: one launch. Several tokens may see
+// one another, so all are first prepared and appended, and then attend.
 #include <algorithm>
 
 #include "cuda/ops/attention_decode.cuh"
@@ -13,9 +13,10 @@ namespace {
  * How many blocks share the keys of a query. At least two blocks for each multiprocessor, since one has too
  * few bytes under way; then the smallest number that leaves about as few idle in the last wave as any: 64
  * heads on 132 multiprocessors take 6 splits, which are 384 blocks and 2.91 waves. At most 32, for the
- * combining, and no more than there can be pieces of keys.
+ * combining, and no more than there can be pieces of keys. One where there are more rows than counters.
  */
 int32_t splitsFor(int64_t rows, int64_t capacity, int64_t multiprocessors) {
+  if (rows > kMostArrivals) return 1;
   const int64_t most = std::clamp<int64_t>((capacity + kSplitKeys - 1) / kSplitKeys, 1, kMostSplits);
   const int64_t least = std::min(most, (2 * multiprocessors + rows - 1) / rows);
   const auto efficiency = [=](int64_t splits) {
@@ -51,8 +52,6 @@ void attendSplit(Queue& queue, const AttendCall& call) {
   allowWideHeads(queue, kernel, shared, call.shape.headDim);
   launch(queue, kernel, {blocksFor(rows, 1), static_cast<unsigned>(call.splits)}, kAttendThreads,
          {.sharedBytes = shared, .overlapping = true}, call);
-  if (call.splits > 1)
-    launch(queue, attentionCombineKernel, blocksFor(rows, 4), 4 * kWarp, {.overlapping = true}, call);
 }
 
 size_t partialValueBytes(const AttendCall& call) {
@@ -80,6 +79,7 @@ size_t planAttend(Queue& queue, AttendCall* call, int64_t capacity) {
 void attend(Queue& queue, AttendCall call, uint8_t* scratch) {
   call.partialValues = reinterpret_cast<float*>(scratch);
   call.partialSums = reinterpret_cast<float2*>(scratch + partialValueBytes(call));
+  call.arrivals = arrivalsOf(queue);
   if (call.byTiles) {
     // Float32 keys would take nine matrix instructions, or six, which are no faster.
     return call.cache.dtype == cpu::DType::kFloat32 ? attendTiles(queue, call)

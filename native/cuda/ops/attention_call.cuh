@@ -40,6 +40,8 @@ struct AttendCall {
   /** Where there are several splits: weighted values [rows, splits, headDim], {max, sum} [rows, splits]. */
   float* partialValues;
   float2* partialSums;
+  /** What the splits of a row count themselves in, one for each. */
+  unsigned* arrivals;
 };
 
 /** What exponents are taken from: the largest score, but 0 in place of -inf, from which -inf would be NaN. */

@@ -1,15 +1,17 @@
 // Attention of single queries to a cache, split over blocks by keys. A block takes the keys of its split for
-// one head of one token and leaves the largest score, the sum of exponentials and the weighted values;
-// attentionCombineKernel brings the splits of a query together, in order.
+// one head of one token and leaves the largest score, the sum of exponentials and the weighted values; the
+// last block of a query to come so far brings its splits together, in order.
 //
 // Bytes: the keys and values of every position once, 4 * headDim * (position + 1) for a head from a bfloat16
 // cache; bound by memory. A warp reads several keys with one instruction of 16 bytes a lane, four such of
 // keys and four of values at a time.
 //
 // The number of splits follows from shapes only, so that a captured graph serves every position: the length
-// is read here, and cut evenly. Splits behind the end leave a neutral element.
+// is read here, and cut evenly. Blocks behind the end leave at once, and a text that fits one split is that
+// block's alone.
 #pragma once
 
+#include "cuda/ops/arrivals.cuh"
 #include "cuda/ops/attention_prepare.cuh"
 
 namespace persimmon::cuda {
@@ -19,7 +21,7 @@ constexpr int kAttendWarps = kAttendThreads / kWarp;
 /** A lane for each when they are combined. */
 constexpr int kMostSplits = kWarp;
 /** Splits whose values are on the way together when they are combined. */
-constexpr int kCombined = 8;
+constexpr int kCombined = 16;
 /** A split has a multiple of this many keys: what a block's four warps read at once from an int8 cache. */
 constexpr int32_t kSplitKeys = 128;
 
@@ -171,6 +173,37 @@ __device__ __forceinline__ void askForSmall(const AttendCall& call) {
   }
 }
 
+/** z of a row from the first of its splits, by all threads of a block: two round trips to the second-level
+ * cache, or three for more than 16 splits, of which the first two go together. */
+__device__ __forceinline__ void combineSplits(const AttendCall& call, int64_t number, int32_t splits) {
+  const int lane = laneOfWarp();
+  const int32_t width = call.shape.headDim;
+  float2 own = make_float2(-INFINITY, 0.0f);
+  if (lane < splits) own = __ldcg(call.partialSums + number * call.splits + lane);
+  float factor = 0, sum = 0;
+  const float* values = call.partialValues + number * call.splits * width;
+  for (int32_t begin = 0; begin < width; begin += kAttendThreads) {
+    const int32_t i = begin + static_cast<int32_t>(threadIdx.x);
+    float z = 0;
+    for (int32_t first = 0; first < splits; first += kCombined) {
+      float batch[kCombined];
+      PERSIMMON_UNROLL
+      for (int b = 0; b < kCombined; ++b) {
+        const bool isThere = first + b < splits && i < width;
+        batch[b] = isThere ? __ldcg(values + int64_t{first + b} * width + i) : 0.0f;
+      }
+      if (begin == 0 && first == 0) {  // when all has been asked for
+        factor = exp2f(own.x - exponentBase(warpMax(own.x)));
+        sum = warpSum(own.y * factor);
+      }
+      PERSIMMON_UNROLL
+      for (int b = 0; b < kCombined; ++b)
+        z += batch[b] * __shfl_sync(kAllLanes, factor, (first + b) % kMostSplits);
+    }
+    if (i < width) call.z[number * width + i] = z / sum;
+  }
+}
+
 namespace {
 
 /** Blocks: x for each head of each token, y for each split. */
@@ -189,14 +222,15 @@ __global__ void __launch_bounds__(kAttendThreads, 4) attendKernel(AttendCall cal
   float* values = shared + width;  // [warps, width]
 
   const bool inside = call.inside != nullptr ? *call.inside != 0 : areInside(call.places);
-  int32_t begin = 0, end = 0, sequence = 0;
+  int32_t begin = 0, end = 0, sequence = 0, splits = 1;  // that have keys
   if (inside) {
     sequence = call.places.sequences[token];
     const int32_t position = call.places.positions[token], length = position + 1;
     const int32_t share = (length + call.splits - 1) / call.splits;
     const int32_t splitKeys = (share + kSplitKeys - 1) / kSplitKeys * kSplitKeys;
-    const int64_t behind = int64_t{split} * splitKeys;
-    begin = behind < length ? static_cast<int32_t>(behind) : length;
+    splits = (length + splitKeys - 1) / splitKeys;
+    if (split >= splits) return;
+    begin = split * splitKeys;
     end = length - begin < splitKeys ? length : begin + splitKeys;
     if (call.q != nullptr) {
       for (int32_t i = static_cast<int32_t>(threadIdx.x); i < width; i += kAttendThreads)
@@ -205,17 +239,18 @@ __global__ void __launch_bounds__(kAttendThreads, 4) attendKernel(AttendCall cal
       // The block that has the last key makes and stores it, and its barrier shows it to all of its own
       // threads.
       const int64_t angles = int64_t{position} * (call.shape.rotaryDims / 2);
-      const bool owns = begin < end && end == length;
-      if (warp == 0 && (begin < end || split == 0)) prepareQuery(query, call, number, angles, split == 0);
-      if (owns && warp != 0) {
+      if (warp == 0) prepareQuery(query, call, number, angles, split == 0);
+      if (end == length && warp != 0) {
         const int64_t slot = cacheRow(call.cache, call.shape.heads, sequence, head, position);
         if (warp == 1) appendKey(values, call, number, angles, slot);
         if (warp == 2) appendValue(call, number, slot);
       }
     }
+  } else if (split > 0) {
+    return;
   }
   __syncthreads();
-  if (begin < end) {
+  if (inside) {
     if constexpr (kFast) {
       walkFast<T>(call, sequence, head, query, begin, end, values + warp * width, sums + warp);
     } else {
@@ -228,7 +263,7 @@ __global__ void __launch_bounds__(kAttendThreads, 4) attendKernel(AttendCall cal
 
   float2 total = make_float2(-INFINITY, inside ? 0.0f : NAN);
   float factors[kAttendWarps] = {};
-  if (begin < end) {
+  if (inside) {
     for (int i = 0; i < kAttendWarps; ++i) total.x = fmaxf(total.x, sums[i].x);
     PERSIMMON_UNROLL
     for (int i = 0; i < kAttendWarps; ++i) {
@@ -239,59 +274,20 @@ __global__ void __launch_bounds__(kAttendThreads, 4) attendKernel(AttendCall cal
   const int64_t partial = number * call.splits + split;
   for (int32_t i = static_cast<int32_t>(threadIdx.x); i < width; i += kAttendThreads) {
     float z = 0;
-    if (begin < end) {
+    if (inside) {
       PERSIMMON_UNROLL
       for (int other = 0; other < kAttendWarps; ++other) z += values[other * width + i] * factors[other];
     }
-    if (call.splits == 1) {
+    if (splits == 1) {
       call.z[number * width + i] = z / total.y;
     } else {
       call.partialValues[partial * width + i] = z;
     }
   }
-  if (call.splits > 1 && threadIdx.x == 0) call.partialSums[partial] = total;
-}
-
-/** A warp for each head of each token. Two round trips to the second-level cache: a lane for each split, and
- * then the values of eight splits at a time. */
-__global__ void attentionCombineKernel(AttendCall call) {
-  letNextStart();  // at once: the product behind asks for its weights, and waits for this kernel's end
-  waitForPrevious();
-  const int64_t number = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
-  if (number >= call.shape.tokens * call.shape.heads) return;
-  const int lane = laneOfWarp();
-  const int32_t width = call.shape.headDim;
-  float2 own = make_float2(-INFINITY, 0.0f);
-  if (lane < call.splits) own = call.partialSums[number * call.splits + lane];
-  const float factor = exp2f(own.x - exponentBase(warpMax(own.x)));
-  const float sum = warpSum(own.y * factor);
-  const float* values = call.partialValues + number * call.splits * width;
-  for (int32_t begin = 0; begin < width; begin += 2 * kWarp) {
-    float z[2] = {};
-    for (int32_t first = 0; first < call.splits; first += kCombined) {
-      float batch[kCombined][2];
-      PERSIMMON_UNROLL
-      for (int b = 0; b < kCombined; ++b) {
-        PERSIMMON_UNROLL
-        for (int half = 0; half < 2; ++half) {
-          const int32_t i = begin + half * kWarp + lane;
-          const bool isThere = first + b < call.splits && i < width;
-          batch[b][half] = isThere ? values[int64_t{first + b} * width + i] : 0.0f;
-        }
-      }
-      PERSIMMON_UNROLL
-      for (int b = 0; b < kCombined; ++b) {
-        const float share = __shfl_sync(kAllLanes, factor, (first + b) % kMostSplits);
-        z[0] += batch[b][0] * share;
-        z[1] += batch[b][1] * share;
-      }
-    }
-    PERSIMMON_UNROLL
-    for (int half = 0; half < 2; ++half) {
-      const int32_t i = begin + half * kWarp + lane;
-      if (i < width) call.z[number * width + i] = z[half] / sum;
-    }
-  }
+  if (splits == 1) return;
+  if (threadIdx.x == 0) call.partialSums[partial] = total;
+  if (isLastToArrive(call.arrivals + number, static_cast<unsigned>(splits)))
+    combineSplits(call, number, splits);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 // small (with 2,000 inputs, a tenth of them live, 7 % are one standard deviation).
 #pragma once
 
+#include "cuda/ops/arrivals.cuh"
 #include "cuda/ops/partial_sums.cuh"
 #include "cuda/ops/weights.cuh"
 
@@ -161,19 +162,13 @@ __device__ void writePartial(const ByInputProblem& problem, int64_t slice, int64
 
 /**
  * By all threads of a block, when it has written its partial sums: the last block of a stripe adds those of
- * all slices, and leaves the counter as it was.
+ * all slices.
  */
 template <int kRows>
 __device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t stripe, int64_t first,
                                           int stripeOutputs) {
   if (problem.arrivals == nullptr) return;
-  __shared__ bool isLast;
-  __threadfence();  // before it is counted, others can read what this thread has written
-  __syncthreads();
-  if (threadIdx.x == 0) isLast = atomicAdd(problem.arrivals + stripe, 1u) + 1 == problem.slices;
-  __syncthreads();
-  if (!isLast) return;
-  __threadfence();
+  if (!isLastToArrive(problem.arrivals + stripe, static_cast<unsigned>(problem.slices))) return;
   const int64_t left = problem.outFeatures - first;
   const int outputs = static_cast<int>(left < stripeOutputs ? left : stripeOutputs);
   const int64_t count = problem.rows * problem.outFeatures;
@@ -191,7 +186,6 @@ __device__ __forceinline__ void addSlices(const ByInputProblem& problem, int64_t
       addRow(r, std::integral_constant<int, 1>());
     }
   }
-  if (threadIdx.x == 0) problem.arrivals[stripe] = 0;
 }
 
 /** kRows is the number of rows, or the next power of two; a lane takes kColumns outputs. */

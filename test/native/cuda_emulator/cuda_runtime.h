@@ -8,6 +8,9 @@
 // do not wait, and races of threads, where a second run takes threads and blocks from last to first
 // (PERSIMMON_CUDA_EMULATOR_BACKWARD). What it cannot show: speed, and what nvcc makes of the code.
 //
+// It has 4 multiprocessors, or as many as PERSIMMON_CUDA_EMULATOR_MULTIPROCESSORS says: kernels share out
+// their work by that.
+//
 // It fails as a GPU does where a kernel has an illegal address: after PERSIMMON_CUDA_EMULATOR_FAULT kernels
 // every call returns that error.
 #pragma once

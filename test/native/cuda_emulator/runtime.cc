@@ -77,6 +77,11 @@ int architecture() {
   return text == nullptr ? 90 : std::atoi(text);
 }
 
+int multiprocessors() {
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_MULTIPROCESSORS");
+  return text == nullptr ? 4 : std::atoi(text);
+}
+
 std::atomic<int64_t> overlapping = 0;
 
 // Kernels that run before one has an illegal address, after which nothing works any more; -1 for no such.
@@ -252,7 +257,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   std::snprintf(properties->name, sizeof properties->name, "emulated GPU");
   properties->major = number / 10;
   properties->minor = number % 10;
-  properties->multiProcessorCount = 4;
+  properties->multiProcessorCount = multiprocessors();
   properties->totalGlobalMem = totalBytes();
   properties->sharedMemPerBlockOptin = 227 << 10;
   return cudaSuccess;
