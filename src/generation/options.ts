@@ -124,6 +124,8 @@ export function checkBatchOptions(options: BatchOptions): {
 } {
   // What is no object is said by `checkOptions`.
   if (typeof options !== "object" || options === null) return { each: options, listener: {} };
+  const names = [...known, "onFinished"].filter((name) => name !== "kv");
+  checkOptionNames("generateBatch", options, names);
   const { onFinished, ...each } = options;
   if (onFinished === undefined) return { each, listener: {} };
   if (typeof onFinished !== "function") {
