@@ -173,8 +173,8 @@ __device__ __forceinline__ void askForSmall(const AttendCall& call) {
   }
 }
 
-/** z of a row from the first of its splits, by all threads of a block: two round trips to the second-level
- * cache, or three for more than 16 splits, of which the first two go together. */
+/** z of a row from so many splits, by all threads of a block: one round trip to the second-level cache, or
+ * two for more than 16. */
 __device__ __forceinline__ void combineSplits(const AttendCall& call, int64_t number, int32_t splits) {
   const int lane = laneOfWarp();
   const int32_t width = call.shape.headDim;
