@@ -10,10 +10,17 @@ import { modelSpeed } from "../research/model_speed.js";
 import type { KvDType } from "../runtime/kv_cache.js";
 import type { WeightDType } from "../runtime/load_weights.js";
 import type { MatmulPrecision } from "../tensor/device.js";
-import { kvDtypeOption, matmulPrecisionOption, predictZerosOption } from "./options.js";
+import {
+  deviceOption,
+  kvDtypeOption,
+  type ModelOptions,
+  matmulPrecisionOption,
+  predictZerosOption,
+} from "./options.js";
 
 interface BenchFlags {
   shape?: string;
+  device?: ModelOptions["device"];
   dtype: string;
   prompt: string;
   generate: string;
@@ -37,6 +44,7 @@ export function benchCommand(): Command {
       "--shape <sizes>",
       "random weights of this shape instead, such as hidden=4096,layers=4,heads=64,ffn=16384,vocab=32768",
     )
+    .addOption(deviceOption())
     .option("--dtype <dtype>", "how weights are held: auto, float32, bfloat16, int8, int4", "auto")
     .option("--prompt <tokens>", "tokens of the prompt", "16")
     .option("--generate <tokens>", "tokens to generate in each round", "64")
@@ -59,17 +67,13 @@ export function benchCommand(): Command {
         process.exitCode = await compare(source, flags);
         return;
       }
-      if (flags.predictZeros !== undefined && flags.shape !== undefined) {
-        throw new PersimmonError(
-          "OPTION_INVALID",
-          "--predict-zeros takes a model that its predictor was made with; bench/predict_zeros.mjs measures random weights",
-        );
-      }
+      checkTogether(source, flags);
       const threads = flags.threads === undefined ? undefined : whole("--threads", flags.threads);
       const dtype = flags.dtype as "auto" | WeightDType; // the library checks it
       const model =
         flags.shape === undefined
           ? await loadModel(source, {
+              device: flags.device,
               dtype,
               threads,
               matmulPrecision: flags.matmulPrecision,
@@ -78,6 +82,7 @@ export function benchCommand(): Command {
               predictZeros: flags.predictZeros,
             })
           : randomModel(parseShape(flags.shape), {
+              device: flags.device,
               ...(dtype !== "auto" && { dtype }),
               threads,
               matmulPrecision: flags.matmulPrecision,
@@ -97,6 +102,18 @@ export function benchCommand(): Command {
     });
 }
 
+/** Refuses what would have no effect. */
+function checkTogether(source: string | undefined, { shape, zeros, predictZeros }: BenchFlags): void {
+  const wrong =
+    shape === undefined
+      ? zeros !== undefined && "--zeros belongs to random weights: name their shape with --shape"
+      : (source !== undefined &&
+          `--shape measures random weights in place of a model, got the model ${source}`) ||
+        (predictZeros !== undefined &&
+          "--predict-zeros takes a model that its predictor was made with; bench/predict_zeros.mjs measures random weights");
+  if (wrong) throw new PersimmonError("OPTION_INVALID", wrong);
+}
+
 /** Hidden 4096, 64 heads, ffn 16384, vocabulary 32,768: the layers of the 8B, few enough to be made in seconds. */
 export const sliceShape = { hidden: 4096, layers: 4, heads: 64, ffn: 16384, vocab: 32768 };
 
@@ -112,6 +129,7 @@ async function compare(source: string | undefined, flags: BenchFlags): Promise<n
   const dtypes = ["auto", "bfloat16", "int8", "int4"];
   const [prompt, tokens] = [whole("--prompt", flags.prompt), whole("--generate", flags.generate)];
   const wrong =
+    (flags.device === "cuda" && "--device must be cpu: bench/cuda/ladder.mjs measures on GPUs") ||
     (!dtypes.includes(flags.dtype) && `--dtype must be one of ${dtypes.join(", ")}`) ||
     ([shape.hidden, shape.ffn].some((size) => size % 32 !== 0) && "hidden and ffn must be multiples of 32") ||
     (shape.vocab < 512 && "vocab must be at least 512, to have room for llama.cpp's bytes") ||

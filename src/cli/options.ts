@@ -8,6 +8,7 @@ export interface ModelOptions {
   dtype?: LoadOptions["dtype"];
   threads?: number;
   matmulPrecision?: LoadOptions["matmulPrecision"];
+  tensorParallel?: number;
   maxLength?: number;
   kvDtype?: LoadOptions["kvDtype"];
   predictZeros?: string;
@@ -43,7 +44,7 @@ export function addModelOptions(command: Command): Command {
       "-m, --model <path>",
       "folder of a checkpoint, or its name on the hub (default: the bundled demo model)",
     )
-    .addOption(new Option("--device <device>", "where to run").choices(["auto", "cpu", "cuda"]))
+    .addOption(deviceOption())
     .addOption(
       new Option("--dtype <type>", "how weights are held").choices([
         "auto",
@@ -55,6 +56,11 @@ export function addModelOptions(command: Command): Command {
     )
     .option("--threads <n>", "threads of the CPU (default: as many as there are)", parseNumber)
     .addOption(matmulPrecisionOption())
+    .option(
+      "--tensor-parallel <n>",
+      "split the model over so many GPUs, or on a CPU over so many groups of its threads (default: 1)",
+      parseNumber,
+    )
     .option("--max-length <n>", "longest context (default: the model's own)", parseNumber)
     .addOption(kvDtypeOption())
     .addOption(predictZerosOption())
@@ -65,6 +71,10 @@ export function addModelOptions(command: Command): Command {
       ).choices(["hf", "adept"]),
     )
     .option("--no-memory-check", "load a model also where it will not fit into memory");
+}
+
+export function deviceOption(): Option {
+  return new Option("--device <device>", "where to run").choices(["auto", "cpu", "cuda"]);
 }
 
 export function matmulPrecisionOption(): Option {
@@ -101,9 +111,12 @@ export function addSamplingOptions(command: Command): Command {
 
 /** The part of the options that `loadModel` takes. */
 export function loadOptions(options: ModelOptions): LoadOptions {
-  const { device, dtype, threads, matmulPrecision, maxLength, kvDtype, predictZeros, rope, memoryCheck } =
-    options;
-  return { device, dtype, threads, matmulPrecision, maxLength, kvDtype, predictZeros, rope, memoryCheck };
+  const { device, dtype, threads, matmulPrecision, tensorParallel } = options;
+  const { maxLength, kvDtype, predictZeros, rope, memoryCheck } = options;
+  return {
+    ...{ device, dtype, threads, matmulPrecision, tensorParallel },
+    ...{ maxLength, kvDtype, predictZeros, rope, memoryCheck },
+  };
 }
 
 /** The part of the options that `generate` takes, without those that were not given. */

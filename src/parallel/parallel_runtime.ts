@@ -121,6 +121,10 @@ export class ParallelRuntime extends RankRuntime {
     this.#modules = fingerprint(model);
   }
 
+  override get ranks(): number {
+    return this.#group.ranks;
+  }
+
   protected override async enter(): Promise<() => void> {
     const leave = await super.enter();
     const leaveGroup = await this.#group.lock.enter();

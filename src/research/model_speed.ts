@@ -90,6 +90,7 @@ async function measured(
     dtype: model.dtype,
     threads: model.device.threads,
     instructionSet: model.device.instructionSet,
+    ...(model.device.gpu !== undefined && { gpu: model.device.gpu.name }),
     matmulPrecision: model.device.matmulPrecision,
     prompt,
     generate,

@@ -15,6 +15,8 @@ export interface ModelSpeedFigures {
   dtype: string;
   threads: number;
   instructionSet: string;
+  /** Name of the GPU; absent on a CPU. */
+  gpu?: string;
   /** As in `loadModel`. */
   matmulPrecision: string;
   prompt: number;
@@ -45,10 +47,12 @@ export class ModelSpeed {
 
   /** A heading, and the figures as text, one line each. */
   lines(): string[] {
-    const { model, dtype, threads, instructionSet, matmulPrecision, prompt, generate, rounds } = this.figures;
+    const { model, dtype, threads, instructionSet, gpu, matmulPrecision, prompt, generate, rounds } =
+      this.figures;
+    const device = gpu ?? `${threads} threads`;
     const precision = matmulPrecision === "highest" ? "" : `, ${matmulPrecision} precision`;
     return [
-      `${model}, ${dtype}, ${threads} threads, ${instructionSet}${precision}; prompt ${prompt}, generate ${generate}, ${rounds} rounds; medians`,
+      `${model}, ${dtype}, ${device}, ${instructionSet}${precision}; prompt ${prompt}, generate ${generate}, ${rounds} rounds; medians`,
       ...this.rows().map(
         ({ name, value, range }) => `${name.padEnd(16)} ${value}${range && `   (${range})`}`,
       ),

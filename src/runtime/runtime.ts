@@ -122,6 +122,11 @@ export class Runtime {
     };
   }
 
+  /** Over how many ranks the model is split; 1 where it is not. */
+  get ranks(): number {
+    return 1;
+  }
+
   /** Throws `MODEL_BUSY` while a generation runs that was not cancelled. */
   expectIdle(what: string): void {
     if (this.#generation !== undefined && !this.#generation.signal.aborted) throw busyError(what);

@@ -62,7 +62,14 @@ export interface Manifest {
     batch_size: number;
   };
   model: ModelRecord;
-  engine: { name: string; version: string; device: string; kernel: string };
+  engine: {
+    name: string;
+    version: string;
+    device: string;
+    kernel: string;
+    /** Over how many ranks the model is split, which changes the order of sums; absent where it is not. */
+    ranks?: number;
+  };
 }
 
 /** What of a manifest is known before a model is; `bos` is null where its tokenizer decides. */

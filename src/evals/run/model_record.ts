@@ -11,6 +11,7 @@ import { Embedding } from "../../nn/embedding.js";
 import { LayerNorm } from "../../nn/layer_norm.js";
 import { Linear } from "../../nn/linear.js";
 import { Module } from "../../nn/module.js";
+import { InputSplitLinear, OutputSplitHead, SplitEmbedding } from "../../parallel/modules.js";
 import type { Intervention, Phase } from "../../runtime/interventions.js";
 import type { Site } from "../../runtime/sites.js";
 import { sha256Of } from "../../sha256.js";
@@ -56,7 +57,11 @@ async function hashOfFiles(source: string, signal: AbortSignal): Promise<string 
   return createHash("sha256").update(lines.join("")).digest("hex");
 }
 
-const ownClasses: readonly unknown[] = [DecoderLayer, Attention, MLP, Embedding, LayerNorm, Linear];
+const ownClasses: readonly unknown[] = [
+  ...[DecoderLayer, Attention, MLP, Embedding, LayerNorm, Linear],
+  // Of a model that is split over ranks, which `engine.ranks` of the manifest tells.
+  ...[SplitEmbedding, InputSplitLinear, OutputSplitHead],
+];
 
 /** Modules that someone put in, such as `layers.3.mlp: MyMlp 3f5c0a91be27`; what they hold is theirs. */
 function foreignModules(model: LanguageModel): string[] {

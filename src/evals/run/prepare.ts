@@ -119,6 +119,7 @@ export async function completeManifest(
       version: libraryVersion(),
       device: model.device.kind,
       kernel: model.device.instructionSet,
+      ...(model.runtime.ranks > 1 && { ranks: model.runtime.ranks }),
     },
   };
 }

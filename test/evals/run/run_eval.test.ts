@@ -339,6 +339,18 @@ describe("a model that was changed", () => {
     expect((await arc({ limit: 6 })).fingerprint).toBe(plain.fingerprint);
   });
 
+  it("is none that is only split over ranks, whose number the manifest has", async () => {
+    const split = await loadModel(undefined, { tensorParallel: 2 });
+    const [plain, halves] = [await arc({ limit: 6 }), await arc({ model: split, limit: 6 })];
+    expect(halves.manifest.model.changed).toEqual({ modules: [], interventions: [] });
+    expect(String(halves)).not.toContain("WARNING");
+    expect([plain, halves].map(({ manifest }) => manifest.engine.ranks)).toEqual([undefined, 2]);
+    expect(halves.samples.map(({ text }) => text)).toEqual(plain.samples.map(({ text }) => text));
+    using _off = split.edit("layers.0.mlp.out", edits.zero());
+    const { changed } = (await arc({ model: split, limit: 6 })).manifest.model;
+    expect(changed.interventions).toEqual(["edit layers.0.mlp.out (prefill, decode): set 0"]);
+  });
+
   it("an edit of one phase, or of another strength, is another model", async () => {
     const hashes = new Set<string>();
     for (const scale of [0, 1, 2]) {
