@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { resultDirectory } from "./checks.mjs";
 import { jupyterEnvironment } from "./jupyter.mjs";
 import { BootstrapError } from "./missing-tool.mjs";
+import { expectSomeRun } from "./named-tests.mjs";
 import { ensureOfficialSuite } from "./official-suite.mjs";
 import { root } from "./paths.mjs";
 import { query, runAttached, which } from "./run.mjs";
@@ -60,5 +61,6 @@ export async function runConformance({ jupyter, prefix }, args) {
     ...["--jupyter", jupyter, "--prefix", prefix, "--json", report],
     ...args,
   ]);
+  if (!clients && !services) expectSomeRun([report], args);
   return clients || services;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { resultDirectory } from "./checks.mjs";
 import { BootstrapError } from "./missing-tool.mjs";
+import { expectSomeRun } from "./named-tests.mjs";
 import { root } from "./paths.mjs";
 import { installInVenv, inVenv } from "./python.mjs";
 import { query, runAttached, which } from "./run.mjs";
@@ -68,15 +69,16 @@ export async function makeDemoModel(args) {
 export async function testDemoModel(names) {
   const python = await ensurePython();
   let worst = 0;
-  for (const part of ["corpus", "model"]) {
-    const report = join(resultDirectory, `demo-model-${part}.json`);
+  const reports = ["corpus", "model"].map((part) => join(resultDirectory, `demo-model-${part}.json`));
+  for (const [i, part] of ["corpus", "model"].entries()) {
     const code = await runAttached(python, [
       unittests,
       join(folder, "tests", part),
-      ...["--json", report],
+      ...["--json", reports[i]],
       ...names,
     ]);
     worst ||= code;
   }
+  if (worst === 0) expectSomeRun(reports, names);
   return worst;
 }

@@ -55,6 +55,7 @@ const LAYERS: Record<string, string[]> = {
   display: ["nn", "tensor"],
   evals: [
     "generation",
+    "parallel",
     "runtime",
     "model",
     "nn",
