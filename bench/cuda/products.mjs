@@ -5,7 +5,7 @@
 //   node bench/cuda/products.mjs [--device cuda|cpu] [--dtypes bfloat16,int8,int4] [--rows 1,2,8,64,512,4096] [--precisions highest,medium]
 //     [--zeros 0.9] [--shape hidden=4096,layers=4,heads=64,ffn=16384] [--rounds 7] [--copy-mib 1024] [--peak TFLOPS] [--out FILE.json]
 // `--peak`: the card's rate of bfloat16 matrix products, of which the Tflop/s are a share (the `matrixTflops` that ladder.mjs prints with --hf).
-// Products of 64 rows and more are cuBLASLt's where it is found; PERSIMMON_CUBLASLT=0: our own.
+// Products of 64 rows and more (int8: 256) are cuBLASLt's where it is found; PERSIMMON_CUBLASLT=0: our own.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parseShape } from "../../dist/src/cli/bench.js";

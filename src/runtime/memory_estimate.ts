@@ -20,7 +20,7 @@ export interface MemoryQuestion {
   predictsZeros?: boolean;
   /** Over how many ranks of this process it is split; 1. */
   ranks?: number;
-  /** Whether a GPU's cuBLASLt multiplies prompts by bfloat16 weights; false. */
+  /** Whether a GPU's cuBLASLt multiplies prompts by weights of bfloat16 and int8; false. */
   cublasLt?: boolean;
 }
 
@@ -42,21 +42,18 @@ export interface MemoryEstimate {
 export function estimateMemory(config: PersimmonConfig, question: MemoryQuestion): MemoryEstimate {
   const { dtype, kvDtype, maxLength, stored, ranks = 1, cublasLt = false } = question;
   let weights = 0;
-  let bfloat16Inputs = 0;
+  let cublasLtBytes = 0;
   for (const [name, shape] of expectedTensors(config)) {
     const storedType = stored?.get(name)?.dtype ?? defaultType(config, dtype);
     const held = heldType(shape, storedType, dtype);
     weights += heldBytes(held, shape);
-    if (held === "bfloat16" && shape.length === 2) bfloat16Inputs = Math.max(bfloat16Inputs, shape[1]);
+    if (cublasLt) cublasLtBytes = Math.max(cublasLtBytes, cublasLtProductBytes(held, shape, maxLength));
   }
   if (question.predictsZeros) {
     weights += config.numHiddenLayers * heldBytes("int4", [config.intermediateSize, config.hiddenSize]);
   }
   const kvCache = kvBytes(config, kvDtype, maxLength);
-  const perRank =
-    activationBytes(config, maxLength, ranks) +
-    rotaryBytes(config, maxLength) +
-    (cublasLt && bfloat16Inputs > 0 ? cublasLtBytes(bfloat16Inputs, maxLength) : 0);
+  const perRank = activationBytes(config, maxLength, ranks) + rotaryBytes(config, maxLength) + cublasLtBytes;
   const buffers = ranks * (perRank + logitBytes(config));
   return { weights, kvCache, buffers, total: weights + kvCache + buffers };
 }
@@ -103,12 +100,20 @@ function activationBytes(config: PersimmonConfig, maxLength: number, ranks: numb
   return 1.5 * chunk * perToken;
 }
 
+const MOST_WIDENED_WEIGHTS = 2 ** 26;
+
 /**
- * cuBLASLt's workspace of 32 MiB, and a chunk's activations as three bfloat16 each (native/cuda/ops/linear_cublaslt.cu). Twice: the
- * memory that ops work in has grown from a smaller product's, which graphs may still use.
+ * What one product takes (native/cuda/ops/linear_cublaslt.cu): cuBLASLt's workspace of 32 MiB, a chunk's activations as three bfloat16
+ * each, and weights of int8 as bfloat16, unless they are more than are widened. Twice: the memory that ops work in has grown from a
+ * smaller product's, which graphs may still use.
  */
-function cublasLtBytes(inputs: number, maxLength: number): number {
-  return 2 * (2 ** 25 + Math.min(prefillChunk, maxLength) * inputs * 3 * bytesPerElement.bfloat16);
+function cublasLtProductBytes(dtype: DType, shape: readonly number[], maxLength: number): number {
+  const weights = elementCount(shape);
+  const isMultiplied = dtype === "bfloat16" || (dtype === "int8" && weights <= MOST_WIDENED_WEIGHTS);
+  if (shape.length !== 2 || !isMultiplied) return 0;
+  const activations = Math.min(prefillChunk, maxLength) * shape[1] * 3;
+  const widened = dtype === "int8" ? weights : 0;
+  return 2 * (2 ** 25 + (activations + widened) * bytesPerElement.bfloat16);
 }
 
 /** Cosines and sines in float32. */

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/load_model.js";
 import type { MemoryPlan } from "../../src/runtime/memory_check.js";
 import { Device } from "../../src/tensor/device.js";
+import { withExactProducts } from "../support/exact_products.js";
 import { expectNear } from "../support/fixtures.js";
 import { isGpuReal, onGpu } from "../support/other_addon.js";
 import { repositoryRoot } from "../support/shared.js";
@@ -24,7 +25,7 @@ onGpu("products of many rows by cuBLASLt", () => {
       rmSync(log);
       return lines;
     };
-    const prompt = Array.from({ length: 80 }, (_, i) => (3 + 7 * i) % 300);
+    const promptOf = (length: number) => Array.from({ length }, (_, i) => (3 + 7 * i) % 300);
     let directory: string;
     beforeAll(async () => {
       process.env.PERSIMMON_CUBLASLT = emulated;
@@ -38,27 +39,33 @@ onGpu("products of many rows by cuBLASLt", () => {
     });
 
     it.each([
-      ["highest", 3],
-      ["medium", 1],
-    ] as const)("has the logits of a CPU, %s precision in %i parts", async (matmulPrecision, parts) => {
-      const options = { dtype: "bfloat16", matmulPrecision } as const;
-      const [there, here] = [
-        await loadModel(directory, { ...options, device: "cuda" }),
-        await loadModel(directory, { dtype: "bfloat16" }),
-      ];
-      const [found, expected] = [(await there.logits(prompt)).data, (await here.logits(prompt)).data];
-      const largest = Math.max(...expected.map(Math.abs));
-      expectNear("logits", found, expected, parts === 3 ? 5e-4 : largest * 2 ** -6);
-      const { config } = there;
-      const { hiddenSize: hidden, intermediateSize: ffn, numHiddenLayers: layers } = config;
-      const made = products();
-      const of = (inputs: number, outputs: number) =>
-        made.filter((line) => line.startsWith(`80 ${inputs} ${outputs} `)).length;
-      // Not the head's: its 301 outputs are no multiple of 8.
-      expect(of(hidden, 3 * hidden)).toBe(layers * parts);
-      expect(of(hidden, ffn)).toBe(layers * parts);
-      expect(of(ffn, hidden)).toBe(layers * parts);
-    });
+      ["bfloat16", "highest", 80, 3],
+      ["bfloat16", "medium", 80, 1],
+      ["int8", "highest", 256, 3],
+      ["int8", "medium", 256, 1],
+    ] as const)(
+      "has the logits of a CPU: %s, %s precision, %i rows in %i parts",
+      async (dtype, matmulPrecision, rows, parts) => {
+        const [there, here] = [
+          await loadModel(directory, { dtype, matmulPrecision, device: "cuda" }),
+          await loadModel(directory, { dtype }),
+        ];
+        withExactProducts(here);
+        const prompt = promptOf(rows);
+        const [found, expected] = [(await there.logits(prompt)).data, (await here.logits(prompt)).data];
+        const largest = Math.max(...expected.map(Math.abs));
+        expectNear("logits", found, expected, parts === 3 ? 5e-4 : largest * 2 ** -6);
+        const { config } = there;
+        const { hiddenSize: hidden, intermediateSize: ffn, numHiddenLayers: layers } = config;
+        const made = products();
+        const of = (inputs: number, outputs: number) =>
+          made.filter((line) => line.startsWith(`${rows} ${inputs} ${outputs} `)).length;
+        // Not the head's: its 301 outputs are no multiple of 8.
+        expect(of(hidden, 3 * hidden)).toBe(layers * parts);
+        expect(of(hidden, ffn)).toBe(layers * parts);
+        expect(of(ffn, hidden)).toBe(layers * parts);
+      },
+    );
 
     it("is captured in the graphs of a batch, which gives the tokens of a CPU", async () => {
       const texts = Array.from({ length: 64 }, (_, i) => [1, 3 + i, 290 - i]);
@@ -75,11 +82,14 @@ onGpu("products of many rows by cuBLASLt", () => {
       );
     });
 
-    it("multiplies no few rows, and no weights but bfloat16", async () => {
-      const model = await loadModel(directory, { device: "cuda", dtype: "bfloat16" });
-      await model.logits(prompt.slice(0, 63));
-      const scaled = await loadModel(directory, { device: "cuda", dtype: "int8" });
-      await scaled.logits(prompt);
+    it.each([
+      ["bfloat16", 63],
+      ["int8", 255],
+      ["int4", 256],
+      ["float32", 256],
+    ] as const)("has no part in %s with %i rows", async (dtype, rows) => {
+      const model = await loadModel(directory, { device: "cuda", dtype });
+      await model.logits(promptOf(rows));
       expect(() => products()).toThrow("ENOENT");
     });
 
@@ -96,14 +106,14 @@ onGpu("products of many rows by cuBLASLt", () => {
       const model = await loadModel(directory, { device: "cuda", dtype: "bfloat16" });
       process.env.PERSIMMON_FAKE_CUBLASLT_REFUSE = "product";
       try {
-        await expect(model.logits([...prompt, 1])).rejects.toMatchObject({
+        await expect(model.logits(promptOf(81))).rejects.toMatchObject({
           code: "OP_FAILED",
           message: expect.stringContaining("cuBLASLt: a product failed with status 13"),
         });
       } finally {
         delete process.env.PERSIMMON_FAKE_CUBLASLT_REFUSE;
       }
-      expect((await model.logits(prompt)).data.every(Number.isFinite)).toBe(true);
+      expect((await model.logits(promptOf(80))).data.every(Number.isFinite)).toBe(true);
     });
 
     /** What a process says that opens a GPU: the library's version, or why it is refused. */

@@ -6,6 +6,7 @@ import { randomModel } from "../../src/random_model.js";
 import { edits } from "../../src/research/edits.js";
 import { allSites } from "../../src/runtime/sites.js";
 import { Device } from "../../src/tensor/device.js";
+import { withExactProducts } from "../support/exact_products.js";
 import { expectNear } from "../support/fixtures.js";
 import { onGpu } from "../support/other_addon.js";
 import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
@@ -13,17 +14,6 @@ import { tinyCheckpoint } from "../support/tiny_checkpoint.js";
 const ids = [1, 270, 300, 5, 9, 11, 280];
 /** Of a vocabulary of 64. */
 const lowIds = [1, 60, 33, 5, 9, 11, 63];
-
-/** Beside int8 and int4 weights the CPU rounds activations to 8 bits, the GPU does not: the same weights in float32. */
-function withExactProducts({ layers, lmHead }: LanguageModel): void {
-  const products = layers.flatMap(({ selfAttn, mlp }) => [
-    selfAttn.queryKeyValue,
-    selfAttn.dense,
-    mlp.denseHTo4h,
-    mlp.dense4hToH,
-  ]);
-  for (const product of [...products, lmHead]) product.weight = product.weight.copy().keep();
-}
 
 onGpu("a model on a GPU", () => {
   let directory: string;

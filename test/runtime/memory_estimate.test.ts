@@ -49,12 +49,14 @@ describe("Persimmon-8B", () => {
     expect(long.total).toBe(long.weights + long.kvCache + long.buffers);
   });
 
-  it("cuBLASLt works in 32 MiB and three bfloat16 an activation, twice at most, where weights are bfloat16", () => {
-    const beyond = (dtype: "float32" | "bfloat16" | "int8") =>
+  it("cuBLASLt works in 32 MiB, three bfloat16 an activation and one for each of a matrix in int8, twice at most", () => {
+    const beyond = (dtype: "float32" | "bfloat16" | "int8" | "int4") =>
       estimateMemory(config, { dtype, ...full, cublasLt: true }).total -
       estimateMemory(config, { dtype, ...full }).total;
-    expect(beyond("bfloat16")).toBe(2 * (32 * 1024 ** 2 + 512 * 16_384 * 3 * 2));
-    expect([beyond("float32"), beyond("int8")]).toEqual([0, 0]);
+    const activations = 512 * 16_384 * 3 * 2;
+    expect(beyond("bfloat16")).toBe(2 * (32 * 1024 ** 2 + activations));
+    expect(beyond("int8")).toBe(2 * (32 * 1024 ** 2 + activations + 4_096 * 16_384 * 2));
+    expect([beyond("float32"), beyond("int4")]).toEqual([0, 0]);
   });
 
   it("ranks share weights, keys and values, and have values of the hidden size, tables and logits each", () => {

@@ -26,6 +26,8 @@ struct LinearCall {
   const float* outputScales() const {
     return weight.dtype == DType::kInt8 ? static_cast<const float*>(weight.scales) : nullptr;
   }
+  /** Of the weights, with their scales in int4, as they are stored in tiles or rows, or by input. */
+  int64_t bytes(bool byInput) const;
 };
 
 /** What is joined with a product of up to kFewRows rows. With a layerNorm before it, its `x` is what that

@@ -20,14 +20,18 @@ constexpr int64_t kLeastSplitInputs = 256;
 // its rate or so. By arithmetic: to be measured (bench/cuda/products.mjs).
 constexpr int64_t kLeastCublasLtRows = 64;
 
+// The same with int8 weights, which reach it as bfloat16: 9 bytes a weight are moved there for 1 of ours.
+constexpr int64_t kLeastCublasLtRowsOfInt8 = 256;
+
 CublasLt* cublasLtFor(const LinearCall& call) {
-  return call.rows < kLeastCublasLtRows ? nullptr : cublasLtOf(call.queue);
+  const int64_t least = call.weight.dtype == DType::kInt8 ? kLeastCublasLtRowsOfInt8 : kLeastCublasLtRows;
+  return call.rows < least ? nullptr : cublasLtOf(call.queue);
 }
 
 struct Product : LinearCall {
   /** Few blocks share the inputs of an output; start(problem, blocks) launches. */
   template <class F>
-  void run(int64_t tileRows, int64_t tileOutputs, int64_t bytes, const F& start) const {
+  void run(int64_t tileRows, int64_t tileOutputs, bool byInput, const F& start) const {
     const int64_t rowBlocks = ceilingOf(rows, tileRows), outputBlocks = ceilingOf(outFeatures, tileOutputs);
     const int64_t wanted = std::max<int64_t>(1, kWantedBlocks / (rowBlocks * outputBlocks));
     const int64_t most = std::max<int64_t>(1, inFeatures / kLeastSplitInputs);
@@ -48,7 +52,7 @@ struct Product : LinearCall {
                         splitInputs,
                         isAligned(x) && inFeatures % 4 == 0,
                         trafficOf(queue),
-                        bytes};
+                        bytes(byInput)};
     if (splits > 1) {
       problem.out = reinterpret_cast<float*>(
           queue.scratch(static_cast<size_t>(splits * rows * outFeatures) * sizeof(float)));
@@ -58,20 +62,20 @@ struct Product : LinearCall {
   }
 
   template <bool kScaledByGroup, class Tile>
-  void byMatrixInstruction(const Tile& tile, int64_t bytes) const {
+  void byMatrixInstruction(const Tile& tile, bool byInput) const {
     if (queue.matmulPrecision() == MatmulPrecision::kMedium) {
-      byParts<kScaledByGroup, 1>(tile, bytes);
+      byParts<kScaledByGroup, 1>(tile, byInput);
     } else {
-      byParts<kScaledByGroup, 3>(tile, bytes);
+      byParts<kScaledByGroup, 3>(tile, byInput);
     }
   }
 
   template <bool kScaledByGroup, int kParts, class Tile>
-  void byParts(const Tile& tile, int64_t bytes) const {
+  void byParts(const Tile& tile, bool byInput) const {
     constexpr size_t kShared = matrixProductShared<kParts>();
     const auto kernel = matrixProductKernel<Tile, kScaledByGroup, kParts>;
     allowShared(queue, kernel, kShared);
-    run(kProductRows, kTileOutputs, bytes, [&](const ManyRows& problem, unsigned blocks) {
+    run(kProductRows, kTileOutputs, byInput, [&](const ManyRows& problem, unsigned blocks) {
       launch(queue, kernel, blocks, kProductThreads, {.sharedBytes = kShared, .overlapping = true}, problem,
              tile);
     });
@@ -81,7 +85,7 @@ struct Product : LinearCall {
   void byMultiplyAdds() const {
     const auto* numbers = static_cast<const float*>(weight.data);
     const bool aligned = isAligned(numbers) && (kByInput ? outFeatures : inFeatures) % 4 == 0;
-    run(kFloatTile, kFloatTile, inFeatures * outFeatures * 4, [&](const ManyRows& problem, unsigned blocks) {
+    run(kFloatTile, kFloatTile, kByInput, [&](const ManyRows& problem, unsigned blocks) {
       launch(queue, floatProductKernel<kByInput>, blocks, kProductThreads, {.overlapping = true}, problem,
              numbers, aligned, int64_t{1});
     });
@@ -89,24 +93,23 @@ struct Product : LinearCall {
 
   /** A weight [outFeatures, inFeatures], or tiles of it. */
   void byOutput() const {
-    const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs),
-                  tiles = ceilingOf(outFeatures, cpu::kWeightTile);
+    const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs);
     const auto* bytes = static_cast<const uint8_t*>(weight.data);
     switch (weight.dtype) {
       case DType::kInt8: {
         const TileByOutput<Int8Tiles> tile = {{bytes, static_cast<const float*>(weight.scales), groups},
                                               isAligned(bytes, 4)};
-        return byMatrixInstruction<false>(tile, tiles * groups * 512);
+        return byMatrixInstruction<false>(tile, false);
       }
       case DType::kInt4: {
         const TileByOutput<Int4Tiles> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), groups},
                                               isAligned(bytes, 4)};
-        return byMatrixInstruction<true>(tile, tiles * groups * (256 + 32));
+        return byMatrixInstruction<true>(tile, false);
       }
       case DType::kBFloat16: {
         const TileByOutput<PlainRows<uint16_t>> tile = {
             {static_cast<const uint16_t*>(weight.data), inFeatures}, isAligned(bytes) && inFeatures % 8 == 0};
-        return byMatrixInstruction<false>(tile, inFeatures * outFeatures * 2);
+        return byMatrixInstruction<false>(tile, false);
       }
       default:
         return byMultiplyAdds<false>();
@@ -122,18 +125,17 @@ struct Product : LinearCall {
         const TileByInput<Int8Inputs> tile = {
             {static_cast<const int8_t*>(weight.data), static_cast<const float*>(weight.scales), outFeatures},
             isAligned(bytes, 8) && outFeatures % 8 == 0};
-        return byMatrixInstruction<false>(tile, inFeatures * outFeatures);
+        return byMatrixInstruction<false>(tile, true);
       }
       case DType::kInt4: {
         const TileByInput<Int4Inputs> tile = {{bytes, static_cast<const uint16_t*>(weight.scales), outputs},
                                               true};
-        const int64_t groups = inFeatures / cpu::kGroupInputs;
-        return byMatrixInstruction<true>(tile, inFeatures * outputs / 2 + groups * outputs * 2);
+        return byMatrixInstruction<true>(tile, true);
       }
       case DType::kBFloat16: {
         const TileByInput<BFloat16Inputs> tile = {{static_cast<const uint16_t*>(weight.data), outFeatures},
                                                   isAligned(bytes) && outFeatures % 8 == 0};
-        return byMatrixInstruction<false>(tile, inFeatures * outFeatures * 2);
+        return byMatrixInstruction<false>(tile, true);
       }
       default:
         return byMultiplyAdds<true>();
@@ -142,6 +144,22 @@ struct Product : LinearCall {
 };
 
 }  // namespace
+
+int64_t LinearCall::bytes(bool byInput) const {
+  const int64_t groups = ceilingOf(inFeatures, cpu::kGroupInputs),
+                tiles = ceilingOf(outFeatures, cpu::kWeightTile),
+                outputs = ceilingOf(outFeatures, cpu::kInt4Unit) * cpu::kInt4Unit;
+  switch (weight.dtype) {
+    case DType::kInt8:
+      return byInput ? inFeatures * outFeatures : tiles * groups * 512;
+    case DType::kInt4:
+      return byInput ? inFeatures * outputs / 2 + groups * outputs * 2 : tiles * groups * (256 + 32);
+    case DType::kBFloat16:
+      return inFeatures * outFeatures * 2;
+    default:
+      return inFeatures * outFeatures * 4;
+  }
+}
 
 void linearManyRows(const LinearCall& call) {
   if (!linearByCublasLt(call, cublasLtFor(call), false)) Product{call}.byOutput();

@@ -47,7 +47,7 @@ struct TileByOutput {
     }
   }
 
- private:
+  /** Eight inputs of an output as they are stored, and as bfloat16. */
   __device__ uint4 eight(int64_t o, int64_t k, int64_t inputsEnd) const {
     constexpr bool kPlain = std::is_same_v<Format, PlainRows<uint16_t>>,
                    kInt8 = std::is_same_v<Format, Int8Tiles>;
