@@ -20,6 +20,8 @@ export class HfSide {
   constructor(python) {
     // Keys and values that grow would else leave holes of every size in the GPU's memory.
     const env = { ...process.env, PYTORCH_CUDA_ALLOC_CONF: "expandable_segments:True" };
+    // Ours, set when a GPU was opened; PyTorch would load every kernel of its libraries.
+    delete env.CUDA_MODULE_LOADING;
     const stdio = ["pipe", "pipe", "inherit"];
     this.child = spawn(python, [join(import.meta.dirname, "hf.py")], { stdio, env });
     this.child.stdin.on("error", () => {}); // it has ended, which `ended` says

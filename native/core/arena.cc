@@ -65,6 +65,17 @@ void Arena::giveBack(MappedMemory memory) {
   for (auto& block : surplus) discard_(std::move(block));
 }
 
+bool Arena::discardFree() {
+  std::multimap<size_t, MappedMemory> blocks;
+  {
+    std::lock_guard lock(mutex_);
+    blocks.swap(free_);
+    for (const auto& [size, block] : blocks) statistics_.bytesCached -= size;
+  }
+  for (auto& [size, block] : blocks) discard_(std::move(block));
+  return !blocks.empty();
+}
+
 void Arena::freeRested() {
   for (; !resting_.empty() && resting_.front().first <= takes_; resting_.pop_front()) {
     MappedMemory& block = resting_.front().second;

@@ -32,6 +32,8 @@ class Arena {
   // Uninitialised memory of at least `bytes`, aligned to a page. Empty if the system has none left.
   MappedMemory take(size_t bytes);
   void giveBack(MappedMemory memory);
+  // Discards the blocks that are free now. False where there are none.
+  bool discardFree();
   ArenaStatistics statistics() const;
   // Calls `use` with each block that is free now.
   void forEachFree(const std::function<void(uint8_t* data, size_t bytes)>& use) const;

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -13,6 +14,12 @@ namespace {
 
 // Activations of a forward pass of a few hundred tokens of the 8B fit; more is given back to the system.
 constexpr size_t kArenaCacheBytes = size_t{512} << 20;
+
+// A GPU gives memory back, and gets it anew, only when it stands still. Chunks of 2,048 tokens of the 8B take
+// 1.7 GB: a sixteenth of an H100 has them.
+size_t arenaCacheBytes(const cuda::Queue* gpu) {
+  return gpu == nullptr ? kArenaCacheBytes : std::max(kArenaCacheBytes, gpu->info().totalBytes / 16);
+}
 
 // As many threads as the system gives: one at worst.
 std::unique_ptr<ThreadPool> makePool(int threads) {
@@ -30,7 +37,7 @@ Stream::Stream(int threads, std::shared_ptr<cuda::Queue> gpu, MatmulPrecision pr
       gpu_(std::move(gpu)),
       precision_(precision),
       arena_(std::make_shared<Arena>(
-          kArenaCacheBytes, [this](size_t bytes) { return allocate(bytes); },
+          arenaCacheBytes(gpu_.get()), [this](size_t bytes) { return allocate(bytes); },
           [this](MappedMemory memory) {
             auto held = std::make_shared<MappedMemory>(std::move(memory));
             enqueue([held](ThreadPool&) { *held = MappedMemory(); });
@@ -55,10 +62,14 @@ void Stream::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-MappedMemory Stream::allocate(size_t bytes) const {
+MappedMemory Stream::allocate(size_t bytes) {
   if (gpu_ == nullptr) return MappedMemory::anonymous(bytes);
-  return MappedMemory::foreign(gpu_->allocate(bytes), bytes,
-                               [gpu = gpu_](uint8_t* data) { gpu->release(data); });
+  uint8_t* data = gpu_->allocate(bytes);
+  if (data == nullptr && gpu_->whyOver().empty() && arena_->discardFree()) {
+    synchronize();
+    data = gpu_->allocate(bytes);
+  }
+  return MappedMemory::foreign(data, bytes, [gpu = gpu_](uint8_t* block) { gpu->release(block); });
 }
 
 MappedMemory Stream::reserve(size_t bytes) {

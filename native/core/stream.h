@@ -75,8 +75,9 @@ class Stream {
   const std::shared_ptr<cuda::Queue>& sharedGpu() const { return gpu_; }
   // Zeroed memory of the stream's device that no arena has; see MappedMemory::anonymous. Empty on failure.
   MappedMemory reserve(size_t bytes);
-  // Uninitialised memory of the stream's device, for arenas. Empty on failure.
-  MappedMemory allocate(size_t bytes) const;
+  // Uninitialised memory of the stream's device, for arenas. Empty on failure. Of a GPU that has none left
+  // the arena's free blocks are given back first, for which the stream is waited for.
+  MappedMemory allocate(size_t bytes);
   Arena& arena() { return *arena_; }
 
  private:

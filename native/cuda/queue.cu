@@ -190,6 +190,9 @@ class CudaQueue final : public Queue {
 
   void release(uint8_t* data) override {
     cudaSetDevice(device_);
+    // CUDA's reference says only that cudaFree may wait. Nothing is captured now: whoever releases is a
+    // command of this stream, or comes when its thread has ended.
+    cudaStreamSynchronize(stream_);
     cudaFree(data);
   }
 
@@ -404,11 +407,37 @@ class CudaQueue final : public Queue {
 // Compiled as all kernels are.
 __global__ void anyKernel() {}
 
+std::string versionText(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+/** What CUDA says, and what helps where that is known. */
+std::string textOfFailure(cudaError_t status) {
+  const std::string text = cudaGetErrorString(status);
+  int driver = 0;  // stays 0 where none is installed
+  (void)cudaDriverGetVersion(&driver);
+  switch (status) {
+    case cudaErrorInsufficientDriver:
+      return text + ": it knows CUDA " + versionText(driver) + ", and this build is of CUDA " +
+             versionText(CUDART_VERSION) +
+             ". A newer driver is needed (525 for CUDA 12, 580 for CUDA 13), or a " +
+             "build by an older nvcc";
+    case cudaErrorSystemNotReady:
+      return text +
+             ": on a machine with NVSwitch the service nvidia-fabricmanager has to run, in the version " +
+             "of the driver";
+    case cudaErrorDevicesUnavailable:
+      return text + ": another process has it for itself, as nvidia-smi -q -d COMPUTE shows";
+    default:
+      return text;
+  }
+}
+
 /** Why there is no GPU at all, when the runtime says `status`. */
 std::string whyNone(cudaError_t status) {
-  int driver = 0;  // stays 0 where none is installed
+  int driver = 0;
   if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) return "this machine has no CUDA driver";
-  return std::string("no GPU can be used: ") + cudaGetErrorString(status);
+  return "no GPU can be used: " + textOfFailure(status);
 }
 
 }  // namespace
@@ -451,18 +480,22 @@ std::shared_ptr<Queue> Queue::create(int device, std::string& why) {
   }
   cudaDeviceProp properties{};
   if (const cudaError_t status = cudaGetDeviceProperties(&properties, device); status != cudaSuccess) {
-    why = std::string("the GPU does not answer: ") + cudaGetErrorString(status);
+    why = "the GPU does not answer: " + textOfFailure(status);
+    return nullptr;
+  }
+  // From CUDA 12 on this makes the context.
+  if (const cudaError_t status = cudaSetDevice(device); status != cudaSuccess) {
+    (void)cudaGetLastError();
+    why = "the " + std::string(properties.name) + " cannot be used: " + textOfFailure(status);
     return nullptr;
   }
   // Whether there is code for this GPU, and what it was compiled for: 80, 90, …
   cudaFuncAttributes kernel{};
-  const cudaError_t status = cudaSetDevice(device);
-  if (const cudaError_t found = status != cudaSuccess ? status : cudaFuncGetAttributes(&kernel, anyKernel);
-      found != cudaSuccess) {
+  if (const cudaError_t status = cudaFuncGetAttributes(&kernel, anyKernel); status != cudaSuccess) {
     (void)cudaGetLastError();
     why = "the " + std::string(properties.name) + " has compute capability " +
           std::to_string(properties.major) + "." + std::to_string(properties.minor) +
-          ", and this build has no kernels for it (" + cudaGetErrorString(found) + ")";
+          ", and this build has no kernels for it (" + textOfFailure(status) + ")";
     return nullptr;
   }
   DeviceInfo info{.name = properties.name,

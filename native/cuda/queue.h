@@ -98,7 +98,8 @@ class Queue {
   virtual uint8_t* allocate(size_t bytes) = 0;
   /** Why there is no memory until the process ends, since a kernel has failed; empty while there may be. */
   virtual std::string whyOver() const = 0;
-  /** Gives it back once all that was launched before has run: cudaFree waits for that. */
+  /** Gives it back once all that was launched before has run, which it waits for. On the stream's thread, or
+   * when that has ended. */
   virtual void release(uint8_t* data) = 0;
   /** Page-locked memory of the host, which a captured copy may read from. */
   virtual std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) = 0;

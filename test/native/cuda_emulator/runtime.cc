@@ -60,16 +60,19 @@ cudaError_t failed(cudaError_t error) { return lastError = error; }
 EmulatedStream& emulated(Stream* stream) { return static_cast<EmulatedStream&>(*stream); }
 
 size_t totalBytes() {
-  static const size_t total = [] {
-    const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_BYTES");
-    return text == nullptr ? size_t{4} << 30 : static_cast<size_t>(std::strtoull(text, nullptr, 10));
-  }();
-  return total;
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_BYTES");
+  return text == nullptr ? size_t{4} << 30 : static_cast<size_t>(std::strtoull(text, nullptr, 10));
 }
 
 int deviceCount() {
   const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_DEVICES");
   return text == nullptr ? 1 : std::atoi(text);
+}
+
+// The status with which a call is to fail, by a variable.
+cudaError_t refusal(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? cudaSuccess : static_cast<cudaError_t>(std::atoi(text));
 }
 
 int architecture() {
@@ -232,6 +235,12 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "operation not permitted when stream is capturing";
     case cudaErrorGraphExecUpdateFailure:
       return "the graph update was not performed";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorDevicesUnavailable:
+      return "CUDA-capable device(s) is/are busy or unavailable";
+    case cudaErrorSystemNotReady:
+      return "system not yet initialized";
     case cudaErrorIllegalAddress:
       return "an illegal memory access was encountered";
     default:
@@ -248,6 +257,8 @@ cudaError_t cudaDriverGetVersion(int* version) {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
+  if (const cudaError_t status = refusal("PERSIMMON_CUDA_EMULATOR_NO_DRIVER"); status != cudaSuccess)
+    return failed(status);
   *count = deviceCount();
   return *count > 0 ? cudaSuccess : failed(cudaErrorNoDevice);
 }
@@ -264,6 +275,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaSetDevice(int device) {
+  if (const cudaError_t status = refusal("PERSIMMON_CUDA_EMULATOR_NO_CONTEXT"); status != cudaSuccess)
+    return failed(status);
   if (device < 0 || device >= deviceCount()) return failed(cudaErrorInvalidDevice);
   currentDevice = device;
   return cudaSuccess;
@@ -289,16 +302,15 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   return cudaSuccess;
 }
 
-// As CUDA's, it waits for all that was put on the memory's GPU before.
+// CUDA's may wait for what was put on the GPU before, and need not: who still reads it finds NaN.
 cudaError_t cudaFree(void* data) {
   if (data == nullptr) return cudaSuccess;
-  std::unique_lock lock(gpu);
+  const std::lock_guard lock(gpu);
   auto* header = reinterpret_cast<BlockHeader*>(static_cast<uint8_t*>(data) - sizeof(BlockHeader));
-  const std::vector<EmulatedStream*> all = streams;
-  for (EmulatedStream* stream : all) {
-    if (stream->number == header->device && !stream->isCapturing()) runUntil(lock, *stream, stream->given);
-  }
   bytesInUse[header->device] -= header->bytes;
+  std::memset(data, 0xFF, header->bytes);
+  // Else the compiler leaves that out, since the memory is freed.
+  __asm__ volatile("" : : "r"(data) : "memory");
   std::free(header);
   return cudaSuccess;
 }
