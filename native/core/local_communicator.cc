@@ -19,19 +19,33 @@ std::string LocalGroup::over() const {
   return over_;
 }
 
-void LocalGroup::arrive() {
+void LocalGroup::arrive(const std::function<void(const std::function<bool()>& begin)>& lastCome) {
   std::unique_lock lock(mutex_);
   if (!over_.empty()) throw MeetingsAreOver(over_);
   const int64_t before = meetings_;
   if (++arrived_ == ranks()) {
     arrived_ = 0;
-    ++meetings_;
     lock.unlock();
-    met_.notify_all();
-    return;
+    lastCome([&] {
+      {
+        const std::lock_guard again(mutex_);
+        if (!over_.empty()) return false;
+        ++meetings_;
+      }
+      met_.notify_all();
+      return true;
+    });
+    lock.lock();
+  } else {
+    met_.wait(lock, [&] { return meetings_ != before || !over_.empty(); });
   }
-  met_.wait(lock, [&] { return meetings_ != before || !over_.empty(); });
   if (meetings_ == before) throw MeetingsAreOver(over_);
+}
+
+std::vector<MeetingHeader> LocalGroup::headers(size_t turn) const {
+  std::vector<MeetingHeader> all;
+  for (const Seat& seat : seats_) all.push_back(seat.headers[turn]);
+  return all;
 }
 
 LocalCommunicator::LocalCommunicator(std::shared_ptr<LocalGroup> group, int rank)
@@ -46,11 +60,10 @@ void LocalCommunicator::meet(const MeetingHeader& mine, const void* payload, Mee
   }
   own.headers[turn] = mine;
   ++own.meetings;
-  group_->arrive();
-  meeting.headers.clear();
+  group_->arrive([&](const std::function<bool()>& begin) { letGo(group_->headers(turn), begin); });
+  meeting.headers = group_->headers(turn);
   meeting.parts.clear();
   for (const LocalGroup::Seat& seat : group_->seats_) {
-    meeting.headers.push_back(seat.headers[turn]);
     const bool hasPart = brings(seat.headers[turn], static_cast<int>(meeting.parts.size()));
     meeting.parts.push_back(hasPart ? seat.payloads[turn].data() : nullptr);
   }

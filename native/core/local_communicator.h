@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -32,8 +33,12 @@ class LocalGroup {
     int64_t meetings = 0;
   };
 
-  // Waits for all ranks. Throws MeetingsAreOver when the group was closed.
-  void arrive();
+  // Waits for all ranks. The last one lets them go by calling `begin`, or has `lastCome` call it, which gets
+  // the turn of the seats that were filled; `begin` says whether the group was closed meanwhile. Throws
+  // MeetingsAreOver when it was.
+  void arrive(const std::function<void(const std::function<bool()>& begin)>& lastCome);
+  // What all have brought for a meeting.
+  std::vector<MeetingHeader> headers(size_t turn) const;
 
   std::vector<Seat> seats_;
   mutable std::mutex mutex_;
@@ -51,6 +56,12 @@ class LocalCommunicator : public MeetingCommunicator {
 
  protected:
   void meet(const MeetingHeader& mine, const void* payload, Meeting& meeting) override;
+  // Lets the ranks go on when all have come, by calling `begin`, which is false where the group was closed
+  // meanwhile. On the thread of the rank that came last.
+  virtual void letGo(const std::vector<MeetingHeader>& headers, const std::function<bool()>& begin) {
+    static_cast<void>(headers);
+    begin();
+  }
 
  private:
   const std::shared_ptr<LocalGroup> group_;

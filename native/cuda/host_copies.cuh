@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "cuda/launch_gate.h"
 #include "cuda/queue.h"
 #include "cuda/runtime.cuh"
 
@@ -57,6 +58,7 @@ class HostCopies : public std::enable_shared_from_this<HostCopies> {
         return place;
       }
     }
+    const MemoryCall call;
     Place place{nullptr, std::max(bytes, kLeastBytes), nullptr};
     check(cudaMallocHost(reinterpret_cast<void**>(&place.data), place.bytes), "pinned memory");
     if (const cudaError_t status = cudaEventCreateWithFlags(&place.copied, cudaEventDisableTiming);
@@ -74,6 +76,7 @@ class HostCopies : public std::enable_shared_from_this<HostCopies> {
   }
 
   static void destroy(const Place& place) {
+    const MemoryCall call;
     cudaEventDestroy(place.copied);
     cudaFreeHost(place.data);
   }

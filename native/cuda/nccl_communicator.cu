@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "cuda/nccl_communicator.h"
 #include "cuda/nccl_group.h"
 #include "cuda/ops.h"
@@ -18,7 +20,8 @@ class NcclCommunicator final : public LocalCommunicator,
   // Summed in NCCL's order, which depends on the number of ranks and the links between them, and not on the
   // run.
   void allReduce(ThreadPool&, float* out, const float* x, int64_t count) override {
-    if (!isMet(MeetingHeader::kAllReduce, count * kFloatBytes)) return;
+    const auto met = meetFor(MeetingHeader::kAllReduce, count * kFloatBytes);
+    if (!met) return;
     call("an all-reduce", [&](void* communicator, void* stream) {
       return nccl().allReduce(x, out, static_cast<size_t>(count), NcclFunctions::kFloat32,
                               NcclFunctions::kSum, communicator, stream);
@@ -34,12 +37,15 @@ class NcclCommunicator final : public LocalCommunicator,
     float* gathered = inOrder ? out : working(size * (ranks() + 1));
     const bool isShort = rows * own.count < size;
     float* padded = gathered + size * ranks();
-    if (!isMet(MeetingHeader::kAllGather, size * kFloatBytes)) return;
-    if (isShort) queue().copy(padded, x, static_cast<size_t>(rows * own.count * kFloatBytes));
-    call("an all-gather", [&](void* communicator, void* stream) {
-      return nccl().allGather(isShort ? padded : x, gathered, static_cast<size_t>(size),
-                              NcclFunctions::kFloat32, communicator, stream);
-    });
+    {
+      const auto met = meetFor(MeetingHeader::kAllGather, size * kFloatBytes);
+      if (!met) return;
+      if (isShort) queue().copy(padded, x, static_cast<size_t>(rows * own.count * kFloatBytes));
+      call("an all-gather", [&](void* communicator, void* stream) {
+        return nccl().allGather(isShort ? padded : x, gathered, static_cast<size_t>(size),
+                                NcclFunctions::kFloat32, communicator, stream);
+      });
+    }
     if (inOrder) return;
     for (int other = 0; other < ranks(); ++other) {
       const Part part = partOf(total, other, ranks());
@@ -50,7 +56,8 @@ class NcclCommunicator final : public LocalCommunicator,
   }
 
   void broadcast(void* data, int64_t bytes, int root) override {
-    if (!isMet(MeetingHeader::kBroadcast, bytes, root)) return;
+    const auto met = meetFor(MeetingHeader::kBroadcast, bytes, root);
+    if (!met) return;
     call("a broadcast", [&](void* communicator, void* stream) {
       return nccl().broadcast(data, data, static_cast<size_t>(bytes), NcclFunctions::kBytes, root,
                               communicator, stream);
@@ -58,7 +65,8 @@ class NcclCommunicator final : public LocalCommunicator,
   }
 
   bool launch(int64_t graph, const std::function<void()>& start) override {
-    if (!isMet(MeetingHeader::kGraph, 0, graph)) return false;
+    const auto met = meetFor(MeetingHeader::kGraph, 0, graph);
+    if (!met) return false;
     try {
       group_->start(rank(), start);
     } catch (const Error& error) {
@@ -73,16 +81,25 @@ class NcclCommunicator final : public LocalCommunicator,
   Queue& queue() const { return group_->queue(rank()); }
   const NcclFunctions& nccl() const { return group_->nccl(); }
 
-  // Whether all ranks do this now.
-  bool isMet(MeetingHeader::Kind kind, int64_t bytes, int64_t root = 0) {
+  // Where all ranks do this now: the launch that is expected of this one.
+  std::optional<OwnLaunch> meetFor(MeetingHeader::Kind kind, int64_t bytes, int64_t root = 0) {
     MeetingHeader mine;
     mine.kind = kind;
     mine.bytes = bytes;
     mine.root = root;
-    if (exchange(mine, nullptr)) return true;
+    if (exchange(mine, nullptr)) return OwnLaunch(group_->launches());
     // A graph that lacks a collective is never launched, and not kept: its launch comes to nothing here.
     queue().shareCapture(shared_from_this(), collectives_);
-    return false;
+    return {};
+  }
+
+  // Who has met for a collective launches it.
+  void letGo(const std::vector<MeetingHeader>& headers, const std::function<bool()>& begin) override {
+    if (headers[0].kind == MeetingHeader::kEndPass || !agree(headers)) {
+      begin();
+    } else {
+      group_->launches().expect(ranks(), begin);
+    }
   }
 
   float* working(int64_t count) {

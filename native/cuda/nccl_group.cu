@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 #include <utility>
@@ -52,6 +53,7 @@ NcclGroup::NcclGroup(const NcclFunctions& nccl, const std::vector<std::shared_pt
     ranks_.back()->queue = stream->sharedGpu();
     ranks_.back()->cudaStream = streamOf(*stream->gpu());
   }
+  const MemoryCall connecting;
   const auto status = nccl_.initAll(communicators.data(), ranks(), devices.data());
   if (status != NcclFunctions::kSuccess) {
     throw Error(std::string("NCCL could not connect the GPUs: ") + nccl_.errorString(status) +
@@ -144,20 +146,42 @@ void NcclGroup::fail(const std::string& why) {
   const std::string text = why + ". The model must be loaded anew";
   // Threads first: those that come now find the group closed.
   meetings_->close(text);
+  launches_.giveUp();
   const std::lock_guard lock(mutex_);
   if (hasFailed_ || isEnding_) return;
   hasFailed_ = true;
   // The first rank is the one that is read from.
   const auto stream = ranks_[0]->stream.lock();
-  if (stream != nullptr && progressOf(*ranks_[0]) != cudaSuccess) stream->fail(text);
+  if (stream != nullptr && (!tryToAsk() || progressOf(*ranks_[0]) != cudaSuccess)) stream->fail(text);
   // One thread each: the last to abort waits for graphs of all ranks, which end with the plans.
   for (const auto& rank : ranks_) aborts_.emplace_back([this, &rank = *rank] { abort(rank); });
 }
 
 void NcclGroup::abort(Rank& rank) {
   const std::unique_lock calling(rank.calling, kLongestCall);
-  cudaSetDevice(rank.queue->info().number);
   nccl_.abort(rank.communicator);
+}
+
+NcclGroup::Clock::duration NcclGroup::timeInCall(const Rank& rank) {
+  const Clock::rep entered = rank.entered;
+  if (entered == 0) return {};
+  return Clock::now() - Clock::time_point(Clock::duration(entered));
+}
+
+std::optional<Question> NcclGroup::tryToAsk() const {
+  const auto isInCall = [](const auto& rank) { return rank->entered != 0; };
+  if (std::any_of(ranks_.begin(), ranks_.end(), isInCall)) return {};
+  return Question::tryToAsk();
+}
+
+std::string NcclGroup::whoWaitsInACall() const {
+  const std::string tooLong = " longer than PERSIMMON_NCCL_TIMEOUT says";
+  for (size_t i = 0; i < ranks_.size(); ++i) {
+    if (timeInCall(*ranks_[i]) >= timeout_)
+      return "rank " + std::to_string(i) + ": its thread has waited in a call for others" + tooLong;
+  }
+  if (MemoryCall::underWay() < timeout_) return "";
+  return "a call for memory has waited for the GPUs" + tooLong;
 }
 
 void NcclGroup::lookAfter() {
@@ -166,6 +190,7 @@ void NcclGroup::lookAfter() {
     wake_.wait_for(lock, kLooksEvery);
     if (isEnding_ || hasFailed_) return;
     lock.unlock();
+    if (const std::string why = whoWaitsInACall(); !why.empty()) fail(why);
     for (size_t i = 0; i < ranks_.size(); ++i) {
       const std::string trouble = troubleOf(*ranks_[i]);
       if (!trouble.empty()) fail("rank " + std::to_string(i) + ": " + trouble);
@@ -175,9 +200,6 @@ void NcclGroup::lookAfter() {
 }
 
 std::string NcclGroup::troubleOf(Rank& rank) {
-  const Clock::rep entered = rank.entered;
-  if (entered != 0 && Clock::now() - Clock::time_point(Clock::duration(entered)) >= timeout_)
-    return "its thread has waited in a call for others longer than PERSIMMON_NCCL_TIMEOUT says";
   // A rank that is in the middle of a call is looked at the next time; one whose communicator ends, no more.
   const std::unique_lock calling(rank.calling, std::try_to_lock);
   if (!calling.owns_lock() || !meetings_->over().empty()) return "";
@@ -186,6 +208,8 @@ std::string NcclGroup::troubleOf(Rank& rank) {
   if (status != NcclFunctions::kSuccess) error = status;
   if (error != NcclFunctions::kSuccess && error != NcclFunctions::kInProgress)
     return std::string("NCCL: ") + nccl_.errorString(error);
+  const auto question = tryToAsk();
+  if (!question) return "";
   const cudaError_t found = progressOf(rank);
   if (found == cudaSuccess) return "";
   if (found != cudaErrorNotReady) return std::string("the GPU: ") + cudaGetErrorString(found);

@@ -10,12 +10,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/local_communicator.h"
 #include "core/stream.h"
+#include "cuda/launch_gate.h"
 #include "cuda/nccl.h"
 #include "cuda/queue.h"
 
@@ -40,6 +42,8 @@ class NcclGroup {
   const NcclFunctions& nccl() const { return nccl_; }
   /** Where the ranks' threads meet; closed for good when the group fails. */
   const std::shared_ptr<LocalGroup>& meetings() const { return meetings_; }
+  /** What the ranks have yet to launch of what they have met for. */
+  LaunchesOwed& launches() { return launches_; }
   Queue& queue(int rank) const { return *ranks_[static_cast<size_t>(rank)]->queue; }
 
   /**
@@ -88,11 +92,18 @@ class NcclGroup {
   /** What has become of the last work that waits for others. */
   cudaError_t progressOf(Rank& rank);
   void abort(Rank& rank);
-  void close();
+  /** How long the rank's thread has been in a call that may wait for others. */
+  static Clock::duration timeInCall(const Rank& rank);
+  /** Leave to ask CUDA something; nothing while somebody is in a call that may wait for what only an abort
+   * ends, since the question would wait for that call. */
+  std::optional<Question> tryToAsk() const;
+  /** What has taken too long, empty if nothing has. Found out without CUDA. */
+  std::string whoWaitsInACall() const;
 
   const NcclFunctions& nccl_;
   const std::chrono::duration<double> timeout_;
   const std::shared_ptr<LocalGroup> meetings_;
+  LaunchesOwed launches_;
   std::vector<std::unique_ptr<Rank>> ranks_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -7,6 +7,7 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/host_copies.cuh"
+#include "cuda/launch_gate.h"
 #include "cuda/ops/linear_joined.cuh"
 #include "cuda/runtime.cuh"
 
@@ -23,6 +24,7 @@ constexpr size_t kHalfBytes = size_t{8} << 20;
 class IdleGraphs {
  public:
   ~IdleGraphs() {
+    const MemoryCall call;
     for (const Entry& entry : entries_) cudaGraphExecDestroy(entry.executable);
   }
 
@@ -71,6 +73,7 @@ class CapturedGraph final : public Graph {
   // On the stream's thread, after everything that was launched before (Plan::~Plan). NCCL ends a communicator
   // only when all graphs are gone that have its collectives in them, so those are not kept.
   ~CapturedGraph() override {
+    const MemoryCall call;
     if (shared_.partner == nullptr) {
       idle_->put(executable_, nodes_);
     } else {
@@ -98,6 +101,7 @@ class Staging {
     }
   }
   ~Staging() {
+    const MemoryCall call;
     for (Half& half : halves_) {
       if (half.copied != nullptr) cudaEventDestroy(half.copied);
       if (half.data != nullptr) cudaFreeHost(half.data);
@@ -142,6 +146,7 @@ class CudaQueue final : public Queue {
   CudaQueue(int device, DeviceInfo info) : device_(device), info_(std::move(info)) {}
 
   void open() {
+    const MemoryCall call;
     check(cudaSetDevice(device_), "the GPU");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
     staging_.open();
@@ -157,6 +162,8 @@ class CudaQueue final : public Queue {
   ~CudaQueue() override {
     cudaSetDevice(device_);
     if (stream_ != nullptr) cudaStreamSynchronize(stream_);
+    const MemoryCall call;
+    openedCublasLt_.reset();
     scratch_.free();
     arguments_.free();
     if (traffic_ != nullptr) cudaFree(traffic_);
@@ -176,6 +183,7 @@ class CudaQueue final : public Queue {
   uint8_t* allocate(size_t bytes) override {
     void* data = nullptr;
     cudaSetDevice(device_);
+    const MemoryCall call;
     const cudaError_t status = cudaMalloc(&data, bytes == 0 ? 1 : bytes);
     if (status == cudaSuccess) return static_cast<uint8_t*>(data);
     (void)cudaGetLastError();
@@ -193,17 +201,22 @@ class CudaQueue final : public Queue {
     // CUDA's reference says only that cudaFree may wait. Nothing is captured now: whoever releases is a
     // command of this stream, or comes when its thread has ended.
     cudaStreamSynchronize(stream_);
+    const MemoryCall call;
     cudaFree(data);
   }
 
   std::shared_ptr<uint8_t> pinned(const void* source, size_t bytes) override {
     void* data = nullptr;
     cudaSetDevice(device_);
+    const MemoryCall call;
     const cudaError_t status = cudaMallocHost(&data, bytes == 0 ? 1 : bytes);
     keepLasting(status);
     check(status, "pinned memory");
     std::memcpy(data, source, bytes);
-    return {static_cast<uint8_t*>(data), [](uint8_t* memory) { cudaFreeHost(memory); }};
+    return {static_cast<uint8_t*>(data), [](uint8_t* memory) {
+              const MemoryCall freeing;
+              cudaFreeHost(memory);
+            }};
   }
 
   void copyIn(void* target, const void* source, size_t bytes) override {
@@ -271,6 +284,7 @@ class CudaQueue final : public Queue {
     size_t nodes = 0;
     check(cudaGraphGetNodes(graph, nullptr, &nodes), "a graph");
     ++counts_.captured;
+    const MemoryCall call;
     cudaGraphExec_t executable = shared.partner == nullptr ? idle_->takeUpdated(graph, nodes) : nullptr;
     if (executable != nullptr) {
       ++counts_.updated;

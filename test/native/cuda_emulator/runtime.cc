@@ -1,5 +1,6 @@
 // Devices, streams, memory and graphs of the emulated runtime.
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "fibers.h"
@@ -117,6 +119,10 @@ bool step(EmulatedStream& stream) {
   return true;
 }
 
+// Calls that wait for all GPUs, with everybody else kept out of the driver:
+// PERSIMMON_CUDA_EMULATOR_MEMORY_WAITS.
+int waitingCalls = 0;
+
 // Runs what was put on the stream first, and no more than somebody waits for.
 void runUntil(std::unique_lock<std::mutex>& lock, EmulatedStream& stream, uint64_t done) {
   try {
@@ -146,9 +152,29 @@ void EmulatedStream::advance() {
   changed.notify_all();
 }
 
+// A GPU whose work comes 10 ms late: PERSIMMON_CUDA_EMULATOR_SLOW.
+void comeLate(const EmulatedStream& stream) {
+  const char* text = std::getenv("PERSIMMON_CUDA_EMULATOR_SLOW");
+  if (text != nullptr && std::atoi(text) == stream.number)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+// What a call may do that gives or takes back memory.
+void waitForAllGpus(std::unique_lock<std::mutex>& lock) {
+  if (std::getenv("PERSIMMON_CUDA_EMULATOR_MEMORY_WAITS") == nullptr) return;
+  ++waitingCalls;
+  const std::vector<EmulatedStream*> all = streams;
+  for (EmulatedStream* stream : all)
+    if (!stream->isCapturing()) runUntil(lock, *stream, stream->given);
+  --waitingCalls;
+  changed.notify_all();
+}
+
 void EmulatedStream::put(Node node) {
+  comeLate(*this);
   {
-    const std::lock_guard lock(gpu);
+    std::unique_lock lock(gpu);
+    changed.wait(lock, [this] { return waitingCalls == 0 || captured != nullptr; });
     if (captured != nullptr) {
       captured->nodes.push_back(std::move(node));
       return;
@@ -291,7 +317,8 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   if (hasFaulted()) return failed(cudaErrorIllegalAddress);
-  const std::lock_guard lock(gpu);
+  std::unique_lock lock(gpu);
+  waitForAllGpus(lock);
   if (bytes > totalBytes() - bytesInUse[currentDevice]) return failed(cudaErrorMemoryAllocation);
   void* memory = std::aligned_alloc(256, (sizeof(BlockHeader) + bytes + 255) / 256 * 256);
   if (memory == nullptr) return failed(cudaErrorMemoryAllocation);
@@ -305,7 +332,8 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
 // CUDA's may wait for what was put on the GPU before, and need not: who still reads it finds NaN.
 cudaError_t cudaFree(void* data) {
   if (data == nullptr) return cudaSuccess;
-  const std::lock_guard lock(gpu);
+  std::unique_lock lock(gpu);
+  waitForAllGpus(lock);
   auto* header = reinterpret_cast<BlockHeader*>(static_cast<uint8_t*>(data) - sizeof(BlockHeader));
   bytesInUse[header->device] -= header->bytes;
   std::memset(data, 0xFF, header->bytes);
@@ -317,11 +345,15 @@ cudaError_t cudaFree(void* data) {
 
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
   if (hasFaulted()) return failed(cudaErrorIllegalAddress);
+  std::unique_lock lock(gpu);
+  waitForAllGpus(lock);
   *data = std::malloc(bytes);
   return *data == nullptr ? failed(cudaErrorMemoryAllocation) : cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void* data) {
+  std::unique_lock lock(gpu);
+  waitForAllGpus(lock);
   std::free(data);
   return cudaSuccess;
 }
@@ -384,7 +416,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 
 // Runs what can run: a GPU would not wait until it is asked.
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  const std::lock_guard lock(gpu);
+  std::unique_lock lock(gpu);
+  changed.wait(lock, [] { return waitingCalls == 0; });
   if (event->stream == nullptr) return cudaSuccess;
   while (event->stream->done < event->behind) {
     if (!step(*event->stream)) return failed(cudaErrorNotReady);
@@ -418,6 +451,8 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, void*, size_t* count) {
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  std::unique_lock lock(gpu);
+  waitForAllGpus(lock);
   *executable = new Executable{*graph};
   return cudaSuccess;
 }

@@ -348,6 +348,46 @@ TEST(whatNcclRefusesEndsAllRanksAndIsSaid) {
   }
 }
 
+// Memory calls of a GPU may wait for all, and rank 1 launches late what rank 0 has launched already.
+TEST(memoryIsTakenAndGivenBackBetweenCollectives) {
+  const Setting waits("PERSIMMON_CUDA_EMULATOR_MEMORY_WAITS", "1"), slow("PERSIMMON_CUDA_EMULATOR_SLOW", "1");
+  GpuRanks ranks(2, 2);
+  Recorded recorded(ranks);
+  for (int64_t pass = 2; pass < 8; ++pass) {
+    for (int rank = 0; rank < 2; ++rank) {
+      const auto r = static_cast<size_t>(rank);
+      ranks.begin(rank, pass);
+      if (pass % 2 == 0) {
+        recorded.plans[r]->replay(0);  // a graph
+      } else {
+        ranks.reduce(rank, recorded.out[r], recorded.x[r], 2);
+      }
+      ranks.stream(rank).enqueue(
+          [gpu = ranks.stream(rank).gpu()](ThreadPool&) { gpu->release(gpu->allocate(1000)); });
+      ranks.end(rank);
+    }
+    ranks.memory.push_back(ranks.stream(0).allocate(1000));  // as JavaScript's thread does
+    for (int rank = 0; rank < 2; ++rank) {
+      CHECK(ranks.read(rank, recorded.out[static_cast<size_t>(rank)], 2) == (std::vector<float>{3, 20}));
+      CHECK_MESSAGE(ranks.errorOf(rank).empty(), ranks.at(rank)->over());
+    }
+  }
+}
+
+TEST(aGpuThatIsStuckEndsAllRanksThoughACallForMemoryWaitsForIt) {
+  GpuRanks ranks(2, 0.5);
+  Recorded recorded(ranks);
+  CHECK(recorded.sums(2));
+  const Setting stalls("PERSIMMON_FAKE_NCCL_STALL", "1 silent"),
+      waits("PERSIMMON_CUDA_EMULATOR_MEMORY_WAITS", "1");
+  for (int rank = 0; rank < 2; ++rank) recorded.replay(rank, 3);
+  for (const auto& stream : ranks.streams) stream->synchronize();
+  ranks.memory.push_back(ranks.stream(0).allocate(1000));
+  const std::string over = ranks.at(0)->over();
+  CHECK_MESSAGE(has(over, "a call for memory has waited for the GPUs longer than PERSIMMON_NCCL_TIMEOUT"),
+                over);
+}
+
 TEST(aGpuThatIsStuckEndsAllRanks) {
   for (const bool isSilent : {false, true}) {
     GpuRanks ranks(2, isSilent ? 0.3 : 100);
