@@ -50,6 +50,8 @@ inline void check(cudaError_t status, const char* what) {
 
 /** The CUDA stream behind a queue. */
 cudaStream_t streamOf(Queue& queue);
+/** For the graph that is being captured: its next node is this kernel. */
+void noteKernel(Queue& queue, const void* kernel, bool overlaps);
 
 /** Bytes of matrix weights since the beginning, on the GPU: what was read, and what was left out as zeros. */
 unsigned long long* trafficOf(Queue& queue);
@@ -86,10 +88,12 @@ void launch(Queue& queue, void (*kernel)(Parameters...), dim3 blocks, dim3 threa
   cudaLaunchAttribute overlap{};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;
-  if (options.overlapping && queue.info().overlaps) {
+  const bool overlaps = options.overlapping && queue.info().overlaps;
+  if (overlaps) {
     config.attrs = &overlap;
     config.numAttrs = 1;
   }
+  noteKernel(queue, reinterpret_cast<const void*>(kernel), overlaps);
   check(cudaLaunchKernelEx(&config, kernel, arguments...), "a kernel could not be launched");
 }
 

@@ -318,6 +318,8 @@ cudaError_t attributesOf(cudaFuncAttributes* attributes);
 
 // How many kernels so far might have begun while the one before them ran.
 int64_t overlappingKernels();
+/** Updates of a graph that was arranged in another way. */
+int64_t refusedUpdates();
 
 // `kernel`: its address, so that an update of a graph can tell kernels apart.
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);

@@ -87,7 +87,7 @@ int multiprocessors() {
   return text == nullptr ? 4 : std::atoi(text);
 }
 
-std::atomic<int64_t> overlapping = 0;
+std::atomic<int64_t> overlapping = 0, refused = 0;
 
 // Kernels that run before one has an illegal address, after which nothing works any more; -1 for no such.
 std::atomic<int64_t>& kernelsUntilFault() {
@@ -213,6 +213,7 @@ cudaError_t attributesOf(cudaFuncAttributes* attributes) {
 }
 
 int64_t overlappingKernels() { return overlapping; }
+int64_t refusedUpdates() { return refused; }
 
 cudaError_t enqueueKernel(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
   if (config.dynamicSmemBytes > size_t{48} << 10) {
@@ -464,6 +465,7 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t executable, cudaGraph_t graph,
   const std::vector<Node>&before = executable->graph.nodes, &now = graph->nodes;
   bool alike = before.size() == now.size();
   for (size_t i = 0; alike && i < now.size(); ++i) alike = before[i].kernel == now[i].kernel;
+  refused += alike ? 0 : 1;
   if (!alike) return failed(cudaErrorGraphExecUpdateFailure);
   executable->graph = *graph;
   return cudaSuccess;

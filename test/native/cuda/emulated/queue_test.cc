@@ -104,6 +104,29 @@ TEST(memoryIsGivenBackWhenNobodyReadsItAnyMore) {
   CHECK(found == x);
 }
 
+TEST(graphsAreUpdatedWhereTheyAreArrangedAlike) {
+  std::string why;
+  const auto queue = cuda::Queue::create(0, why);
+  const OnGpu<float> x(std::vector<float>{-1, 2, -3, 4}), y(4);
+  gpu().synchronize();  // whose stream they come by
+  using Op = void (*)(cuda::Queue&, float*, const float*, int64_t);
+  const auto captured = [&](Op first, Op second) {
+    queue->beginCapture();
+    first(*queue, y.data(), x.data(), 4);
+    second(*queue, y.data(), y.data(), 4);
+    return queue->endCapture();
+  };
+  const auto updates = [&] { return queue->counts().updated; };
+  captured(cuda::reluSquared, cuda::gelu);
+  captured(cuda::gelu, cuda::reluSquared);
+  CHECK(updates() == 0);
+  const auto graph = captured(cuda::reluSquared, cuda::gelu);
+  CHECK(updates() == 1 && cuda_emulator::refusedUpdates() == 0);
+  queue->launch(*graph);
+  queue->synchronize();
+  CHECK(check::distance(y.read(), std::vector<float>{0, 4, 0, 16}) < 1e-4);
+}
+
 namespace {
 
 /** A stream on a GPU of its own with so much memory. */
