@@ -51,13 +51,20 @@ export function valueText(value: unknown): string {
   if (typeof value === "function") return `a function${value.name === "" ? "" : ` ${value.name}`}`;
   if (typeof value !== "object" || value === null) return String(value);
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${(value as Uint8Array).length}`;
-  if (Array.isArray(value)) {
-    const shown = value.slice(0, 4).map((each) => (Array.isArray(each) ? "[…]" : valueText(each)));
-    return `[${shown.join(", ")}${value.length > 4 ? ", …" : ""}]`;
-  }
+  if (Array.isArray(value)) return `[${shortList(value.map(innerText))}]`;
   const name = (value as object).constructor?.name;
   if (name !== undefined && name !== "Object" && name !== "") return `an object of ${name}`;
-  const keys = Object.keys(value);
-  const more = keys.length > 6 ? ", …" : "";
-  return keys.length === 0 ? "{}" : `an object with ${keys.slice(0, 6).join(", ")}${more}`;
+  const entries = Object.entries(value).map(([key, each]) => `${key}: ${innerText(each)}`);
+  return entries.length === 0 ? "{}" : `{ ${shortList(entries)} }`;
+}
+
+/** A value inside of another: what has parts itself is not unfolded. */
+function innerText(value: unknown): string {
+  if (Array.isArray(value)) return "[…]";
+  const isObject = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+  return isObject ? "{…}" : valueText(value);
+}
+
+function shortList(texts: readonly string[]): string {
+  return [...texts.slice(0, 4), ...(texts.length > 4 ? ["…"] : [])].join(", ");
 }
