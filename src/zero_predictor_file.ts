@@ -1,5 +1,5 @@
 import { readJsonFile } from "./checkpoint/file.js";
-import { PersimmonError } from "./errors.js";
+import { PersimmonError, valueText } from "./errors.js";
 import { type LayerPredictor, ZeroPredictor } from "./research/zero_predictor.js";
 import { writeWhole } from "./write_whole.js";
 
@@ -21,9 +21,15 @@ export async function saveZeroPredictor(predictor: ZeroPredictor, path: string):
 
 /**
  * Reads a predictor.
- * @throws PersimmonError ZERO_PREDICTOR_INVALID, CHECKPOINT_UNREADABLE
+ * @throws PersimmonError ARGUMENT_INVALID, ZERO_PREDICTOR_INVALID, CHECKPOINT_UNREADABLE
  */
 export async function loadZeroPredictor(path: string): Promise<ZeroPredictor> {
+  if (typeof path !== "string") {
+    throw new PersimmonError(
+      "ARGUMENT_INVALID",
+      `loadZeroPredictor takes the path of a file that saveZeroPredictor wrote, got ${valueText(path)}`,
+    );
+  }
   const json = await readJsonFile(path, "ZERO_PREDICTOR_INVALID", 2 ** 20);
   const refuse = (what: string) => new PersimmonError("ZERO_PREDICTOR_INVALID", `${path}: ${what}`);
   const found = (typeof json === "object" && json !== null ? json : {}) as Record<string, unknown>;
