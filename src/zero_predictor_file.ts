@@ -6,8 +6,14 @@ import { writeWhole } from "./write_whole.js";
 const FORMAT = "persimmon-zero-predictor";
 const VERSION = 1;
 
-/** Writes a predictor as JSON, in one step: a reader finds all of it or what was there before. */
+/** Writes a predictor as JSON, in one step: a reader finds all of it or what was there before. Throws `ARGUMENT_INVALID`, `FILE_UNWRITABLE`. */
 export async function saveZeroPredictor(predictor: ZeroPredictor, path: string): Promise<void> {
+  if (!(predictor instanceof ZeroPredictor) || typeof path !== "string") {
+    throw new PersimmonError(
+      "ARGUMENT_INVALID",
+      `saveZeroPredictor takes what predictZeros gives and the path of a file, got ${valueText(predictor)} and ${valueText(path)}`,
+    );
+  }
   const { weights, recall, layers, tokens } = predictor;
   const text = JSON.stringify({ format: FORMAT, version: VERSION, weights, recall, tokens, layers }, null, 2);
   try {

@@ -90,7 +90,9 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
   }
   checkFilter("model.edit", given);
   checkFilter("model.edit", spec.filter);
-  const filter: EditFilter = { ...spec.filter, ...given };
+  // What is given as undefined leaves the spec's own in force.
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  const filter: EditFilter = { ...spec.filter, ...Object.fromEntries(present) };
   const common = commonParts(runtime, site, filter, "an edit cannot be set");
   const { device } = runtime;
   const operands = new Map<Site, SiteOperands>();

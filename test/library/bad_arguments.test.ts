@@ -57,6 +57,11 @@ describe("arguments of the wrong kind: a code, what was wanted, and what came", 
       /^ARGUMENT_INVALID: loadZeroPredictor takes the path .*got undefined$/,
     ],
     [
+      "saveZeroPredictor()",
+      () => plain.saveZeroPredictor(),
+      /^ARGUMENT_INVALID: saveZeroPredictor takes .*got undefined and undefined$/,
+    ],
+    [
       "randomModel()",
       () => plain.randomModel(),
       /^OPTION_INVALID: the options of the shape of randomModel are an object with hidden, .*got undefined$/,

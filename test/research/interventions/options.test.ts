@@ -103,6 +103,20 @@ describe("a mistyped filter never lets an edit act everywhere", () => {
     expectRefused(() => model.edit(out, edits.zero({ units: "1" as never })), "EDIT_INVALID", 'got "1"');
   });
 
+  it("undefined in the last argument does not take the filter of the edit away", async () => {
+    const site = "layers.0.attn.z";
+    const { numAttentionHeads, headDim } = model.config;
+    using _ = model.edit(site, edits.zero({ heads: [1] }), { heads: undefined, phase: "prefill" });
+    const { cache } = await model.runWithCache([5], { names: [site] });
+    const isZero = Array.from({ length: numAttentionHeads }, (_, head) =>
+      cache
+        .get(site)
+        .data.subarray(head * headDim, (head + 1) * headDim)
+        .every((value) => value === 0),
+    );
+    expect(isZero).toEqual(isZero.map((_, head) => head === 1));
+  });
+
   it("positions in an Int32Array are those positions, and no others", async () => {
     const prompt = [1, 5, 9, 11];
     const at = async (positions: EditFilter["positions"]) => {
