@@ -4,8 +4,9 @@ import { likelyName } from "./nearest_names.js";
  * The error type of the library. `code` is stable and meant for programs; the message is meant for people and says
  * what was expected, what was found and where.
  *
- * What the native addon throws (`OUT_OF_MEMORY`, `DEVICE_MISMATCH`, `OP_FAILED`, `PLAN_RECORDING`, `NATIVE_ARGUMENT`, …) is a plain `Error` with
- * such a `code`: to make it one of these, each call of an op would have to be caught. Programs look at `code`, which both have.
+ * What the native addon throws (`OUT_OF_MEMORY`, `DEVICE_MISMATCH`, `OP_FAILED`, `PLAN_RECORDING`, `NATIVE_ARGUMENT`, …) is a
+ * plain `Error` with such a `code`: to make it one of these, each call of an op would have to be caught. Programs look at
+ * `code`, which both have.
  */
 export class PersimmonError extends Error {
   readonly code: string;
