@@ -1,4 +1,4 @@
-import { PersimmonError } from "./errors.js";
+import { PersimmonError, valueText } from "./errors.js";
 
 /**
  * The notebook around the library, if there is one. A Jupyter kernel places an object under `Symbol.for("Jupyter.host")`;
@@ -29,8 +29,18 @@ export function throwIfInterrupted(signal: AbortSignal): void {
   });
 }
 
-/** A signal that is aborted when any of `signals` is, or when the user presses the notebook's stop button. */
+/**
+ * A signal that is aborted when any of `signals` is, or when the user presses the notebook's stop button. Throws `OPTION_INVALID`
+ * for one that is none.
+ */
 export function interruptSignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  for (const signal of signals) {
+    if (signal === undefined || signal instanceof AbortSignal) continue;
+    throw new PersimmonError(
+      "OPTION_INVALID",
+      `signal must be the signal of an AbortController, got ${valueText(signal)}`,
+    );
+  }
   const all = [...signals, jupyterHost()?.signal].filter((signal) => signal !== undefined);
   return AbortSignal.any(all);
 }

@@ -1,5 +1,5 @@
 import { modelBundle } from "./display/model.js";
-import { PersimmonError } from "./errors.js";
+import { PersimmonError, valueText } from "./errors.js";
 import {
   type BatchListener,
   type Generator,
@@ -18,11 +18,12 @@ import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
 import type { Rope } from "./model/rotary.js";
+import { optionChecks } from "./option_checks.js";
 import type { ActivationCache } from "./research/activation_cache.js";
 import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/edit.js";
 import { FiringCounter } from "./research/firing.js";
 import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
-import { type CacheOptions, runWithCache } from "./research/run_with_cache.js";
+import { type CacheOptions, cacheOptionNames, runWithCache } from "./research/run_with_cache.js";
 import { allLogits } from "./runtime/all_logits.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import {
@@ -34,7 +35,7 @@ import {
   pageTokens,
 } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
-import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
+import { checkPromptOptions, forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
 import { Runtime } from "./runtime/runtime.js";
 import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
@@ -162,10 +163,12 @@ export class LanguageModel extends Persimmon {
   }
 
   /**
-   * The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`, `INTERRUPTED`.
+   * The logits of every position. Throws `PROMPT_INVALID`, `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`,
+   * `OPTION_UNKNOWN`, `OPTION_INVALID`, `INTERRUPTED`.
    * @param options `signal` ends it early, `onProgress` is told how far it is, after each 512 tokens
    */
   async logits(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<Logits> {
+    checkPromptOptions("logits", options);
     const ids = this.encodePrompt(prompt, options.bos);
     const { onProgress } = options;
     return allLogits(this.runtime, ids, { signal: interruptSignal(options.signal), onProgress });
@@ -173,6 +176,7 @@ export class LanguageModel extends Persimmon {
 
   /** The log-probability of each token given those before it: n − 1 numbers for n tokens. Options as for `logits`. */
   async logprobs(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<TokenLogprobs> {
+    checkPromptOptions("logprobs", options);
     const ids = this.encodePrompt(prompt, options.bos);
     const result = new TokenLogprobs(ids.length - 1);
     result.ids = ids;
@@ -208,6 +212,12 @@ export class LanguageModel extends Persimmon {
    */
   async generateBatch(prompts: readonly Prompt[], options: BatchOptions = {}): Promise<Generation[]> {
     const { listener, each } = checkBatchOptions(options);
+    if (!Array.isArray(prompts)) {
+      throw new PersimmonError(
+        "PROMPT_INVALID",
+        `generateBatch takes a list of prompts, got ${valueText(prompts)}; generate takes one`,
+      );
+    }
     if (prompts.length === 0) return [];
     return this.runBatch(prompts, each, undefined, listener);
   }
@@ -220,6 +230,7 @@ export class LanguageModel extends Persimmon {
     prompt: Prompt,
     options: { bos?: boolean; kv?: KvSequence } & PromptOptions = {},
   ): Promise<KvSequence> {
+    checkPromptOptions("prefill", options, ["kv"]);
     const sequence = options.kv ?? this.kv.createSequence();
     const ids = this.encodePrompt(prompt, options.bos, sequence.length);
     const signal = interruptSignal(options.signal);
@@ -238,6 +249,7 @@ export class LanguageModel extends Persimmon {
     prompt: Prompt,
     options: CacheOptions & { bos?: boolean } & PromptOptions,
   ): Promise<{ logits: Logits; cache: ActivationCache }> {
+    checkPromptOptions("runWithCache", options ?? {}, cacheOptionNames);
     const ids = this.encodePrompt(prompt, options?.bos);
     return runWithCache(this.runtime, ids, options);
   }
@@ -247,7 +259,7 @@ export class LanguageModel extends Persimmon {
    * block). `edit.scale` may be changed at any time.
    * @param site one site, or several with `*`
    * @param spec one of `edits`, such as `edits.add(direction, { scale: 4 })`
-   * @throws PersimmonError SITE_UNKNOWN, EDIT_INVALID, MODEL_BUSY
+   * @throws PersimmonError SITE_UNKNOWN, EDIT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, MODEL_BUSY
    */
   edit(site: Site, spec: EditSpec, filter: EditFilter = {}): Edit {
     return makeEdit(this.runtime, site, spec, filter);
@@ -256,7 +268,7 @@ export class LanguageModel extends Persimmon {
   /**
    * Runs JavaScript on the values at a site, in the middle of every pass: the graph breaks there. The hook changes `x.data`
    * in place or returns a Float32Array of the same length.
-   * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, MODEL_BUSY
+   * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, MODEL_BUSY
    */
   hook(site: Site, run: HookFunction, options: InterventionOptions = {}): Disposable & { dispose(): void } {
     return makeHook(this.runtime, site, run, options);
@@ -264,7 +276,7 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Calls a function with a copy of the values at a site after every pass. The graph stays whole.
-   * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, MODEL_BUSY
+   * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, MODEL_BUSY
    */
   watch(site: Site, see: WatchFunction, options: InterventionOptions = {}): Disposable & { dispose(): void } {
     return makeWatch(this.runtime, site, see, options);
@@ -293,15 +305,21 @@ export class LanguageModel extends Persimmon {
    * The ids that a prompt stands for. Text begins with the BOS token where the tokenizer's configuration says so and `bos`
    * does not say otherwise.
    * @param before positions that the text continues
+   * @throws PersimmonError PROMPT_INVALID, PROMPT_EMPTY, PROMPT_TOO_LONG, TOKEN_ID_OUT_OF_RANGE, OPTION_INVALID
    */
   encodePrompt(prompt: Prompt, bos?: boolean, before = 0): number[] {
+    const { flag } = optionChecks((message) => new PersimmonError("OPTION_INVALID", message));
+    if (bos !== undefined) flag("bos", bos);
     let ids: number[];
     if (typeof prompt === "string") {
       ids = this.tokenizer.encode(prompt, { bos: bos ?? (before === 0 && this.tokenizer.addBos) });
     } else if (Array.isArray(prompt) || ArrayBuffer.isView(prompt)) {
       ids = Array.from(prompt as readonly number[]);
     } else {
-      throw new PersimmonError("PROMPT_INVALID", `a prompt is a text or a list of token ids, got ${prompt}`);
+      throw new PersimmonError(
+        "PROMPT_INVALID",
+        `a prompt is a text or a list of token ids, got ${valueText(prompt)}`,
+      );
     }
     if (ids.length === 0) {
       throw new PersimmonError(
@@ -310,7 +328,13 @@ export class LanguageModel extends Persimmon {
       );
     }
     for (const [index, id] of ids.entries()) {
-      if (!Number.isInteger(id) || id < 0 || id >= this.config.vocabSize) {
+      if (!Number.isInteger(id)) {
+        throw new PersimmonError(
+          "PROMPT_INVALID",
+          `a prompt is a text or a list of token ids, which are whole numbers, got ${valueText(id)} at index ${index}${typeof id === "string" ? "; generateBatch takes several texts" : ""}`,
+        );
+      }
+      if (id < 0 || id >= this.config.vocabSize) {
         throw new PersimmonError(
           "TOKEN_ID_OUT_OF_RANGE",
           `id ${id} at index ${index} is outside the vocabulary of ${this.config.vocabSize} tokens`,

@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { type Checkpoint, openCheckpoint, resolveCheckpoint } from "./checkpoint/index.js";
 import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
 import { type DeviceChoice, gpuFor } from "./device_choice.js";
-import { checkOptionNames, PersimmonError } from "./errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "./errors.js";
 import { interruptSignal } from "./host.js";
 import { kvContexts, kvShape, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
+import { optionChecks } from "./option_checks.js";
 import { packageRoot } from "./package_root.js";
 import { RankGroup, type TensorParallel } from "./parallel/rank_group.js";
 import { shardedWeights } from "./parallel/shard_weights.js";
@@ -97,12 +98,13 @@ export function demoModelDirectory(): string {
  * @param source a folder with config.json and weights, Adept's own release (its folder or its .tar), or a name on the Hugging
  *   Face hub; default: the bundled demo model
  * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED,
- *   OUT_OF_MEMORY (before a weight is read, with what would fit), …
+ *   ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, OUT_OF_MEMORY (before a weight is read, with what would fit), …
  */
 export async function loadModel(
   source: string = demoModelDirectory(),
   options: LoadOptions = {},
 ): Promise<LanguageModel> {
+  checkSource(source);
   checkNames(options);
   const dtype = checkedDType(options.dtype ?? "auto");
   const target = gpuFor(options.device, options.matmulPrecision);
@@ -216,6 +218,19 @@ function checkNames(options: LoadOptions): void {
     "onProgress",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
+  const { text, callback } = optionChecks((message) => new PersimmonError("OPTION_INVALID", message));
+  if (options.predictZeros !== undefined)
+    text("predictZeros, the path of a file of saveZeroPredictor,", options.predictZeros);
+  callback("onMemory", options.onMemory);
+  callback("onProgress", options.onProgress);
+}
+
+function checkSource(source: unknown): void {
+  if (typeof source === "string" && source.trim() !== "") return;
+  throw new PersimmonError(
+    "ARGUMENT_INVALID",
+    `loadModel takes a folder or a name on the hub first, then the options; loadModel(undefined, { … }) is the bundled model with options; got ${valueText(source)}`,
+  );
 }
 
 /** The ranks that a model is to be split over; undefined for one. */
@@ -243,7 +258,7 @@ export function checkedDType(dtype: string): WeightDType | "auto" {
   if (dtype === "auto" || isWeightDType(dtype)) return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got ${JSON.stringify(dtype)}`,
+    `dtype must be "auto", "float32", "bfloat16", "int8" or "int4", got ${valueText(dtype)}`,
   );
 }
 
@@ -252,20 +267,20 @@ export function checkedKvDType(dtype: KvDType = "float32"): KvDType {
   if (kvDTypes.includes(dtype)) return dtype;
   throw new PersimmonError(
     "DTYPE_UNSUPPORTED",
-    `kvDtype must be "float32", "bfloat16" or "int8", got ${JSON.stringify(dtype)}`,
+    `kvDtype must be "float32", "bfloat16" or "int8", got ${valueText(dtype)}`,
   );
 }
 
 /** @throws PersimmonError ROPE_UNSUPPORTED unless it is one of the two ways, or left out */
 function checkedRope(rope: Rope = "hf"): Rope {
   if (rope === "hf" || rope === "adept") return rope;
-  throw new PersimmonError("ROPE_UNSUPPORTED", `rope must be "hf" or "adept", got ${JSON.stringify(rope)}`);
+  throw new PersimmonError("ROPE_UNSUPPORTED", `rope must be "hf" or "adept", got ${valueText(rope)}`);
 }
 
 /** @throws PersimmonError OPTION_INVALID unless it is true, false or left out, which is true */
 export function checkedBoolean(name: string, value: boolean = true): boolean {
   if (typeof value === "boolean") return value;
-  throw new PersimmonError("OPTION_INVALID", `${name} must be true or false, got ${JSON.stringify(value)}`);
+  throw new PersimmonError("OPTION_INVALID", `${name} must be true or false, got ${valueText(value)}`);
 }
 
 function checkedLength(length: number | undefined, most: number): number {
@@ -273,6 +288,6 @@ function checkedLength(length: number | undefined, most: number): number {
   if (Number.isInteger(length) && length >= 1 && length <= most) return length;
   throw new PersimmonError(
     "MAX_LENGTH_INVALID",
-    `maxLength must be a whole number from 1 to ${most} (the model's max_position_embeddings), got ${length}`,
+    `maxLength must be a whole number from 1 to ${most} (the model's max_position_embeddings), got ${valueText(length)}`,
   );
 }

@@ -1,6 +1,6 @@
 import { isQuantizable } from "./checkpoint/index.js";
 import { type DeviceChoice, gpuFor } from "./device_choice.js";
-import { PersimmonError } from "./errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "./errors.js";
 import { kvContexts, LanguageModel } from "./language_model.js";
 import { checkedBoolean, checkedDType, checkedKvDType } from "./load_model.js";
 import { type PersimmonConfig, parseConfig } from "./model/config.js";
@@ -47,13 +47,30 @@ export interface RandomModelOptions {
   seed?: number;
 }
 
+const sizeNames = ["hidden", "layers", "heads", "ffn", "vocab"] satisfies (keyof RandomShape)[];
+const optionNames = [
+  "device",
+  "dtype",
+  "threads",
+  "matmulPrecision",
+  "maxLength",
+  "kvContexts",
+  "kvDtype",
+  "zeros",
+  "skipZeros",
+  "memoryCheck",
+  "seed",
+] satisfies (keyof RandomModelOptions)[];
+
 /**
  * A model of any shape with random weights: what full-size speed is measured on where the real weights are not at hand.
  * Norm weights are 1, biases near 0, matrices scaled so that activations keep their size. Without `zeros` about half of the
  * squared ReLUs are zero, fewer than in a trained model.
- * @throws PersimmonError OPTION_INVALID; OUT_OF_MEMORY before anything is allocated, when it would not fit, with what would
+ * @throws PersimmonError OPTION_INVALID, OPTION_UNKNOWN; OUT_OF_MEMORY before anything is allocated, when it would not fit, with what would
  */
 export function randomModel(shape: RandomShape, options: RandomModelOptions = {}): LanguageModel {
+  checkOptionNames("the shape of randomModel", shape, sizeNames);
+  checkOptionNames("randomModel", options, optionNames);
   const dtype = checkedDType(options.dtype ?? "bfloat16");
   if (dtype === "auto")
     throw new PersimmonError("DTYPE_UNSUPPORTED", "random weights have no type of their own");
@@ -73,7 +90,7 @@ export function randomModel(shape: RandomShape, options: RandomModelOptions = {}
   const kvDtype = checkedKvDType(options.kvDtype);
   const zeros = options.zeros ?? 0.5;
   if (!(zeros > 0 && zeros < 1)) {
-    throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${zeros}`);
+    throw new PersimmonError("OPTION_INVALID", `zeros must lie between 0 and 1, got ${valueText(zeros)}`);
   }
   const contexts = options.kvContexts ?? kvContexts;
   optionChecks((message) => new PersimmonError("OPTION_INVALID", message)).whole("kvContexts", contexts, 1);

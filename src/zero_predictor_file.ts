@@ -1,13 +1,19 @@
 import { readJsonFile } from "./checkpoint/file.js";
-import { PersimmonError } from "./errors.js";
+import { PersimmonError, valueText } from "./errors.js";
 import { type LayerPredictor, ZeroPredictor } from "./research/zero_predictor.js";
 import { writeWhole } from "./write_whole.js";
 
 const FORMAT = "persimmon-zero-predictor";
 const VERSION = 1;
 
-/** Writes a predictor as JSON, in one step: a reader finds all of it or what was there before. */
+/** Writes a predictor as JSON, in one step: a reader finds all of it or what was there before. Throws `ARGUMENT_INVALID`, `FILE_UNWRITABLE`. */
 export async function saveZeroPredictor(predictor: ZeroPredictor, path: string): Promise<void> {
+  if (!(predictor instanceof ZeroPredictor) || typeof path !== "string") {
+    throw new PersimmonError(
+      "ARGUMENT_INVALID",
+      `saveZeroPredictor takes what predictZeros gives and the path of a file, got ${valueText(predictor)} and ${valueText(path)}`,
+    );
+  }
   const { weights, recall, layers, tokens } = predictor;
   const text = JSON.stringify({ format: FORMAT, version: VERSION, weights, recall, tokens, layers }, null, 2);
   try {
@@ -21,9 +27,15 @@ export async function saveZeroPredictor(predictor: ZeroPredictor, path: string):
 
 /**
  * Reads a predictor.
- * @throws PersimmonError ZERO_PREDICTOR_INVALID, CHECKPOINT_UNREADABLE
+ * @throws PersimmonError ARGUMENT_INVALID, ZERO_PREDICTOR_INVALID, CHECKPOINT_UNREADABLE
  */
 export async function loadZeroPredictor(path: string): Promise<ZeroPredictor> {
+  if (typeof path !== "string") {
+    throw new PersimmonError(
+      "ARGUMENT_INVALID",
+      `loadZeroPredictor takes the path of a file that saveZeroPredictor wrote, got ${valueText(path)}`,
+    );
+  }
   const json = await readJsonFile(path, "ZERO_PREDICTOR_INVALID", 2 ** 20);
   const refuse = (what: string) => new PersimmonError("ZERO_PREDICTOR_INVALID", `${path}: ${what}`);
   const found = (typeof json === "object" && json !== null ? json : {}) as Record<string, unknown>;

@@ -28,6 +28,7 @@ export function predictZerosCommand(): Command {
     .option("--recall <share>", "share of the neurons above zero to be found (default: 0.999)", parseNumber)
     .option("--json", "print recall and density of each layer as JSON");
   return addModelOptions(command).action(async (file: string, options: Options) => {
+    checkNotSplit(options);
     const { predictZeros, saveZeroPredictor } = await import("../index.js");
     const model = await loadFromOptions(options);
     const predictor = await predictZeros(model, await textsIn(options.text, model), {
@@ -40,6 +41,15 @@ export function predictZerosCommand(): Command {
         : `${predictor.summary()}\nwritten to ${file}\n`,
     );
   });
+}
+
+/** Before the model is loaded, which may take minutes. */
+function checkNotSplit({ tensorParallel = 1 }: Options): void {
+  if (tensorParallel === 1) return;
+  throw new PersimmonError(
+    "OPTION_INVALID",
+    "zeros are predicted in models that are not split: leave out --tensor-parallel",
+  );
 }
 
 /** The documents of a file in pieces of at most `textTokens`. */

@@ -1,4 +1,13 @@
-import { type ChartOptions, chartLayout, checkNumbers, checkSameLength, type Numbers } from "./chart.js";
+import {
+  type ChartOptions,
+  chartLayout,
+  checkChartOptions,
+  checkList,
+  checkNumbers,
+  checkSameLength,
+  checkSeries,
+  type Numbers,
+} from "./chart.js";
 import { type Figure, figure, type Trace } from "./figure.js";
 import { colours } from "./style.js";
 
@@ -24,11 +33,18 @@ export interface BarOptions extends ChartOptions {
   mode?: "group" | "stack";
 }
 
-/** Bars, of one series or of several with the same labels. */
+/**
+ * Bars, of one series or of several with the same labels.
+ * @throws PersimmonError FIGURE_INVALID, OPTION_UNKNOWN
+ */
 export function bar(series: BarSeries | readonly BarSeries[], options: BarOptions = {}): Figure {
+  checkChartOptions("bar", options, ["horizontal", "mode"]);
   const list = Array.isArray(series) ? (series as readonly BarSeries[]) : [series as BarSeries];
   const horizontal = options.horizontal ?? false;
-  const traces = list.map(({ name, labels, values, color, text, hover }, index): Trace => {
+  const traces = list.map((each, index): Trace => {
+    checkSeries(each, "bar", "{ labels, values }, or a list of them");
+    const { name, labels, values, color, text, hover } = each;
+    checkList(labels, "labels");
     checkNumbers(values, list.length === 1 ? "values" : `series[${index}].values`);
     checkSameLength(labels, "labels", values, "values");
     // Positions, with the labels as their ticks: plotly would merge bars of equal labels, such as the token "the" twice.

@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import type { Layout } from "./figure.js";
 
 /** What every chart can be told. */
@@ -19,6 +19,24 @@ export interface ChartOptions {
   layout?: Layout;
 }
 
+const chartOptionNames = [
+  "title",
+  "subtitle",
+  "x",
+  "y",
+  "width",
+  "height",
+  "layout",
+] satisfies (keyof ChartOptions)[];
+
+/**
+ * @param more names that the kind of chart has besides those of all
+ * @throws PersimmonError OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function checkChartOptions(caller: string, options: object, more: readonly string[]): void {
+  checkOptionNames(caller, options, [...more, ...chartOptionNames]);
+}
+
 /** Numbers in a row: a list or a typed array. */
 export type Numbers = readonly number[] | Float32Array | Float64Array | Int32Array | Uint32Array;
 
@@ -27,7 +45,10 @@ export function chartLayout(options: ChartOptions, more: Layout = {}): Layout {
   for (const name of ["width", "height"] as const) {
     const value = options[name];
     if (value !== undefined && !(Number.isFinite(value) && value >= 50 && value <= 10_000)) {
-      throw new PersimmonError("FIGURE_INVALID", `${name} must be from 50 to 10000 pixels, got ${value}`);
+      throw new PersimmonError(
+        "FIGURE_INVALID",
+        `${name} must be from 50 to 10000 pixels, got ${valueText(value)}`,
+      );
     }
   }
   const { title, subtitle, width, height } = options;
@@ -57,17 +78,32 @@ function isPlainObject(value: unknown): value is Layout {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
+/** Throws `FIGURE_INVALID` unless `value` is a list. */
+export function checkList(value: unknown, where: string): void {
+  if (isList(value)) return;
+  throw new PersimmonError("FIGURE_INVALID", `${where} must be a list, got ${valueText(value)}`);
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+}
+
 /** Throws `FIGURE_INVALID` unless `value` is a list of numbers. */
 export function checkNumbers(value: unknown, where: string): asserts value is Numbers {
-  const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
-  if (!isList) {
-    throw new PersimmonError("FIGURE_INVALID", `${where} must be a list of numbers, got ${describe(value)}`);
+  if (!isList(value)) {
+    throw new PersimmonError("FIGURE_INVALID", `${where} must be a list of numbers, got ${valueText(value)}`);
   }
   const wrong = (value as unknown[]).findIndex((element) => typeof element !== "number");
   if (wrong >= 0) {
-    const found = describe((value as unknown[])[wrong]);
+    const found = valueText((value as unknown[])[wrong]);
     throw new PersimmonError("FIGURE_INVALID", `${where}[${wrong}] must be a number, got ${found}`);
   }
+}
+
+/** Throws `FIGURE_INVALID` unless a series is an object that has its numbers under a name. */
+export function checkSeries(series: unknown, caller: string, example: string): void {
+  if (typeof series === "object" && series !== null) return;
+  throw new PersimmonError("FIGURE_INVALID", `${caller} takes ${example}, got ${valueText(series)}`);
 }
 
 /** Throws `FIGURE_INVALID` unless there are as many of one as of the other. */
@@ -82,10 +118,4 @@ export function checkSameLength(
     "FIGURE_INVALID",
     `${aName} has ${a.length} entries, but ${bName} has ${b.length}: each point needs both`,
   );
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
-  if (typeof value !== "object" || value === null) return String(value);
-  return "an object";
 }

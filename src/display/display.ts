@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { jupyterHost } from "../host.js";
 import { bar } from "./bar.js";
 import { Figure, figure, type Layout, type Trace } from "./figure.js";
@@ -30,6 +30,12 @@ export interface DisplayOptions {
  * do the same.
  */
 function show(value: unknown, options: DisplayOptions = {}): Promise<void> | undefined {
+  checkOptionNames("display", options, [
+    "raw",
+    "id",
+    "update",
+    "metadata",
+  ] satisfies (keyof DisplayOptions)[]);
   const { raw, ...rest } = options;
   if (raw && (typeof value !== "object" || value === null)) {
     throw new PersimmonError(

@@ -1,5 +1,5 @@
 import { PersimmonError } from "../errors.js";
-import { type ChartOptions, chartLayout, checkSameLength, type Numbers } from "./chart.js";
+import { type ChartOptions, chartLayout, checkChartOptions, checkSameLength, type Numbers } from "./chart.js";
 import { type Figure, figure } from "./figure.js";
 import { scales, size } from "./style.js";
 
@@ -27,11 +27,24 @@ export interface HeatmapOptions extends ChartOptions {
   upwards?: boolean;
 }
 
+const optionNames = [
+  "columns",
+  "rows",
+  "values",
+  "scale",
+  "range",
+  "format",
+  "cells",
+  "hover",
+  "upwards",
+] satisfies (keyof HeatmapOptions)[];
+
 /** More cells make a page slow; a picture on a screen cannot show them anyway. */
 const mostCells = 400_000;
 
 /** A table of numbers as colours. */
 export function heatmap(matrix: Matrix, options: HeatmapOptions = {}): Figure {
+  checkChartOptions("heatmap", options, optionNames);
   const z = rowsOf(matrix);
   const width = z[0]?.length ?? 0;
   if (z.length === 0 || width === 0) {
@@ -81,7 +94,7 @@ export function heatmap(matrix: Matrix, options: HeatmapOptions = {}): Figure {
 
 function rowsOf(matrix: Matrix): readonly Numbers[] {
   if (Array.isArray(matrix)) return matrix as readonly Numbers[];
-  const { data, shape } = matrix as { data: Numbers; shape: readonly number[] };
+  const { data, shape } = Object(matrix) as { data: Numbers; shape: readonly number[] };
   if (shape?.length !== 2 || data?.length !== shape[0] * shape[1]) {
     throw new PersimmonError(
       "FIGURE_INVALID",

@@ -1,6 +1,13 @@
 import { PersimmonError } from "../errors.js";
 import { optionChecks } from "../option_checks.js";
-import { type ChartOptions, chartLayout, checkNumbers, checkSameLength, type Numbers } from "./chart.js";
+import {
+  type ChartOptions,
+  chartLayout,
+  checkChartOptions,
+  checkNumbers,
+  checkSameLength,
+  type Numbers,
+} from "./chart.js";
 import { type Figure, figure } from "./figure.js";
 import { short } from "./numbers.js";
 import { colours } from "./style.js";
@@ -24,6 +31,7 @@ export interface HistogramOptions extends ChartOptions {
 
 /** How values are distributed. They are counted here, so that the notebook holds the counts only. */
 export function histogram(values: Numbers | Counted, options: HistogramOptions = {}): Figure {
+  checkChartOptions("histogram", options, ["bins", "share", "log", "colorOf"]);
   const { edges, counts } = isCounted(values) ? values : countInBins(values, options.bins ?? 60);
   checkNumbers(edges, "edges");
   checkNumbers(counts, "counts");

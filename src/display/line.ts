@@ -1,4 +1,12 @@
-import { type ChartOptions, chartLayout, checkNumbers, checkSameLength, type Numbers } from "./chart.js";
+import {
+  type ChartOptions,
+  chartLayout,
+  checkChartOptions,
+  checkNumbers,
+  checkSameLength,
+  checkSeries,
+  type Numbers,
+} from "./chart.js";
 import { type Figure, figure, type Trace } from "./figure.js";
 
 /** One line of a line chart. */
@@ -24,13 +32,17 @@ export interface LineOptions extends ChartOptions {
 /**
  * Lines over a common axis.
  * @param series numbers, one series, or several
+ * @throws PersimmonError FIGURE_INVALID, OPTION_UNKNOWN
  */
 export function line(
   series: Numbers | LineSeries | readonly LineSeries[],
   options: LineOptions = {},
 ): Figure {
+  checkChartOptions("line", options, ["markers"]);
   const list = seriesOf(series);
-  const traces = list.map(({ name, x, y, hover, color, dash, fill }, index): Trace => {
+  const traces = list.map((each, index): Trace => {
+    checkSeries(each, "line", "numbers, { y }, or a list of them");
+    const { name, x, y, hover, color, dash, fill } = each;
     const where = list.length === 1 ? "y" : `series[${index}].y`;
     checkNumbers(y, where);
     if (x !== undefined) checkSameLength(x, "x", y, where);

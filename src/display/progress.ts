@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import { interruptSignal, jupyterHost } from "../host.js";
 import { escapeHtml } from "./html.js";
 import type { MimeBundle } from "./mime.js";
@@ -44,9 +44,14 @@ export class Progress {
   private readonly onInterrupt = () => this.end("interrupted");
 
   constructor(options: ProgressOptions) {
+    checkOptionNames("progress", options ?? {}, [
+      "total",
+      "label",
+      "unit",
+    ] satisfies (keyof ProgressOptions)[]);
     const { total, label = "", unit = "" } = options ?? {};
     if (typeof total !== "number" || !Number.isFinite(total) || total <= 0) {
-      throw new PersimmonError("PROGRESS_INVALID", `total must be a number above 0, got ${String(total)}`);
+      throw new PersimmonError("PROGRESS_INVALID", `total must be a number above 0, got ${valueText(total)}`);
     }
     this.total = total;
     this.label = label;

@@ -1,5 +1,5 @@
 import { isRegExp } from "node:util/types";
-import { checkOptionNames, PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import { optionChecks } from "../option_checks.js";
 import type { KvSequence } from "../runtime/kv_cache.js";
 import type { PromptProgress } from "../runtime/prefill.js";
@@ -61,7 +61,7 @@ export interface BatchOptions extends Omit<GenerateOptions, "kv"> {
   onFinished?: (prompt: number, generation: Generation) => void;
 }
 
-const { whole, between } = optionChecks((message) => new PersimmonError("SAMPLING_INVALID", message));
+const { whole, between, flag } = optionChecks((message) => new PersimmonError("SAMPLING_INVALID", message));
 
 /** The options with their defaults, checked. */
 export interface Sampling {
@@ -84,7 +84,7 @@ export function checkOptions(options: GenerateOptions): Sampling {
   if (typeof options !== "object" || options === null) {
     throw new PersimmonError(
       "SAMPLING_INVALID",
-      `the options of generate are an object such as { maxNewTokens: 64 }, got ${String(options)}`,
+      `the options of generate are an object such as { maxNewTokens: 64 }, got ${valueText(options)}`,
     );
   }
   checkOptionNames("generate", options, known);
@@ -114,6 +114,8 @@ export function checkOptions(options: GenerateOptions): Sampling {
   whole("seed", sampling.seed, 0, Number.MAX_SAFE_INTEGER);
   between("temperature", sampling.temperature, 0, 100);
   between("topP", sampling.topP, 0, 1);
+  for (const name of ["logprobs", "stopAtEos", "capture", "breakEverywhere"] as const)
+    flag(name, sampling[name]);
   return sampling;
 }
 
@@ -131,7 +133,7 @@ export function checkBatchOptions(options: BatchOptions): {
   if (typeof onFinished !== "function") {
     throw new PersimmonError(
       "SAMPLING_INVALID",
-      `onFinished must be a function (prompt, generation) => …, got ${String(onFinished)}`,
+      `onFinished must be a function (prompt, generation) => …, got ${valueText(onFinished)}`,
     );
   }
   return { each, listener: { onFinished } };
@@ -190,7 +192,7 @@ function checkLookup(given: boolean | PromptLookupOptions): Required<PromptLooku
   if (typeof options !== "object" || options === null || unknown !== undefined) {
     throw new PersimmonError(
       "SAMPLING_INVALID",
-      `promptLookup must be true, false or an object such as { tokens: 8, ngram: 3 }, got ${unknown === undefined ? String(given) : `one with "${unknown}"`}`,
+      `promptLookup must be true, false or an object such as { tokens: 8, ngram: 3 }, got ${unknown === undefined ? valueText(given) : `one with "${unknown}"`}`,
     );
   }
   const { tokens = 8, ngram = 3 } = options;

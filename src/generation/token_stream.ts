@@ -1,3 +1,5 @@
+import { PersimmonError } from "../errors.js";
+
 /** One generated token. */
 export interface Token {
   id: number;
@@ -22,7 +24,7 @@ export interface Generation {
 
 /**
  * The tokens of a running generation. It runs whether or not anyone reads along; leaving a `for await` loop early ends
- * it, with `finish: "interrupted"`.
+ * it, with `finish: "interrupted"`. The tokens can be read once: a second reader gets `STREAM_ALREADY_READ`.
  */
 export class TokenStream implements AsyncIterable<Token> {
   /** Settles when the generation has ended; rejects with what went wrong. */
@@ -31,6 +33,7 @@ export class TokenStream implements AsyncIterable<Token> {
   /** Readers that wait for the next token. */
   private waiting: (() => void)[] = [];
   private ended = false;
+  private isRead = false;
   private readonly controller = new AbortController();
 
   /** @param run makes tokens, handing each to `emit`, until it is finished or `signal` is aborted */
@@ -63,6 +66,13 @@ export class TokenStream implements AsyncIterable<Token> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Token, void, undefined> {
+    if (this.isRead) {
+      throw new PersimmonError(
+        "STREAM_ALREADY_READ",
+        "the tokens of a stream can be read once, by one reader: `await stream.done` has the text and the ids of all of them",
+      );
+    }
+    this.isRead = true;
     try {
       while (true) {
         const token = this.queue.shift();

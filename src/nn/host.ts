@@ -1,7 +1,7 @@
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Module } from "./module.js";
-import { currentPath } from "./path.js";
+import { currentPath, moduleError } from "./path.js";
 import { type At, currentRunner, type HostFunction } from "./runner.js";
 
 /**
@@ -11,6 +11,7 @@ import { type At, currentRunner, type HostFunction } from "./runner.js";
  * @param f fills `out` from the values of x
  * @param width columns of the result; default: those of x
  * @returns [rows, width]
+ * @throws PersimmonError ARGUMENT_INVALID, OUTSIDE_OF_PASS, MODULE_FAILED with what `f` threw
  */
 export function host(x: Tensor, f: HostFunction, width?: number): Tensor {
   return hostCall(x, f, width, "host()", "host() runs JavaScript here");
@@ -64,7 +65,7 @@ function hostCall(
   reason: string,
 ): Tensor {
   if (!(x instanceof Tensor) || x.shape.length !== 2 || x.dtype !== "float32") {
-    const got = x instanceof Tensor ? `${x.dtype} [${x.shape.join(", ")}]` : typeof x;
+    const got = x instanceof Tensor ? `${x.dtype} [${x.shape.join(", ")}]` : valueText(x);
     throw new PersimmonError("ARGUMENT_INVALID", `host() takes a float32 tensor [rows, width], got ${got}`);
   }
   const runner = currentRunner();
@@ -76,5 +77,16 @@ function hostCall(
   }
   const path = currentPath();
   const about = { label: `${path}: ${name}`, reason, width: width ?? x.shape[1], site: path };
-  return runner.host(x, f, about);
+  return runner.host(x, withErrors(f, name), about);
+}
+
+/** JavaScript whose errors name the place: it also runs in replays, where no module is called. */
+function withErrors(f: HostFunction, name: string): HostFunction {
+  return (x, out, shape, at) => {
+    try {
+      f(x, out, shape, at);
+    } catch (error) {
+      throw moduleError(error, `${at.site} (${name})`);
+    }
+  };
 }

@@ -13,16 +13,19 @@ export abstract class Module<In extends unknown[] = [x: Tensor], Out = Tensor> {
 
   /** Runs `forward`: intermediates are freed at its end, and taps inside it are named after this module's place. */
   call(...args: In): Out {
-    const forward = (...given: In) => scope(() => this.forward(...given));
-    const runner = currentRunner();
-    return enterModule(this, () => {
+    // Errors are caught in here because a runner may keep `forward` and run it again later.
+    const forward = (...given: In) => {
       try {
-        const result = runner === undefined ? forward(...args) : runner.run(this, args, forward);
-        finish(this, result);
-        return result;
+        return scope(() => this.forward(...given));
       } catch (error) {
         throw withPlace(error, this);
       }
+    };
+    const runner = currentRunner();
+    return enterModule(this, () => {
+      const result = runner === undefined ? forward(...args) : runner.run(this, args, forward);
+      finish(this, result);
+      return result;
     });
   }
 

@@ -81,11 +81,13 @@ export function finish(module: object, result: unknown): void {
 const placed = new WeakSet<object>();
 
 /**
- * An error of an op with the place at which it happened, and what the module before gave: of a swapped module that does not
- * fit, the op after it is the first to know.
+ * An error with the place at which it happened. That of an op also says what the module before gave: of a swapped module that
+ * does not fit, the op after it is the first to know.
  */
 export function withPlace(error: unknown, module: object): unknown {
-  if (current === undefined || !(error instanceof PersimmonError) || placed.has(error)) return error;
+  if (current === undefined) return error;
+  if (!(error instanceof PersimmonError)) return moduleError(error, here(module));
+  if (placed.has(error)) return error;
   if (error.code !== "SHAPE_MISMATCH" && error.code !== "ARGUMENT_INVALID") return error;
   const before = finished === undefined ? "" : `; ${finished.where} ran before and gave ${finished.gave}`;
   const found = new PersimmonError(error.code, `in ${here(module)}: ${error.message}${before}`, {
@@ -93,6 +95,17 @@ export function withPlace(error: unknown, module: object): unknown {
   });
   placed.add(found);
   return found;
+}
+
+/**
+ * What a module's own JavaScript threw, as `MODULE_FAILED` with the place. Errors with a code, of this library or of the addon,
+ * stay what they are.
+ * @param where such as `layers.0.mlp (Gate)`
+ */
+export function moduleError(error: unknown, where: string): unknown {
+  if (typeof (error as { code?: unknown } | null | undefined)?.code === "string") return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new PersimmonError("MODULE_FAILED", `${where} threw: ${message}`, { cause: error });
 }
 
 function here(module: object): string {

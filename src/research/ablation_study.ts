@@ -1,5 +1,5 @@
 import { progress } from "../display/progress.js";
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { matchSites, type Site } from "../runtime/sites.js";
@@ -23,6 +23,16 @@ export interface AblationOptions {
   progress?: boolean;
 }
 
+const optionNames = [
+  "sites",
+  "layers",
+  "heads",
+  "kind",
+  "bos",
+  "signal",
+  "progress",
+] satisfies (keyof AblationOptions)[];
+
 const chunkTokens = 256;
 
 /**
@@ -30,15 +40,17 @@ const chunkTokens = 256;
  * mean over the text, minus the loss as it is. Zero ablation is the older method and can take a layer far from anything that
  * it ever saw; the mean keeps what does not depend on the token (Wang et al. 2022, "Interpretability in the Wild").
  * @param texts a text, a list of token ids, or several of them
- * @throws PersimmonError ABLATION_OPTIONS_INVALID, SITE_UNKNOWN, PROMPT_EMPTY
+ * @throws PersimmonError ABLATION_OPTIONS_INVALID, OPTION_UNKNOWN, SITE_UNKNOWN, PROMPT_EMPTY
  */
 export async function ablationStudy(
   model: LanguageModel,
   texts: Prompt | readonly Prompt[],
   options: AblationOptions = {},
 ): Promise<AblationStudy> {
+  checkOptionNames("ablationStudy", options, optionNames);
   const { kind = "mean" } = options;
-  if (kind !== "zero" && kind !== "mean") throw invalid(`kind must be "zero" or "mean", got ${String(kind)}`);
+  if (kind !== "zero" && kind !== "mean")
+    throw invalid(`kind must be "zero" or "mean", got ${valueText(kind)}`);
   const parts = partsOf(model, options);
   const encoded = encodeTexts(model, texts, options.bos);
   if (encoded.every((ids) => ids.length < 2)) throw invalid("the text must have at least two tokens");
@@ -70,6 +82,9 @@ function partsOf(model: LanguageModel, { sites, layers, heads }: AblationOptions
   const count = config.numHiddenLayers;
   const parts: AblatedPart[] = [];
   const layerOf = (site: Site) => (site.startsWith("layers.") ? Number(site.split(".")[1]) : undefined);
+  if (sites !== undefined && !Array.isArray(sites)) {
+    throw invalid(`sites must be a list such as ["layers.*.mlp.out"], got ${valueText(sites)}`);
+  }
   for (const site of matchSites(config, sites ?? [])) {
     if (site.endsWith(".pattern")) throw invalid(`${site} grows with the text and has no mean; ablate heads`);
     parts.push({ name: site, site, layer: layerOf(site) });
@@ -91,10 +106,11 @@ function partsOf(model: LanguageModel, { sites, layers, heads }: AblationOptions
 function chosenLayers(name: string, layers: readonly number[] | "all" | undefined, count: number): number[] {
   if (layers === undefined) return [];
   if (layers === "all") return Array.from({ length: count }, (_, layer) => layer);
-  if (!Array.isArray(layers)) throw invalid(`${name} must be "all" or a list of layers`);
+  if (!Array.isArray(layers))
+    throw invalid(`${name} must be "all" or a list of layers, got ${valueText(layers)}`);
   for (const layer of layers) {
     if (Number.isInteger(layer) && layer >= 0 && layer < count) continue;
-    throw invalid(`${name} must name layers from 0 to ${count - 1}, got ${String(layer)}`);
+    throw invalid(`${name} must name layers from 0 to ${count - 1}, got ${valueText(layer)}`);
   }
   return [...layers];
 }

@@ -1,5 +1,5 @@
 import { tableHtml } from "../display/table_html.js";
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import type { Site } from "../runtime/sites.js";
 
 /** Values of one site at the kept positions. */
@@ -49,21 +49,33 @@ export class ActivationCache {
   get(site: Site): Activation {
     const activation = this.activations.get(site);
     if (activation === undefined) {
+      const isPattern = typeof site === "string" && site.includes("*");
+      if (isPattern && this.#matching(site).length > 0) {
+        throw new PersimmonError(
+          "SITE_NOT_CACHED",
+          `get gives one site, and "${site}" stands for several: cache.stack("${site}") gives them as one array`,
+        );
+      }
       throw new PersimmonError(
         "SITE_NOT_CACHED",
-        `"${site}" was not kept by this run; it kept ${this.sites.slice(0, 8).join(", ")}${this.sites.length > 8 ? ", …" : ""}. Name it in \`names\`.`,
+        `${valueText(site)} was not kept by this run; it kept ${this.sites.slice(0, 8).join(", ")}${this.sites.length > 8 ? ", …" : ""}. Name it in \`names\`.`,
       );
     }
     return activation;
   }
+
   /**
    * The kept values of all sites that a name with `*` stands for, such as `layers.*.out`, as one array.
    * @throws PersimmonError SITE_NOT_CACHED where none of them was kept, SHAPE_MISMATCH where they have different shapes
    */
   stack(name: Site): ActivationStack {
-    const parts = name.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-    const pattern = new RegExp(`^${parts.join("[^.]+")}$`);
-    const sites = this.sites.filter((site) => pattern.test(site)) as Site[];
+    if (typeof name !== "string") {
+      throw new PersimmonError(
+        "SITE_NOT_CACHED",
+        `stack takes a name such as "layers.*.out", got ${valueText(name)}`,
+      );
+    }
+    const sites = this.#matching(name);
     const first = this.get(sites[0] ?? name);
     const size = first.data.length;
     const data = new Float32Array(sites.length * size);
@@ -78,5 +90,12 @@ export class ActivationCache {
       data.set(values, index * size);
     }
     return { data, shape: [sites.length, ...first.shape], sites, positions: [...first.positions] };
+  }
+
+  /** The kept sites that a name with `*` stands for. */
+  #matching(name: string): Site[] {
+    const parts = name.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+    const pattern = new RegExp(`^${parts.join("[^.]+")}$`);
+    return this.sites.filter((site) => pattern.test(site)) as Site[];
   }
 }

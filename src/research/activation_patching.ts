@@ -1,10 +1,11 @@
 import { progress } from "../display/progress.js";
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import type { LanguageModel } from "../language_model.js";
+import { optionChecks } from "../option_checks.js";
 import { matchSites, type Site } from "../runtime/sites.js";
 import type { Activation } from "./activation_cache.js";
 import { edits } from "./edits.js";
-import { type PatchingOptions, PatchingPair } from "./patching_pair.js";
+import { checkPatchingOptions, type PatchingOptions, PatchingPair } from "./patching_pair.js";
 import { PatchingResult } from "./patching_result.js";
 
 const sitesOfSweeps = ["layers.*.out", "layers.*.attn.out", "layers.*.mlp.out"] as const;
@@ -19,17 +20,19 @@ export interface ActivationPatchingOptions extends PatchingOptions {
  * brings back the clean answer (Vig et al. 2020, "causal mediation analysis"; Meng et al. 2022, "causal tracing"; method and
  * pitfalls: Heimersheim & Nanda 2024, "How to use and interpret activation patching"). This is denoising: an effect of 1
  * means that the value suffices. One run for each layer and position; runs share the keys and values before the patch.
- * @throws PersimmonError PATCHING_LENGTHS_DIFFER, PATCHING_NO_DIFFERENCE, ANSWER_INVALID, PATCHING_OPTIONS_INVALID
+ * @throws PersimmonError PATCHING_LENGTHS_DIFFER, PATCHING_NO_DIFFERENCE, ANSWER_INVALID, PATCHING_OPTIONS_INVALID, CACHE_OPTIONS_INVALID for
+ *   a position outside of the prompts, OPTION_UNKNOWN
  */
 export async function activationPatching(
   model: LanguageModel,
   options: ActivationPatchingOptions,
 ): Promise<PatchingResult> {
-  const { site = "layers.*.out" } = options ?? {};
+  checkPatchingOptions("activationPatching", options, ["site"]);
+  const { site = "layers.*.out" } = options;
   if (!sitesOfSweeps.includes(site)) {
     throw new PersimmonError(
       "PATCHING_OPTIONS_INVALID",
-      `activationPatching: site must be one of ${sitesOfSweeps.join(", ")}, got ${String(site)}; headPatching and neuronPatching patch parts of a layer`,
+      `activationPatching: site must be one of ${sitesOfSweeps.join(", ")}, got ${valueText(site)}; headPatching and neuronPatching patch parts of a layer`,
     );
   }
   using pair = new PatchingPair(model, options);
@@ -57,6 +60,7 @@ export async function activationPatching(
  * @throws PersimmonError as `activationPatching`
  */
 export async function headPatching(model: LanguageModel, options: PatchingOptions): Promise<PatchingResult> {
+  checkPatchingOptions("headPatching", options);
   using pair = new PatchingPair(model, options);
   const sites = matchSites(model.config, ["layers.*.attn.z"]);
   const clean = await pair.prepare(sites);
@@ -88,6 +92,10 @@ export async function neuronPatching(
   model: LanguageModel,
   options: NeuronPatchingOptions,
 ): Promise<PatchingResult> {
+  checkPatchingOptions("neuronPatching", options, ["layer", "units"]);
+  const invalid = (message: string) => new PersimmonError("PATCHING_OPTIONS_INVALID", message);
+  const { numHiddenLayers } = model.config;
+  optionChecks(invalid).whole("neuronPatching: layer", options.layer, 0, numHiddenLayers - 1);
   using pair = new PatchingPair(model, options);
   const [site] = matchSites(model.config, [`layers.${options.layer}.mlp.act`]);
   const clean = (await pair.prepare([site])).get(site) as Activation;
@@ -128,11 +136,11 @@ function chosenUnits(
 ): readonly number[] {
   const [, width] = clean.shape;
   if (Array.isArray(units) && units.length > 0) return units;
-  const { top } = units as { top: number };
+  const { top } = Object(units) as { top: number };
   if (!Number.isInteger(top) || top < 1) {
     throw new PersimmonError(
       "PATCHING_OPTIONS_INVALID",
-      `neuronPatching: units must be a list of neurons, or { top: n } with n from 1, got ${JSON.stringify(units)}`,
+      `neuronPatching: units must be a list of neurons, or { top: n } with n from 1, got ${valueText(units)}`,
     );
   }
   const change = new Float64Array(width);

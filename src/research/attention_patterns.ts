@@ -1,9 +1,10 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import type { Site } from "../runtime/sites.js";
 import { tokenLabels } from "./answer.js";
 import { AttentionPatterns } from "./attention_patterns_result.js";
 import { observe } from "./observe.js";
+import { checkedMaxBytes } from "./run_with_cache.js";
 
 export interface AttentionPatternsOptions {
   /** Layers whose patterns are kept; default: all. */
@@ -15,22 +16,25 @@ export interface AttentionPatternsOptions {
   maxBytes?: number;
 }
 
+const optionNames = ["layers", "heads", "bos", "maxBytes"] satisfies (keyof AttentionPatternsOptions)[];
+
 /**
  * Which token looks at which, in every head: the softmax of the scores, each row a distribution over the tokens up to its
  * own. The layers that are looked at run without the fused kernel, with the same bits.
- * @throws PersimmonError INDEX_OUT_OF_RANGE, CACHE_OVER_BUDGET
+ * @throws PersimmonError INDEX_OUT_OF_RANGE, CACHE_OVER_BUDGET, CACHE_OPTIONS_INVALID, OPTION_UNKNOWN
  */
 export async function attentionPatterns(
   model: LanguageModel,
   prompt: Prompt,
   options: AttentionPatternsOptions = {},
 ): Promise<AttentionPatterns> {
+  checkOptionNames("attentionPatterns", options, optionNames);
   const ids = model.encodePrompt(prompt, options.bos);
   const { numHiddenLayers, numAttentionHeads } = model.config;
   const layers = chosen("layers", options.layers, numHiddenLayers);
   const heads = chosen("heads", options.heads, numAttentionHeads);
   const tokens = ids.length;
-  const { maxBytes = 2e9 } = options;
+  const maxBytes = checkedMaxBytes("attentionPatterns: maxBytes", options.maxBytes);
   // All heads of a layer are computed, wanted or not.
   const bytes = layers.length * numAttentionHeads * tokens * tokens * 4;
   if (bytes > maxBytes) {
@@ -67,7 +71,7 @@ function chosen(name: string, wanted: readonly number[] | undefined, count: numb
     if (Number.isInteger(at) && (at as number) >= 0 && (at as number) < count) continue;
     throw new PersimmonError(
       "INDEX_OUT_OF_RANGE",
-      `attentionPatterns: ${name} must be a list of whole numbers from 0 to ${count - 1}, got ${JSON.stringify(wanted)}`,
+      `attentionPatterns: ${name} must be a list of whole numbers from 0 to ${count - 1}, got ${valueText(wanted)}`,
     );
   }
   return [...wanted];

@@ -3,7 +3,7 @@ import type { Figure } from "../display/figure.js";
 import { jupyterDisplay, type MimeBundle } from "../display/mime.js";
 import { percent } from "../display/numbers.js";
 import { table } from "../display/table.js";
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { patternGrid } from "./attention_figure.js";
 import { figureBundle } from "./figure_bundle.js";
 
@@ -66,6 +66,7 @@ export class AttentionPatterns {
    * @param options which of the kept layers and heads; default: as many as fit, at most 4 layers and 6 heads
    */
   figure(options: { layers?: readonly number[]; heads?: readonly number[] } = {}): Figure {
+    checkOptionNames("figure", options, ["layers", "heads"]);
     const layers = options.layers ?? this.layers.slice(0, 4);
     const heads = options.heads ?? this.heads.slice(0, 6);
     return patternGrid(this, layers, heads);

@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import type { Rows } from "../runtime/interventions.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
@@ -6,7 +6,7 @@ import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { columnsOf, operandOf, rowOfPosition } from "./edit_operand.js";
 import { editText } from "./edit_text.js";
-import type { EditFilter, EditSpec } from "./edits.js";
+import { checkFilter, type EditFilter, type EditSpec } from "./edits.js";
 import { commonParts, Handle } from "./hook.js";
 
 export type { EditFilter, EditSpec } from "./edits.js";
@@ -23,6 +23,7 @@ interface SiteOperands {
 export class Edit extends Handle {
   readonly sites: readonly Site[];
   readonly #parameters: Tensor;
+  readonly #kind: EditSpec["kind"];
   readonly #limit: number;
   readonly #changed: () => void;
   #scale: number;
@@ -33,15 +34,15 @@ export class Edit extends Handle {
     end: () => void,
     sites: readonly Site[],
     parameters: Tensor,
-    scale: number,
-    limit: number,
+    { kind, strength, limit = 0 }: EditSpec,
     changed: () => void,
   ) {
     super(end);
     this.#changed = changed;
     this.sites = sites;
     this.#parameters = parameters;
-    this.#scale = scale;
+    this.#kind = kind;
+    this.#scale = strength;
     this.#limit = limit;
   }
 
@@ -50,10 +51,20 @@ export class Edit extends Handle {
     return this.#scale;
   }
 
-  /** Takes effect with the next pass, also in the middle of a generation; four bytes are written, nothing is recorded anew. */
+  /**
+   * Takes effect with the next pass, also in the middle of a generation; four bytes are written, nothing is recorded anew.
+   * Throws `EDIT_INVALID` unless it is a finite number; the lower limit of a clamp may be −Infinity, and not above the upper one.
+   */
   set scale(scale: number) {
-    if (typeof scale !== "number" || Number.isNaN(scale)) {
-      throw new PersimmonError("EDIT_INVALID", `edit.scale must be a number, got ${String(scale)}`);
+    const isClamp = this.#kind === "clamp";
+    if (!Number.isFinite(scale) && !(isClamp && scale === Number.NEGATIVE_INFINITY)) {
+      throw new PersimmonError("EDIT_INVALID", `edit.scale must be a finite number, got ${valueText(scale)}`);
+    }
+    if (isClamp && scale > this.#limit) {
+      throw new PersimmonError(
+        "EDIT_INVALID",
+        `edit.scale of a clamp is its lower limit: ${scale} is above the upper one, ${this.#limit}`,
+      );
     }
     if (this.#ended) {
       throw new PersimmonError("EDIT_DISPOSED", "this edit was disposed of; make another with model.edit");
@@ -77,13 +88,16 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
       "model.edit(site, edit) takes one of `edits`, such as edits.zero({ units: [5] })",
     );
   }
-  const filter: EditFilter = { ...spec.filter, ...given };
+  checkFilter("model.edit", given);
+  checkFilter("model.edit", spec.filter);
+  // What is given as undefined leaves the spec's own in force.
+  const present = Object.entries(given).filter(([, value]) => value !== undefined);
+  const filter: EditFilter = { ...spec.filter, ...Object.fromEntries(present) };
   const common = commonParts(runtime, site, filter, "an edit cannot be set");
   const { device } = runtime;
   const operands = new Map<Site, SiteOperands>();
   for (const each of common.sites) operands.set(each, operandsFor(runtime, each, spec, filter));
-  const limit = spec.limit ?? 0;
-  const parameters = Tensor.from(device, Float32Array.of(spec.strength, limit)).keep();
+  const parameters = Tensor.from(device, Float32Array.of(spec.strength, spec.limit ?? 0)).keep();
   const end = runtime.interventions.add({
     kind: "edit",
     ...common,
@@ -99,7 +113,7 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
   });
   const changed = () => runtime.interventions.strengthChanged();
-  const edit = new Edit(end, common.sites, parameters, spec.strength, limit, changed);
+  const edit = new Edit(end, common.sites, parameters, spec, changed);
   return edit;
 }
 

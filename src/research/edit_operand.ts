@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import type { PersimmonConfig } from "../model/config.js";
 import { type Site, siteWidth } from "../runtime/sites.js";
 import { activationFor, type EditFilter, type EditSpec, type EditValues } from "./edits.js";
@@ -34,7 +34,10 @@ export function columnsOf(
   );
 }
 
-/** The rows of numbers that an edit works with, cut to its columns; undefined where it needs none. */
+/**
+ * The rows of numbers that an edit works with, cut to its columns; undefined where it needs none.
+ * @throws PersimmonError EDIT_INVALID, with the index of a number that is not finite
+ */
 export function operandOf(
   config: PersimmonConfig,
   site: Site,
@@ -46,6 +49,7 @@ export function operandOf(
   const width = siteWidth(config, site, 0);
   const activation = activationFor(spec.values as EditValues, site);
   let data = activation?.data ?? Float32Array.from(spec.values as ArrayLike<number>);
+  expectFinite(activation?.data ?? (spec.values as ArrayLike<unknown>), data, site);
   let positions = activation?.positions;
   if (positions !== undefined && spec.takeMean) {
     data = meanOfRows(data, positions.length);
@@ -90,26 +94,37 @@ export function rowOfPosition(
 
 function positionTest(positions: EditFilter["positions"], maxLength: number): (position: number) => boolean {
   if (positions === undefined) return () => true;
-  if (Array.isArray(positions)) {
-    const wanted = new Set(indices(positions, maxLength, "positions"));
+  if (Array.isArray(positions) || ArrayBuffer.isView(positions)) {
+    const wanted = new Set(indices(positions as readonly number[], maxLength, "positions"));
     return (position) => wanted.has(position);
   }
+  if (typeof positions !== "object" || positions === null) {
+    throw new PersimmonError(
+      "EDIT_INVALID",
+      `positions must be a list such as [3], or a range { from, to }, got ${valueText(positions)}`,
+    );
+  }
+  checkOptionNames("the range of positions", positions, ["from", "to"]);
   const { from = 0, to = Number.POSITIVE_INFINITY } = positions as { from?: number; to?: number };
-  if (!(from >= 0) || !(to >= from)) {
-    throw new PersimmonError("EDIT_INVALID", `positions from ${from} to ${to} are no range`);
+  const isWhole = Number.isInteger(from) && (Number.isInteger(to) || to === Number.POSITIVE_INFINITY);
+  if (!isWhole || from < 0 || to < from) {
+    throw new PersimmonError(
+      "EDIT_INVALID",
+      `positions from ${valueText(from)} to ${valueText(to)} are no range of whole numbers from 0`,
+    );
   }
   return (position) => position >= from && position < to;
 }
 
 function indices(values: readonly number[], limit: number, what: string): Int32Array {
-  const list =
-    Array.isArray(values) || ArrayBuffer.isView(values) ? Array.from(values as readonly number[]) : [NaN];
+  const wanted = `${what} must be a list of whole numbers from 0 to ${limit - 1}`;
+  if (!Array.isArray(values) && !ArrayBuffer.isView(values)) {
+    throw new PersimmonError("EDIT_INVALID", `${wanted}, got ${valueText(values)}`);
+  }
+  const list = Array.from(values as readonly number[]);
   for (const value of list) {
     if (Number.isInteger(value) && value >= 0 && value < limit) continue;
-    throw new PersimmonError(
-      "EDIT_INVALID",
-      `${what} must be a list of whole numbers from 0 to ${limit - 1}, got ${String(value)}`,
-    );
+    throw new PersimmonError("EDIT_INVALID", `${wanted}, got ${valueText(value)}`);
   }
   return Int32Array.from(list);
 }
@@ -125,6 +140,16 @@ function differentIndices(values: readonly number[], limit: number, what: string
     seen.add(value);
   }
   return list;
+}
+
+/** @param given the numbers as they were given, for the message */
+function expectFinite(given: ArrayLike<unknown>, numbers: Float32Array, site: Site): void {
+  const index = numbers.findIndex((value) => !Number.isFinite(value));
+  if (index < 0) return;
+  throw new PersimmonError(
+    "EDIT_INVALID",
+    `the values of an edit at ${site} must be finite numbers (float32), got ${valueText(given[index])} at index ${index}`,
+  );
 }
 
 function meanOfRows(data: Float32Array, rows: number): Float32Array {

@@ -37,7 +37,8 @@ function valuesText(site: string, values: EditValues): string {
 }
 
 function positionsText(positions: NonNullable<EditFilter["positions"]>): string {
-  if (Array.isArray(positions)) return listText(positions);
+  if (Array.isArray(positions) || ArrayBuffer.isView(positions))
+    return listText(positions as readonly number[]);
   const { from = 0, to } = positions as { from?: number; to?: number };
   return `from ${from}${to === undefined ? "" : ` to ${to}`}`;
 }

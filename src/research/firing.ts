@@ -5,7 +5,7 @@ import { siteWidth } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { FiringCounts } from "./firing_counts.js";
-import { commonParts, Handle, type InterventionOptions } from "./hook.js";
+import { checkInterventionOptions, commonParts, Handle, type InterventionOptions } from "./hook.js";
 
 /**
  * Counts how often each unit fires (is above 0), natively and inside the graph: a generation is not slowed, and nothing is
@@ -18,6 +18,7 @@ export class FiringCounter extends Handle {
   readonly #units: number;
 
   constructor(runtime: Runtime, site: Site, options: InterventionOptions = {}) {
+    checkInterventionOptions("model.countFiring", options);
     const common = commonParts(runtime, site, options, "a counter cannot be set");
     const grows = common.sites.find((each) => each.endsWith(".pattern"));
     if (grows !== undefined) {

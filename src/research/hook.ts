@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import type { HookFunction, Intervention, Phase, WatchFunction } from "../runtime/interventions.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { matchSites, type Site } from "../runtime/sites.js";
@@ -33,6 +33,7 @@ export function makeHook(
   options: InterventionOptions,
 ): Handle {
   expectFunction("hook", run);
+  checkInterventionOptions("model.hook", options);
   const common = commonParts(runtime, site, options, "a hook cannot be set");
   const describe = () => `${run.name || "a function"} ${sha256Of(String(run)).slice(0, 12)}`;
   return new Handle(runtime.interventions.add({ kind: "hook", run, describe, ...common }));
@@ -45,8 +46,14 @@ export function makeWatch(
   options: InterventionOptions,
 ): Handle {
   expectFunction("watch", see);
+  checkInterventionOptions("model.watch", options);
   const common = commonParts(runtime, site, options, "a watch cannot be set");
   return new Handle(runtime.interventions.add({ kind: "watch", see, ...common }));
+}
+
+/** Throws `OPTION_UNKNOWN`, `OPTION_INVALID`. Only edits can be limited to some positions, heads or units. */
+export function checkInterventionOptions(caller: string, options: InterventionOptions): void {
+  checkOptionNames(caller, options, ["phase"] satisfies (keyof InterventionOptions)[]);
 }
 
 /** What all interventions have, checked. Throws `SITE_UNKNOWN`, `PHASE_INVALID`, `MODEL_BUSY`. */
@@ -58,7 +65,7 @@ export function commonParts(
 ): Pick<Intervention, "sites" | "phase"> {
   const { phase } = options;
   if (phase !== undefined && phase !== "prefill" && phase !== "decode") {
-    throw new PersimmonError("PHASE_INVALID", `phase must be "prefill" or "decode", got ${String(phase)}`);
+    throw new PersimmonError("PHASE_INVALID", `phase must be "prefill" or "decode", got ${valueText(phase)}`);
   }
   const sites = matchSites(runtime.model.config, [site]);
   runtime.expectIdle(what);
@@ -69,6 +76,6 @@ function expectFunction(name: string, value: unknown): void {
   if (typeof value === "function") return;
   throw new PersimmonError(
     "ARGUMENT_INVALID",
-    `model.${name}(site, f): f must be a function (x, at) => …, got ${value === null ? "null" : typeof value}`,
+    `model.${name}(site, f): f must be a function (x, at) => …, got ${valueText(value)}`,
   );
 }

@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { LayerNorm } from "../nn/layer_norm.js";
@@ -24,6 +24,14 @@ export interface LogitAttributionOptions {
   signal?: AbortSignal;
 }
 
+const optionNames = [
+  "answer",
+  "wrong",
+  "position",
+  "bos",
+  "signal",
+] satisfies (keyof LogitAttributionOptions)[];
+
 /** A linear function of the residual stream: what its parts give to the logit difference. */
 interface Reading {
   /** [hidden] */
@@ -37,18 +45,30 @@ interface Reading {
  * each attention's bias, each MLP (direct logit attribution; Elhage et al. 2021, "A Mathematical Framework for Transformer
  * Circuits"). The scale of the final LayerNorm is frozen at what it is in this run; then the parts, with the bias, sum to
  * the logit difference of the model.
- * @throws PersimmonError ANSWER_INVALID, ATTRIBUTION_UNSUPPORTED where the final norm or the head is a module of another
- *   kind, SITE_MISSING where a swapped layer does not mark its parts
+ * @throws PersimmonError ANSWER_INVALID, CACHE_OPTIONS_INVALID for a position outside of the prompt, OPTION_UNKNOWN,
+ *   ATTRIBUTION_UNSUPPORTED where the final norm or the head is a module of another kind, or the model is split, SITE_MISSING where a swapped layer does not mark its parts
  */
 export async function logitAttribution(
   model: LanguageModel,
   prompt: Prompt,
   options: LogitAttributionOptions,
 ): Promise<LogitAttribution> {
-  const ids = model.encodePrompt(prompt, options?.bos);
-  const answer = answerToken(model, options?.answer, "answer");
+  checkOptionNames("logitAttribution", options, optionNames);
+  const { ranks } = model.runtime;
+  if (ranks > 1) {
+    throw new PersimmonError(
+      "ATTRIBUTION_UNSUPPORTED",
+      `logitAttribution needs the weights of the head and of attention in one piece, but this model is split over ${ranks} ranks: load it with tensorParallel: 1`,
+    );
+  }
+  const ids = model.encodePrompt(prompt, options.bos);
+  const answer = answerToken(model, options.answer, "answer");
   const wrong = options.wrong === undefined ? undefined : answerToken(model, options.wrong, "wrong");
-  const [position] = keptPositions(options.position === undefined ? "last" : [options.position], ids.length);
+  const [position] = keptPositions(
+    options.position === undefined ? "last" : [options.position],
+    ids.length,
+    "logitAttribution: position",
+  );
   const { config } = model;
   const sites = matchSites(config, ["embed.out", "layers.*.attn.z", "layers.*.attn.out", "layers.*.mlp.out"]);
   const last = `layers.${config.numHiddenLayers - 1}.out` as Site;

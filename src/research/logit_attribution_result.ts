@@ -6,6 +6,7 @@ import { jupyterDisplay, type MimeBundle } from "../display/mime.js";
 import { short } from "../display/numbers.js";
 import { colours } from "../display/style.js";
 import { table } from "../display/table.js";
+import { checkOptionNames } from "../errors.js";
 import { type AnswerToken, differenceName } from "./answer.js";
 import { figureBundle } from "./figure_bundle.js";
 
@@ -71,6 +72,7 @@ export class LogitAttribution {
    * @param options `heads`: each head by itself instead of whole attentions
    */
   parts(options: { heads?: boolean } = {}): LogitPart[] {
+    checkOptionNames("parts", options, ["heads"]);
     const parts: LogitPart[] = [];
     const put = (component: string, contribution: number, layer?: number, head?: number) =>
       parts.push({ component, layer: layer ?? null, head: head ?? null, contribution });

@@ -1,5 +1,5 @@
 import { progress } from "../display/progress.js";
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { optionChecks } from "../option_checks.js";
@@ -24,6 +24,8 @@ export interface LogitLensOptions {
   progress?: boolean;
 }
 
+const optionNames = ["positions", "topK", "bos", "signal", "progress"] satisfies (keyof LogitLensOptions)[];
+
 /** Bytes of logits that are in memory at once. */
 const logitBytes = 64e6;
 
@@ -31,19 +33,20 @@ const logitBytes = 64e6;
  * Reads the residual stream after every layer as if it were the last: through the model's own final LayerNorm and head
  * (nostalgebraist 2020, "interpreting GPT: the logit lens"). The first row is the embedding. Layers × positions × vocabulary
  * is never held; edits in force act on the residual stream that is read.
- * @throws PersimmonError LENS_OPTIONS_INVALID, CACHE_OPTIONS_INVALID for a position outside of the prompt
+ * @throws PersimmonError LENS_OPTIONS_INVALID, CACHE_OPTIONS_INVALID for a position outside of the prompt, OPTION_UNKNOWN
  */
 export async function logitLens(
   model: LanguageModel,
   prompt: Prompt,
   options: LogitLensOptions = {},
 ): Promise<LogitLens> {
+  checkOptionNames("logitLens", options, optionNames);
   const ids = model.encodePrompt(prompt, options.bos);
   const { vocabSize } = model.config;
   const { topK = 5 } = options;
   const invalid = (message: string) => new PersimmonError("LENS_OPTIONS_INVALID", message);
   optionChecks(invalid).whole("logitLens: topK", topK, 1, vocabSize);
-  const positions = keptPositions(options.positions, ids.length);
+  const positions = keptPositions(options.positions, ids.length, "logitLens: positions");
   if (positions.length === 0) {
     throw new PersimmonError("LENS_OPTIONS_INVALID", "logitLens: positions must name at least one");
   }

@@ -4,7 +4,9 @@ import { heatmap } from "../display/heatmap.js";
 import { jupyterDisplay, type MimeBundle } from "../display/mime.js";
 import { percent } from "../display/numbers.js";
 import { table } from "../display/table.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { LanguageModel } from "../language_model.js";
+import { optionChecks } from "../option_checks.js";
 import type { Site } from "../runtime/sites.js";
 import { tokenLabels } from "./answer.js";
 import { figureBundle } from "./figure_bundle.js";
@@ -120,10 +122,15 @@ export class LogitLens {
   /**
    * Layers from the bottom up, positions from left to right; each cell shows the layer's most probable token.
    * @param options `values: "prediction"` colours by the probability of the model's own prediction instead of the shown token's
+   * @throws PersimmonError LENS_OPTIONS_INVALID, OPTION_UNKNOWN
    */
   figure(options: { values?: "top" | "prediction" } = {}): Figure {
+    checkOptionNames("figure", options, ["values"]);
+    const { values = "top" } = options;
+    const invalid = (message: string) => new PersimmonError("LENS_OPTIONS_INVALID", message);
+    optionChecks(invalid).oneOf("figure: values", values, ["top", "prediction"]);
     const [sites, positions, topK] = this.top.shape;
-    const own = options.values === "prediction";
+    const own = values === "prediction";
     const each = <T>(f: (at: number) => T): T[][] =>
       Array.from({ length: sites }, (_, row) =>
         Array.from({ length: positions }, (_, column) => f(row * positions + column)),

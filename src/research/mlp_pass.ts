@@ -17,6 +17,9 @@ export interface PassOptions {
   progress?: boolean;
 }
 
+/** What all passes over texts can be told. */
+export const passOptionNames = ["bos", "chunkTokens", "signal", "progress"] satisfies (keyof PassOptions)[];
+
 /** Values at the wanted sites for some tokens of a text that follow one another. */
 export interface Chunk {
   /** Index of the text. */

@@ -1,9 +1,9 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { optionChecks } from "../option_checks.js";
 import { matchSites } from "../runtime/sites.js";
 import { bytesPerWeight, type DType } from "../tensor/dtype.js";
-import { encodeTexts, mlpPass, type PassOptions } from "./mlp_pass.js";
+import { encodeTexts, mlpPass, type PassOptions, passOptionNames } from "./mlp_pass.js";
 import { SparsityCounts } from "./sparsity_counts.js";
 import { MlpSparsity } from "./sparsity_result.js";
 
@@ -17,13 +17,14 @@ export interface SparsityOptions extends PassOptions {
  * memory than short ones. Zeros are counted where they are used, at `mlp.act`: a positive pre-activation below 2.6e-23 has
  * a square of zero in float32 and counts as one.
  * @param texts a text, a list of token ids, or several of them; each is read by itself
- * @throws PersimmonError as `logits` does, and SPARSITY_OPTIONS_INVALID
+ * @throws PersimmonError as `logits` does, SPARSITY_OPTIONS_INVALID and OPTION_UNKNOWN
  */
 export async function mlpSparsity(
   model: LanguageModel,
   texts: Prompt | readonly Prompt[],
   options: SparsityOptions = {},
 ): Promise<MlpSparsity> {
+  checkOptionNames("mlpSparsity", options, [...passOptionNames, "bins"]);
   const { bins = 80 } = options;
   const invalid = (message: string) => new PersimmonError("SPARSITY_OPTIONS_INVALID", message);
   optionChecks(invalid).whole("bins", bins, 2, 10_000);

@@ -4,10 +4,10 @@ import { jupyterDisplay, type MimeBundle } from "../display/mime.js";
 import { short } from "../display/numbers.js";
 import { table } from "../display/table.js";
 import { readablePiece, tokenText } from "../display/token_text.js";
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { optionChecks } from "../option_checks.js";
-import { encodeTexts, mlpPass, type PassOptions } from "./mlp_pass.js";
+import { encodeTexts, mlpPass, type PassOptions, passOptionNames } from "./mlp_pass.js";
 
 export interface NeuronOptions extends PassOptions {
   layer: number;
@@ -88,17 +88,21 @@ export class NeuronExamples {
 
 /**
  * The places in texts at which a neuron of an MLP is strongest.
- * @throws PersimmonError INDEX_OUT_OF_RANGE for a layer or a neuron that the model does not have
+ * @throws PersimmonError INDEX_OUT_OF_RANGE for a layer or a neuron that the model does not have, OPTION_INVALID, OPTION_UNKNOWN
  */
 export async function neuronExamples(
   model: LanguageModel,
   texts: Prompt | readonly Prompt[],
   options: NeuronOptions,
 ): Promise<NeuronExamples> {
-  const { layer, neuron, top = 8, context = 8 } = options ?? {};
+  checkOptionNames("neuronExamples", options, [...passOptionNames, "layer", "neuron", "top", "context"]);
+  const { layer, neuron, top = 8, context = 8 } = options;
   const { numHiddenLayers, intermediateSize } = model.config;
   checkIndex("layer", layer, numHiddenLayers);
   checkIndex("neuron", neuron, intermediateSize);
+  const invalid = (message: string) => new PersimmonError("OPTION_INVALID", message);
+  optionChecks(invalid).whole("neuronExamples: top", top, 0);
+  optionChecks(invalid).whole("neuronExamples: context", context, 0);
   const encoded = encodeTexts(model, texts, options.bos);
   const activations = encoded.map((ids) => new Float32Array(ids.length));
   const site = `layers.${layer}.mlp.act` as const;

@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { PrefixCache } from "../runtime/prefix_cache.js";
@@ -26,6 +26,30 @@ export interface PatchingOptions {
   signal?: AbortSignal;
   /** Show a progress bar; true. */
   progress?: boolean;
+}
+
+const optionNames = [
+  "clean",
+  "corrupted",
+  "answer",
+  "wrong",
+  "positions",
+  "bos",
+  "reusePrefix",
+  "signal",
+  "progress",
+] satisfies (keyof PatchingOptions)[];
+
+/**
+ * @param more names that a sweep has besides those of all
+ * @throws PersimmonError OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function checkPatchingOptions(
+  caller: string,
+  options: PatchingOptions,
+  more: readonly string[] = [],
+): void {
+  checkOptionNames(caller, options, [...optionNames, ...more]);
 }
 
 /** How many tokens went through the model in a sweep. */
@@ -59,13 +83,13 @@ export class PatchingPair implements Disposable {
 
   constructor(model: LanguageModel, options: PatchingOptions) {
     this.#model = model;
-    this.#cleanIds = model.encodePrompt(options?.clean, options?.bos);
+    this.#cleanIds = model.encodePrompt(options.clean, options.bos);
     this.#corruptedIds = model.encodePrompt(options.corrupted, options.bos);
     const first = firstDifference(model, this.#cleanIds, this.#corruptedIds);
     this.answer = answerToken(model, options.answer, "answer");
     this.wrong = options.wrong === undefined ? undefined : answerToken(model, options.wrong, "wrong");
     const all = Array.from(this.#corruptedIds, (_, position) => position);
-    this.positions = keptPositions(options.positions ?? all.slice(first), all.length);
+    this.positions = keptPositions(options.positions ?? all.slice(first), all.length, "patching: positions");
     if (this.positions.length === 0) {
       throw new PersimmonError("PATCHING_OPTIONS_INVALID", "patching: positions must name at least one");
     }

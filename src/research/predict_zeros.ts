@@ -1,11 +1,11 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { matchSites } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
-import { type Chunk, encodeTexts, mlpPass, type PassOptions } from "./mlp_pass.js";
+import { type Chunk, encodeTexts, mlpPass, type PassOptions, passOptionNames } from "./mlp_pass.js";
 import { predictable, smallCopy } from "./predicted_mlp.js";
-import { type LayerPredictor, weightsOf, ZeroPredictor } from "./zero_predictor.js";
+import { expectWholeModel, type LayerPredictor, weightsOf, ZeroPredictor } from "./zero_predictor.js";
 
 export interface PredictZerosOptions extends PassOptions {
   /** Share of the neurons above zero that are to be found, above 0 and at most 1; 0.999. */
@@ -20,18 +20,20 @@ export interface PredictZerosOptions extends PassOptions {
  * The estimates of all neurons above zero of half of the texts are kept: with one neuron in ten above zero about 236 kB a
  * token in Persimmon-8B.
  * @param texts at least two, each read by itself
- * @throws PersimmonError ZERO_PREDICTION_INVALID, ZERO_PREDICTION_UNSUPPORTED, and as `logits` does
+ * @throws PersimmonError ZERO_PREDICTION_INVALID, ZERO_PREDICTION_UNSUPPORTED, OPTION_UNKNOWN, and as `logits` does
  */
 export async function predictZeros(
   model: LanguageModel,
   texts: readonly Prompt[],
   options: PredictZerosOptions = {},
 ): Promise<ZeroPredictor> {
+  checkOptionNames("predictZeros", options, [...passOptionNames, "recall"]);
+  expectWholeModel(model);
   const { recall = 0.999 } = options;
   if (!(typeof recall === "number" && recall > 0 && recall <= 1)) {
     throw new PersimmonError(
       "ZERO_PREDICTION_INVALID",
-      `recall must be above 0 and at most 1, got ${String(recall)}`,
+      `recall must be above 0 and at most 1, got ${valueText(recall)}`,
     );
   }
   const encoded = encodeTexts(model, texts, options.bos);

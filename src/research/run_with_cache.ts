@@ -1,6 +1,7 @@
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import { interruptSignal } from "../host.js";
 import type { Persimmon } from "../model/persimmon.js";
+import { optionChecks } from "../option_checks.js";
 import { allLogits } from "../runtime/all_logits.js";
 import type { PromptOptions } from "../runtime/prefill.js";
 import type { Runtime } from "../runtime/runtime.js";
@@ -17,8 +18,14 @@ export interface CacheOptions {
   maxBytes?: number;
 }
 
-/** Which positions of a text of `tokens` tokens are kept. Throws `CACHE_OPTIONS_INVALID`. */
-export function keptPositions(keep: CacheOptions["keep"], tokens: number): number[] {
+/** Besides those of every prompt. */
+export const cacheOptionNames = ["names", "keep", "maxBytes"] satisfies (keyof CacheOptions)[];
+
+/**
+ * Which positions of a text of `tokens` tokens are kept. Throws `CACHE_OPTIONS_INVALID`.
+ * @param name how the caller calls the option, for the message
+ */
+export function keptPositions(keep: CacheOptions["keep"], tokens: number, name = "keep"): number[] {
   const all = Array.from({ length: tokens }, (_, position) => position);
   if (keep === undefined || keep === "all") return all;
   if (keep === "last") return [tokens - 1];
@@ -27,17 +34,17 @@ export function keptPositions(keep: CacheOptions["keep"], tokens: number): numbe
       if (!Number.isInteger(position) || position < 0 || position >= tokens) {
         throw new PersimmonError(
           "CACHE_OPTIONS_INVALID",
-          `keep: position ${position} is outside the text of ${tokens} tokens`,
+          `${name}: position ${valueText(position)} is outside the text of ${tokens} tokens`,
         );
       }
     }
     return [...keep];
   }
-  const every = (keep as { every?: number }).every;
+  const every = (keep as { every?: number } | null)?.every;
   if (every === undefined || !Number.isInteger(every) || every < 1) {
     throw new PersimmonError(
       "CACHE_OPTIONS_INVALID",
-      'keep must be "all", "last", a list of positions or { every: n } with n from 1',
+      `${name} must be "all", "last", a list of positions or { every: n } with n from 1, got ${valueText(keep)}`,
     );
   }
   return all.filter((position) => position % every === 0);
@@ -56,9 +63,10 @@ export async function runWithCache(
     );
   }
   const { config } = at.model;
+  const maxBytes = checkedMaxBytes("runWithCache: maxBytes", options.maxBytes);
   const sites = matchSites(config, options.names);
   const positions = keptPositions(options.keep, ids.length);
-  checkBudget(at.model, sites, positions.length, ids.length, options.maxBytes ?? 2e9);
+  checkBudget(at.model, sites, positions.length, ids.length, maxBytes);
 
   const kept = new KeptRows(at.device, sites, positions, ids.length);
   try {
@@ -72,6 +80,12 @@ export async function runWithCache(
   } finally {
     kept.release();
   }
+}
+
+/** @throws PersimmonError CACHE_OPTIONS_INVALID unless it is a number from 0, or left out, which is 2e9 */
+export function checkedMaxBytes(name: string, maxBytes: number = 2e9): number {
+  const invalid = (message: string) => new PersimmonError("CACHE_OPTIONS_INVALID", message);
+  return optionChecks(invalid).between(name, maxBytes, 0, Number.POSITIVE_INFINITY);
 }
 
 function checkBudget(

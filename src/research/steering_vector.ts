@@ -5,7 +5,7 @@ import { jupyterDisplay, type MimeBundle } from "../display/mime.js";
 import { short } from "../display/numbers.js";
 import { progress } from "../display/progress.js";
 import { table } from "../display/table.js";
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
 import { interruptSignal, throwIfInterrupted } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import { prefillChunk } from "../runtime/prefill.js";
@@ -25,6 +25,15 @@ export interface SteeringOptions {
   /** Show a progress bar; true. */
   progress?: boolean;
 }
+
+const optionNames = [
+  "site",
+  "pairs",
+  "position",
+  "bos",
+  "signal",
+  "progress",
+] satisfies (keyof SteeringOptions)[];
 
 /**
  * A direction at a site. `using steer = model.edit(vector.site, edits.add(vector.direction, { scale: 2 }))` steers along it,
@@ -110,13 +119,14 @@ export class SteeringVector {
 /**
  * The mean difference of activations between contrasting prompts (Turner et al. 2023, "Activation Addition"; Rimsky et al.
  * 2024, "Steering Llama 2 via Contrastive Activation Addition"). Several pairs average out what is not meant.
- * @throws PersimmonError STEERING_OPTIONS_INVALID, SITE_UNKNOWN
+ * @throws PersimmonError STEERING_OPTIONS_INVALID, SITE_UNKNOWN, OPTION_UNKNOWN
  */
 export async function steeringVector(
   model: LanguageModel,
   options: SteeringOptions,
 ): Promise<SteeringVector> {
-  const { site: name, pairs, position = "last" } = options ?? {};
+  checkOptionNames("steeringVector", options, optionNames);
+  const { site: name, pairs, position = "last" } = options;
   const site = checked(model, name, pairs, position);
   const encoded = pairs.map((pair) => pair.map((prompt) => model.encodePrompt(prompt, options.bos)));
   const signal = interruptSignal(options.signal);
@@ -173,14 +183,14 @@ function checked(model: LanguageModel, name: unknown, pairs: unknown, position: 
   const sites = matchSites(model.config, [String(name)]);
   if (sites.length !== 1 || sites[0].endsWith(".pattern") || sites[0] === "logits") {
     throw invalid(
-      `site must be one site with a vector for each token, such as "layers.1.out", got ${String(name)}`,
+      `site must be one site with a vector for each token, such as "layers.1.out", got ${valueText(name)}`,
     );
   }
   if (!Array.isArray(pairs) || pairs.length === 0 || pairs.some((pair) => pair?.length !== 2)) {
     throw invalid("pairs must be a list of [positive, negative] prompts with at least one");
   }
   if (position !== "last" && position !== "mean") {
-    throw invalid(`position must be "last" or "mean", got ${String(position)}`);
+    throw invalid(`position must be "last" or "mean", got ${valueText(position)}`);
   }
   return sites[0];
 }

@@ -69,14 +69,9 @@ export class ZeroPredictor implements ZeroPredictorParts {
    * @throws PersimmonError ZERO_PREDICTION_UNSUPPORTED, ZERO_PREDICTOR_MISMATCH
    */
   apply(model: LanguageModel): Disposable & { dispose(): void } {
+    expectWholeModel(model);
     const mlps = model.layers.map((layer, n) => predictable(layer.mlp, n));
-    const found = weightsOf(model);
-    if (this.layers.length !== mlps.length || found !== this.weights) {
-      throw new PersimmonError(
-        "ZERO_PREDICTOR_MISMATCH",
-        `this predictor was made with other weights or another dtype: it has ${this.layers.length} layers and the fingerprint ${this.weights.slice(0, 12)}, the model ${mlps.length} and ${found.slice(0, 12)}. Make one with predictZeros.`,
-      );
-    }
+    this.expectFit(mlps.length, weightsOf(model));
     const predicted = mlps.map((mlp, n) => {
       const { bias } = mlp.denseHTo4h;
       const shifted = bias.dataSync().map((value) => value - this.layers[n].threshold);
@@ -100,6 +95,18 @@ export class ZeroPredictor implements ZeroPredictorParts {
       });
     };
     return { dispose, [Symbol.dispose]: dispose };
+  }
+
+  private expectFit(layers: number, weights: string): void {
+    const mismatch = (why: string) =>
+      new PersimmonError("ZERO_PREDICTOR_MISMATCH", `${why}; make one for this model with predictZeros`);
+    if (this.layers.length !== layers) {
+      throw mismatch(`this predictor is for ${this.layers.length} layers, but the model has ${layers}`);
+    }
+    if (this.weights === weights) return;
+    throw mismatch(
+      `this predictor was made with other weights, or with the same in another dtype: the SHA-256 of the up projections' biases is ${this.weights.slice(0, 12)}… for the predictor and ${weights.slice(0, 12)}… for the model`,
+    );
   }
 
   /** One row for each layer. */
@@ -131,6 +138,19 @@ export class ZeroPredictor implements ZeroPredictorParts {
       "read (%)": Number((100 * density).toFixed(2)),
     }));
   }
+}
+
+/**
+ * Of a split model, each rank has the sums of some neurons only, and what is seen at the sites is put together from all.
+ * @throws PersimmonError ZERO_PREDICTION_UNSUPPORTED
+ */
+export function expectWholeModel(model: LanguageModel): void {
+  const { ranks } = model.runtime;
+  if (ranks === 1) return;
+  throw new PersimmonError(
+    "ZERO_PREDICTION_UNSUPPORTED",
+    `zeros can be predicted in models that are not split, and this one is split over ${ranks} ranks: load it with tensorParallel: 1`,
+  );
 }
 
 /** SHA-256 of the biases of all up projections, which no two trainings share. */

@@ -60,7 +60,7 @@ function take(model: Persimmon): Fingerprint {
     }
     seen.add(module);
     checkParts(module, path);
-    if (module instanceof Persimmon) checkLayers(module.layers);
+    if (module instanceof Persimmon) checkLayers(module.layers, module.config.numHiddenLayers);
     for (const [name, value] of Object.entries(module)) {
       const children = Array.isArray(value) ? value : [value];
       if (Array.isArray(value)) values.push(value.length);
@@ -99,11 +99,18 @@ function checkParts(module: object, path: string): void {
   }
 }
 
-function checkLayers(layers: unknown): void {
+/** @param most for how many the KV cache was made */
+function checkLayers(layers: unknown, most: number): void {
   if (!Array.isArray(layers)) {
     throw new PersimmonError("MODULE_INVALID", `layers must be a list of Modules, got ${kindOf(layers)}`);
   }
   // By index: `entries` sees holes as well.
+  if (layers.length > most) {
+    throw new PersimmonError(
+      "MODULE_INVALID",
+      `the model has ${layers.length} layers now, but its KV cache was made for ${most}: replace a layer or take one out, none can be added`,
+    );
+  }
   for (const [index, layer] of layers.entries()) expectModule(layer, `layers.${index}`);
 }
 

@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import { type HookFunction, SiteValue } from "./interventions.js";
 import { atSite, type PassRows } from "./rows.js";
 
@@ -30,7 +30,7 @@ export class HookRun {
       );
     }
     if (!(result instanceof Float32Array) || result.length !== values.length) {
-      const got = result instanceof Float32Array ? `one of ${result.length}` : typeof result;
+      const got = result instanceof Float32Array ? `one of ${result.length}` : valueText(result);
       throw new PersimmonError(
         "HOOK_RESULT_INVALID",
         `the hook at ${this.site} must return ${expected}, got ${got}`,

@@ -1,4 +1,6 @@
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { throwIfInterrupted } from "../host.js";
+import { optionChecks } from "../option_checks.js";
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { KvSequence } from "./kv_cache.js";
@@ -22,6 +24,21 @@ export interface PromptOptions {
   signal?: AbortSignal;
   /** Told after each chunk of the prompt how far it is. */
   onProgress?: (progress: PromptProgress) => void;
+}
+
+/**
+ * Checks the options of a call that runs a prompt; `signal` and `bos` are checked where they are used.
+ * @param more names that the call has besides `bos`, `signal` and `onProgress`
+ * @throws PersimmonError OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function checkPromptOptions(
+  caller: string,
+  options: PromptOptions,
+  more: readonly string[] = [],
+): void {
+  checkOptionNames(caller, options, [...more, "bos", "signal", "onProgress"]);
+  const { callback } = optionChecks((message) => new PersimmonError("OPTION_INVALID", message));
+  callback("onProgress", options.onProgress);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
 import { throwIfInterrupted } from "../host.js";
 import { optionChecks } from "../option_checks.js";
 import { fingerprint, sameFingerprint } from "./fingerprint.js";
@@ -35,6 +35,7 @@ export class PrefixCache implements Disposable {
    * @param options `sequences`: how many texts are kept; 4
    */
   constructor(runtime: Runtime, options: { sequences?: number } = {}) {
+    checkOptionNames("new PrefixCache", options, ["sequences"]);
     const { sequences = 4 } = options;
     const invalid = (message: string) =>
       new PersimmonError("ARGUMENT_INVALID", `new PrefixCache: ${message}`);

@@ -1,5 +1,7 @@
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import type { PersimmonConfig } from "../model/config.js";
+import { nearestNames } from "../nearest_names.js";
+import { siteOfTransformerLens } from "./transformer_lens_names.js";
 
 type Layer = `layers.${number | "*"}`;
 
@@ -40,18 +42,38 @@ export function allSites(config: PersimmonConfig): Site[] {
 
 /**
  * The sites that names stand for, in the order of the forward pass.
- * @throws PersimmonError SITE_UNKNOWN for a name that fits none, with the nearest names
+ * @throws PersimmonError SITE_UNKNOWN for a name that fits none, with the nearest names or, for a name of TransformerLens, with
+ *   the site that it stands for
  */
 export function matchSites(config: PersimmonConfig, names: readonly string[]): Site[] {
+  if (!Array.isArray(names)) {
+    throw new PersimmonError(
+      "SITE_UNKNOWN",
+      `sites are named in a list, such as ["layers.*.out"], got ${valueText(names)}`,
+    );
+  }
   const sites = allSites(config);
   const wanted = new Set<Site>();
-  for (const name of names) {
+  for (const name of names as readonly unknown[]) {
+    if (typeof name !== "string") {
+      throw new PersimmonError(
+        "SITE_UNKNOWN",
+        `a site is a name such as "layers.0.out" or "layers.*.mlp.act", got ${valueText(name)}`,
+      );
+    }
     const pattern = new RegExp(`^${name.split("*").map(escaped).join("[^.]+")}$`);
     const matches = sites.filter((site) => pattern.test(site));
     if (matches.length === 0) {
+      const own = siteOfTransformerLens(name);
+      if (own !== undefined) {
+        throw new PersimmonError(
+          "SITE_UNKNOWN",
+          `"${name}" is what TransformerLens calls it; here it is "${own}"`,
+        );
+      }
       throw new PersimmonError(
         "SITE_UNKNOWN",
-        `"${name}" is no site of this model (${config.numHiddenLayers} layers); the nearest are ${nearest(name, sites).join(", ")}`,
+        `"${name}" is no site of this model (${config.numHiddenLayers} layers); the nearest are ${nearestNames(name, sites, 3).join(", ")}`,
       );
     }
     for (const site of matches) wanted.add(site);
@@ -69,21 +91,4 @@ export function siteWidth(config: PersimmonConfig, site: Site, keys: number): nu
 
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-
-function nearest(name: string, sites: readonly Site[]): string[] {
-  return [...sites].sort((a, b) => editDistance(name, a) - editDistance(name, b)).slice(0, 3);
-}
-
-/** Levenshtein distance: the fewest insertions, deletions and replacements that turn one text into the other. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length];
 }

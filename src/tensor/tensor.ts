@@ -2,6 +2,7 @@ import { PersimmonError } from "../errors.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bytesPerElement, type DType, isScaled, type ScaledDType, toFloat32 } from "./dtype.js";
+import { expectDType, expectPlain } from "./expect_dtype.js";
 import { preview } from "./preview.js";
 import {
   arranged,
@@ -71,12 +72,9 @@ export class Tensor {
     enter(this);
   }
 
-  /** A tensor with undefined content. int8 and int4 come from `toInt8` and `toInt4` only. */
+  /** A tensor with undefined content. int8 and int4 come from `toInt8` and `toInt4` only. Throws `DTYPE_UNSUPPORTED`. */
   static empty(device: Device, shape: readonly number[], dtype: DType = "float32"): Tensor {
-    if (isScaled(dtype)) {
-      const method = dtype === "int8" ? "toInt8()" : "toInt4()";
-      throw new PersimmonError("DTYPE_UNSUPPORTED", `${dtype} tensors are made from others, with ${method}`);
-    }
+    expectPlain(dtype);
     const handle = device.stream.allocate(elementCount(shape) * bytesPerElement[dtype], nativeDType[dtype]);
     return new Tensor(device, handle, shape, dtype);
   }
@@ -204,10 +202,12 @@ export class Tensor {
     return toFloat32(await bytes, this.valueDType);
   }
 
-  /** The values of an int32 tensor, once computed. */
+  /** The values of an int32 tensor, once computed. Throws `DTYPE_MISMATCH` for another, of which `data()` gives the values. */
   async integers(): Promise<Int32Array> {
+    const { memory } = this;
+    expectDType("integers()", this.dtype, "int32");
     hostRead?.();
-    return new Int32Array(await this.device.stream.read(this.buffer, 0, this.valueBytes));
+    return new Int32Array(await this.device.stream.read(memory, 0, this.valueBytes));
   }
 
   /** As `data()`, but blocks JavaScript until the stream has come so far. */

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { PersimmonError } from "../errors.js";
+import { PersimmonError, valueText } from "../errors.js";
 import { readHuggingFaceJson } from "./hugging_face_json.js";
 import { readSentencePieceFile } from "./sentencepiece_file.js";
 import type { TokenizerSpecification } from "./specification.js";
@@ -21,11 +21,17 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
  * `tokenizer.json`; and, where present, `add_bos_token` and `bos_token` from `tokenizer_config.json` or
  * `special_tokens_map.json`.
  *
- * @throws PersimmonError `TOKENIZER_NOT_FOUND` with the files looked for, `TOKENIZER_CORRUPT` with the
+ * @throws PersimmonError `ARGUMENT_INVALID`, `TOKENIZER_NOT_FOUND` with the files looked for, `TOKENIZER_CORRUPT` with the
  *   place of the damage, `TOKENIZER_UNSUPPORTED`, `TOKENIZER_CONFIG`, or `TOKENIZER_UNREADABLE` when the file
  *   system refuses
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
+  if (typeof directory !== "string" || directory === "") {
+    throw new PersimmonError(
+      "ARGUMENT_INVALID",
+      `loadTokenizer takes the folder of a model, got ${valueText(directory)}`,
+    );
+  }
   const specification = await readSpecification(directory);
   return new Tokenizer(specification, await readOptions(directory));
 }

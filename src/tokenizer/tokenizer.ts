@@ -1,4 +1,5 @@
-import { PersimmonError } from "../errors.js";
+import { checkOptionNames, PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 import { DecoderTables, IncrementalDecoder } from "./decoder.js";
 import { END_OF_TEXT_PIECE } from "./hugging_face_json.js";
 import { Normalizer } from "./normalizer.js";
@@ -102,13 +103,16 @@ export class Tokenizer {
    *
    * @param options.bos put `bosId` first; default false
    * @returns ids, none for the empty text
-   * @throws PersimmonError `INVALID_ARGUMENT` for what is not a string, `TOKENIZER_NO_BOS` when `bos` is
+   * @throws PersimmonError `INVALID_ARGUMENT` for what is not a string, `OPTION_UNKNOWN`, `TOKENIZER_NO_BOS` when `bos` is
    *   asked for and there is none
    */
   encode(text: string, options: { bos?: boolean | undefined } = {}): number[] {
     if (typeof text !== "string") {
       throw new PersimmonError("INVALID_ARGUMENT", `encode: expected a string, found ${kindOf(text)}.`);
     }
+    checkOptionNames("encode", options, ["bos"]);
+    const { flag } = optionChecks((message) => new PersimmonError("INVALID_ARGUMENT", message));
+    if (options.bos !== undefined) flag("encode: bos", options.bos);
     const ids: number[] = [];
     if (options.bos) {
       if (this.bosId === undefined) {
@@ -154,6 +158,7 @@ export class Tokenizer {
    * @throws PersimmonError `TOKEN_ID_OUT_OF_RANGE`
    */
   decodeStream(options: { after?: Iterable<number> | undefined } = {}): DecodeStream {
+    checkOptionNames("decodeStream", options, ["after"]);
     const decoder = new IncrementalDecoder(this.decoder);
     let index = 0;
     for (const id of this.iterate(options.after ?? [], "decodeStream")) {

@@ -74,7 +74,7 @@ it("ends the batch by throwing, and the model is free for the next", async () =>
 it("is among the options that a batch has, and a beginning of one text is not", async () => {
   const refusal = (given: object) => failureOf(model.generateBatch(prompts, given as never));
   expect(await refusal({ onfinished: () => {} })).toMatchInlineSnapshot(
-    `"OPTION_UNKNOWN: generateBatch has no option "onfinished"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, onProgress, bos, stopAtEos, capture, breakEverywhere, promptLookup, onFinished"`,
+    `"OPTION_UNKNOWN: generateBatch has no option "onfinished" (did you mean "onFinished"?); it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, onProgress, bos, stopAtEos, capture, breakEverywhere, promptLookup, onFinished"`,
   );
   using kv = await model.prefill("a");
   expect(await refusal({ kv })).toMatch(/^OPTION_UNKNOWN: generateBatch has no option "kv"/);

@@ -73,7 +73,7 @@ describe("options of a generation", () => {
 
   it("an unknown one is refused with the list of those there are", () => {
     expect(() => checkOptions({ max_new_tokens: 5 } as never)).toThrowErrorMatchingInlineSnapshot(
-      `[PersimmonError: generate has no option "max_new_tokens"; it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, onProgress, bos, kv, stopAtEos, capture, breakEverywhere, promptLookup]`,
+      `[PersimmonError: generate has no option "max_new_tokens" (did you mean "maxNewTokens"?); it has maxNewTokens, temperature, topK, topP, seed, stop, logprobs, signal, onProgress, bos, kv, stopAtEos, capture, breakEverywhere, promptLookup]`,
     );
   });
 

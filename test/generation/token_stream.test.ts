@@ -82,15 +82,20 @@ describe("reading a stream", () => {
     expect(late).toEqual(ids);
   });
 
-  it("two readers share the tokens and both come to the end", async () => {
+  it("there is one reader: a second one at once, or later, is refused, and the first gets all tokens", async () => {
     const stream = model.generate(prompt, { maxNewTokens: 30, stopAtEos: false });
     const read = async () => {
       const ids: number[] = [];
       for await (const token of stream) ids.push(token.id);
       return ids;
     };
-    const both = await Promise.all([read(), read()]);
-    expect(both.flat().sort()).toEqual([...(await stream.done).ids].sort());
+    const first = read();
+    await expect(read()).rejects.toMatchObject({ code: "STREAM_ALREADY_READ" });
+    expect(await first).toHaveLength(30);
+    await expect(read()).rejects.toMatchObject({ code: "STREAM_ALREADY_READ" });
+    const { ids, finish } = await stream.done;
+    expect(await first).toEqual(ids);
+    expect(finish).toBe("length");
   });
 
   it("an error comes to the loop and to `done`", async () => {

@@ -109,7 +109,7 @@ describe("loading: each is one clear error, and the next call works", () => {
 
   it("an option that there is not", async () => {
     expect(await failure(good, { dtyp: "float32" })).toMatchInlineSnapshot(
-      `"OPTION_UNKNOWN: loadModel has no option "dtyp"; it has device, dtype, threads, matmulPrecision, tensorParallel, maxLength, kvDtype, skipZeros, predictZeros, rope, memoryCheck, onMemory, onProgress"`,
+      `"OPTION_UNKNOWN: loadModel has no option "dtyp" (did you mean "dtype"?); it has device, dtype, threads, matmulPrecision, tensorParallel, maxLength, kvDtype, skipZeros, predictZeros, rope, memoryCheck, onMemory, onProgress"`,
     );
   });
 
@@ -206,8 +206,23 @@ describe("prompts: each is one clear error in every method, and the next call wo
         "TOKEN_ID_OUT_OF_RANGE: id 301 at index 1 is outside the vocabulary of 301 tokens",
       ]
     `);
-    for (const id of [-1, 1.5, Number.NaN, "5", null, undefined, 5n, 2 ** 40]) {
+    for (const id of [-1, 2 ** 40]) {
       for (const failure of await failures([1, id])) expect(failure).toMatch(/^TOKEN_ID_OUT_OF_RANGE/);
+    }
+  });
+
+  it.each<[unknown, string]>([
+    [1.5, "1.5"],
+    [Number.NaN, "NaN"],
+    ["5", '"5"'],
+    [null, "null"],
+    [undefined, "undefined"],
+    [5n, "5n"],
+    [[5], "[5]"],
+  ])("%o among the ids is no token", async (id, shown) => {
+    for (const failure of await failures([1, id])) {
+      expect(failure).toMatch(/^PROMPT_INVALID: .*whole numbers/);
+      expect(failure).toContain(`got ${shown} at index 1`);
     }
   });
 

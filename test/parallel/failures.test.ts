@@ -6,7 +6,9 @@ import { PersimmonError } from "../../src/errors.js";
 import { type LoadOptions, loadModel } from "../../src/load_model.js";
 import { HostModule } from "../../src/nn/index.js";
 import { FollowerRuntime } from "../../src/parallel/parallel_runtime.js";
+import { logitAttribution } from "../../src/research/logit_attribution.js";
 import { logitLens } from "../../src/research/logit_lens.js";
+import { predictZeros } from "../../src/research/predict_zeros.js";
 import { Tensor } from "../../src/tensor/tensor.js";
 import { failureOf } from "../support/codes.js";
 import { repositoryRoot } from "../support/shared.js";
@@ -87,6 +89,22 @@ describe("a model that is split", () => {
       );
     }
     expect(await failureOf(logitLens(model, prompt))).toMatch(/^OUTSIDE_OF_PASS: /);
+  });
+
+  it("refuses what needs weights in one piece, before a pass", async () => {
+    const model = await load({ tensorParallel: 2 });
+    const forward = vi.spyOn(model.runtime, "forward");
+    expect(await failureOf(logitAttribution(model, prompt, { answer: 5 }))).toBe(
+      "ATTRIBUTION_UNSUPPORTED: logitAttribution needs the weights of the head and of attention in one piece, but this model is split over 2 ranks: load it with tensorParallel: 1",
+    );
+    const unsplit =
+      "zeros can be predicted in models that are not split, and this one is split over 2 ranks: load it with tensorParallel: 1";
+    expect(await failureOf(predictZeros(model, [prompt, prompt], { progress: false }))).toBe(
+      `ZERO_PREDICTION_UNSUPPORTED: ${unsplit}`,
+    );
+    expect(forward).not.toHaveBeenCalled();
+    const whole = await predictZeros(await load({}), [prompt, prompt], { progress: false });
+    expect(() => whole.apply(model)).toThrow(unsplit);
   });
 
   it("does not keep a program that ends in the middle of a text", () => {

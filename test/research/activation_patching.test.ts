@@ -184,7 +184,9 @@ describe("heads and neurons", () => {
     const order = Array.from({ length: 1024 }, (_, unit) => unit).sort((x, y) => change(y) - change(x));
     expect(found.columns.numbers).toEqual(order.slice(0, 5));
     expectFigure(found.figure(), "Patching layers.2.mlp.act");
-    expect(await failureOf(neuronPatching(model, { ...pair, layer: 9 }))).toMatch(/^SITE_UNKNOWN/);
+    expect(await failureOf(neuronPatching(model, { ...pair, layer: 9 }))).toMatch(
+      /^PATCHING_OPTIONS_INVALID/,
+    );
     expect(await failureOf(neuronPatching(model, { ...pair, layer: 1, units: [] }))).toMatch(
       /^PATCHING_OPTIONS_INVALID/,
     );

@@ -14,7 +14,7 @@ import {
   type Site,
   saveZeroPredictor,
   type Tensor,
-  type ZeroPredictor,
+  ZeroPredictor,
 } from "../../src/index.js";
 import { demoModelDirectory } from "../../src/load_model.js";
 import { codeOf, failureOf } from "../support/codes.js";
@@ -148,9 +148,14 @@ describe("predictZeros on the bundled model", () => {
 });
 
 describe("what predictZeros refuses", () => {
-  it.each([0, 1.5, Number.NaN, "0.9" as never])("a recall of %s", async (recall) => {
-    expect(await failureOf(predictZeros(model, texts, { recall, ...quiet }))).toBe(
-      `ZERO_PREDICTION_INVALID: recall must be above 0 and at most 1, got ${recall}`,
+  it.each<[unknown, string]>([
+    [0, "0"],
+    [1.5, "1.5"],
+    [Number.NaN, "NaN"],
+    ["0.9", '"0.9"'],
+  ])("a recall of %o", async (recall, shown) => {
+    expect(await failureOf(predictZeros(model, texts, { recall: recall as number, ...quiet }))).toBe(
+      `ZERO_PREDICTION_INVALID: recall must be above 0 and at most 1, got ${shown}`,
     );
   });
 
@@ -230,6 +235,16 @@ describe("a predictor in a file", () => {
     const shape = { hidden: 64, layers: 1, heads: 1, ffn: 64, vocab: 64 };
     const other = randomModel(shape, { maxLength: 32 });
     expect(codeOf(() => predictor.apply(other))).toBe("ZERO_PREDICTOR_MISMATCH");
+    expect(() => predictor.apply(other)).toThrow(
+      "this predictor is for 6 layers, but the model has 1; make one for this model with predictZeros",
+    );
+    // As many layers, but biases that are others: both hashes are named, and not the layers, which agree.
+    const { weights, recall, layers, tokens } = predictor;
+    const foreign = new ZeroPredictor({ weights: "0".repeat(64), recall, layers, tokens });
+    expect(() => foreign.apply(model)).toThrow(
+      `the SHA-256 of the up projections' biases is 000000000000… for the predictor and ${weights.slice(0, 12)}… for the model`,
+    );
+    expect(() => foreign.apply(model)).not.toThrow("layers");
     await expect(loadModel(undefined, { dtype: "int8", predictZeros: path })).rejects.toThrow(
       expect.objectContaining({ code: "ZERO_PREDICTION_UNSUPPORTED" }),
     );

@@ -84,7 +84,7 @@ describe("steeringVector", () => {
     [{ site, pairs: [] }, /^STEERING_OPTIONS_INVALID: .*pairs/],
     [{ site, pairs: [["only one"]] }, /^STEERING_OPTIONS_INVALID: .*pairs/],
     [{ site, pairs, position: "first" }, /^STEERING_OPTIONS_INVALID: .*"last" or "mean"/],
-    [undefined, /^SITE_UNKNOWN/],
+    [undefined, /^OPTION_INVALID/],
   ])("refuses %j", async (options, message) => {
     expect(await failureOf(steeringVector(model, options as never))).toMatch(message);
   });

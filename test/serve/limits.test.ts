@@ -43,6 +43,6 @@ it("says what is wrong", () => {
     /got 4096; load the model with a smaller maxLength to have less$/,
   );
   expect(message({ batches: 1 })).toMatch(
-    /^OPTION_UNKNOWN: serve has no option "batches"; it has bodyBytes, choices/,
+    /^OPTION_UNKNOWN: serve has no option "batches" \(did you mean "batch"\?\); it has bodyBytes, choices/,
   );
 });

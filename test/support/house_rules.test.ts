@@ -49,7 +49,7 @@ const LAYERS: Record<string, string[]> = {
   tensor: ["native"],
   nn: ["tensor"],
   model: ["nn", "tensor"],
-  runtime: ["model", "nn", "tensor", "native", "checkpoint"],
+  runtime: ["model", "nn", "tensor", "native", "checkpoint", "nearest_names"],
   parallel: ["runtime", "model", "nn", "tensor", "native", "checkpoint"],
   generation: ["runtime", "model", "tensor"],
   display: ["nn", "tensor"],

@@ -20,6 +20,28 @@ describe("Tensor", () => {
     );
   });
 
+  it("integers() is for int32 only: of other numbers it would give the bits", async () => {
+    const tensor = Tensor.from(device, values, [2, 3]);
+    await expect(tensor.integers()).rejects.toMatchObject({
+      code: "DTYPE_MISMATCH",
+      message: "integers() is for int32 tensors, and this one is float32",
+    });
+    await expect(Tensor.empty(device, [2], "bfloat16").integers()).rejects.toMatchObject({
+      code: "DTYPE_MISMATCH",
+    });
+  });
+
+  it.each([
+    ["float64", '"float64"'],
+    ["constructor", '"constructor"'],
+    [3, "3"],
+    [null, "null"],
+  ])("empty() of a type that is none: %s", (dtype, shown) => {
+    const make = () => Tensor.empty(device, [4], dtype as never);
+    expect(codeOf(make)).toBe("DTYPE_UNSUPPORTED");
+    expect(make).toThrow(`a tensor is "float32", "bfloat16", "int32" or "float16", got ${shown}`);
+  });
+
   it("rows and reshape look at the same memory, which lives as long as the last of them", async () => {
     const tensor = Tensor.from(device, values, [3, 2]);
     const rows = tensor.rows(1, 3);

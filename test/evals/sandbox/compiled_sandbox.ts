@@ -13,6 +13,7 @@ export function compiledSandbox(): string {
     "errors.ts",
     "host.ts",
     "package_root.ts",
+    "nearest_names.ts",
     "option_checks.ts",
     "sha256.ts",
     ...sandbox,
