@@ -45,12 +45,17 @@ export function chartLayout(options: ChartOptions, more: Layout = {}): Layout {
 }
 
 /** Ticks that decide themselves how they are written, or where they are. */
-const tickSettings = ["tickformat", "exponentformat", "dtick", "tickvals"];
+const tickSettings = ["tickformat", "exponentformat", "dtick", "nticks", "tickvals"];
 
-/** On a logarithmic axis plotly writes 200 as a small "2" between 100 and 1000: numbers are written out instead. */
+/**
+ * On a logarithmic axis plotly writes 200 as a small "2" between 100 and 1000: numbers are written out instead, and few
+ * enough that 80, 90 and 100 do not lie over one another.
+ */
 function withWholeTicks(axis: unknown): unknown {
   if (!isPlainObject(axis) || axis.type !== "log") return axis;
-  return tickSettings.some((name) => axis[name] !== undefined) ? axis : { ...axis, tickformat: ",~r" };
+  return tickSettings.some((name) => axis[name] !== undefined)
+    ? axis
+    : { ...axis, tickformat: ",~r", nticks: 5 };
 }
 
 /** Objects are merged key by key; of everything else the latter wins. */
