@@ -41,7 +41,7 @@ export function chartLayout(options: ChartOptions, more: Layout = {}): Layout {
     yaxis: { title: { text: options.y } },
   };
   const layout = merged(merged(base, more), options.layout ?? {});
-  return { ...layout, xaxis: withWholeTicks(layout.xaxis), yaxis: withWholeTicks(layout.yaxis) };
+  return { ...layout, xaxis: withWholeTicks(layout.xaxis, 5), yaxis: withWholeTicks(layout.yaxis, 3) };
 }
 
 /** Ticks that decide themselves how they are written, or where they are. */
@@ -51,11 +51,11 @@ const tickSettings = ["tickformat", "exponentformat", "dtick", "nticks", "tickva
  * On a logarithmic axis plotly writes 200 as a small "2" between 100 and 1000: numbers are written out instead, and few
  * enough that 80, 90 and 100 do not lie over one another.
  */
-function withWholeTicks(axis: unknown): unknown {
+function withWholeTicks(axis: unknown, nticks: number): unknown {
   if (!isPlainObject(axis) || axis.type !== "log") return axis;
   return tickSettings.some((name) => axis[name] !== undefined)
     ? axis
-    : { ...axis, tickformat: ",~r", nticks: 5 };
+    : { ...axis, tickformat: ",~r", nticks };
 }
 
 /** Objects are merged key by key; of everything else the latter wins. */
