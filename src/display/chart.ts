@@ -41,7 +41,7 @@ export function chartLayout(options: ChartOptions, more: Layout = {}): Layout {
     yaxis: { title: { text: options.y } },
   };
   const layout = merged(merged(base, more), options.layout ?? {});
-  return { ...layout, xaxis: withWholeTicks(layout.xaxis, 5), yaxis: withWholeTicks(layout.yaxis, 3) };
+  return { ...layout, xaxis: withWholeTicks(layout.xaxis, 5), yaxis: withWholeTicks(layout.yaxis, 4) };
 }
 
 /** Ticks that decide themselves how they are written, or where they are. */
