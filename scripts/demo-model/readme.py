@@ -97,7 +97,8 @@ By kind, generated:
 
 {kinds}
 
-`python scripts/demo-model/accuracy models/demo notebooks/evals` measures it again.
+`python scripts/demo-model/accuracy models/demo notebooks/evals` measures it again, and so does `npx persimmon eval arc-easy --data demo`
+(or another task): both ask the same prompts.
 
 ## Conversations
 

@@ -3,9 +3,9 @@ import type { Layout } from "./figure.js";
 
 /** What every chart can be told. */
 export interface ChartOptions {
-  /** What one sees, in a few words. */
+  /** What one sees, in a few words. What does not fit into a line goes on below it. */
   title?: string;
-  /** A second line under the title: of what, over how much. */
+  /** Under the title, in smaller letters: of what, over how much. */
   subtitle?: string;
   /** Title of the horizontal axis, with its unit. */
   x?: string;
@@ -13,7 +13,7 @@ export interface ChartOptions {
   y?: string;
   /** Pixels; 820. */
   width?: number;
-  /** Pixels; 400. */
+  /** Pixels; 400. Further lines of title and subtitle are added to it. */
   height?: number;
   /** Parts of a plotly layout that win over everything else. */
   layout?: Layout;
@@ -61,7 +61,22 @@ export function chartLayout(options: ChartOptions, more: Layout = {}): Layout {
     xaxis: { title: { text: options.x } },
     yaxis: { title: { text: options.y } },
   };
-  return merged(merged(base, more), options.layout ?? {});
+  const layout = merged(merged(base, more), options.layout ?? {});
+  return { ...layout, xaxis: withWholeTicks(layout.xaxis, 5), yaxis: withWholeTicks(layout.yaxis, 4) };
+}
+
+/** Ticks that decide themselves how they are written, or where they are. */
+const tickSettings = ["tickformat", "exponentformat", "dtick", "nticks", "tickvals"];
+
+/**
+ * On a logarithmic axis plotly writes 200 as a small "2" between 100 and 1000: numbers are written out instead, and few
+ * enough that 80, 90 and 100 do not lie over one another.
+ */
+function withWholeTicks(axis: unknown, nticks: number): unknown {
+  if (!isPlainObject(axis) || axis.type !== "log") return axis;
+  return tickSettings.some((name) => axis[name] !== undefined)
+    ? axis
+    : { ...axis, tickformat: ",~r", nticks };
 }
 
 /** Objects are merged key by key; of everything else the latter wins. */

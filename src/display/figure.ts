@@ -1,6 +1,7 @@
 import { PersimmonError } from "../errors.js";
 import { jupyterDisplay, type MimeBundle } from "./mime.js";
 import { margin, size, template } from "./style.js";
+import { withFittingTitle } from "./title.js";
 
 /** One series of a figure, as plotly.js defines it: `{ type: "scatter", x, y, … }`. Typed arrays may be given. */
 export type Trace = Record<string, unknown>;
@@ -22,7 +23,7 @@ export class Figure {
 
   constructor(data: readonly Trace[], layout: Layout, settings: Record<string, unknown>) {
     this.data = data.map((trace, index) => plain(trace, `data[${index}]`) as Trace);
-    this.layout = plain({ template, margin, ...size, ...layout }, "layout") as Layout;
+    this.layout = plain(withFittingTitle({ template, margin, ...size, ...layout }), "layout") as Layout;
     this.config = plain({ ...config, ...settings }, "config") as Record<string, unknown>;
   }
 

@@ -5,12 +5,27 @@ export function grouped(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
 }
 
-/** Four significant digits; whole numbers in full. */
+/** Four significant digits, or all before the point; whole numbers in full. */
 export function short(value: number): string {
   if (Number.isInteger(value)) return grouped(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e9)) return value.toExponential(2);
-  return value.toLocaleString("en-US", { maximumSignificantDigits: 4 });
+  const beforePoint = Math.floor(Math.log10(size)) + 1;
+  return value.toLocaleString("en-US", { maximumSignificantDigits: Math.max(4, beforePoint) });
+}
+
+/**
+ * A number of a table: six significant digits as in pandas, but every digit before the point, and one after it where the
+ * number is not whole, so that 99,999.96 becomes 100,000.0 and not a whole number. Whole numbers in full; what is below
+ * 1e-4 has an exponent, and so has what is too large for its last digits to mean anything.
+ */
+export function cellNumber(value: number): string {
+  if (Number.isSafeInteger(value)) return grouped(value);
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return String(value);
+  if (size < 1e-4 || size > Number.MAX_SAFE_INTEGER) return Number(value.toPrecision(6)).toExponential();
+  const decimals = Math.max(1, 5 - Math.floor(Math.log10(size)));
+  return value.toLocaleString("en-US", { minimumFractionDigits: 1, maximumFractionDigits: decimals });
 }
 
 const byteUnits = ["B", "kB", "MB", "GB", "TB"];

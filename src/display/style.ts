@@ -86,8 +86,6 @@ export const template: Layout = {
     title: {
       font: { size: 17 },
       subtitle: { font: { size: 13, color: colours.faint } },
-      x: 0,
-      xref: "paper",
       xanchor: "left",
     },
     paper_bgcolor: "#FFFFFF",

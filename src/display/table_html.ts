@@ -1,19 +1,8 @@
 import { inspect } from "node:util";
 import { escapeHtml } from "./html.js";
 import type { MimeBundle } from "./mime.js";
-import { short } from "./numbers.js";
-
-/** What of a table is shown; danfojs data frames have these properties. */
-export interface Frame {
-  columns: readonly string[];
-  /** One list for each row. */
-  values: readonly (readonly unknown[])[];
-  /** [rows, columns] */
-  shape: readonly number[];
-}
-
-const mostRows = 60;
-const mostColumns = 40;
+import { type Frame, shownPart } from "./table_cells.js";
+import { tableText } from "./table_text.js";
 
 /** The table in a value: a danfojs DataFrame, or a list of records; undefined when it is neither. */
 export function frameOf(value: object): Frame | undefined {
@@ -33,34 +22,19 @@ export function frameOf(value: object): Frame | undefined {
 export function frameBundle(frame: Frame, value: unknown): MimeBundle {
   return {
     "text/html": tableHtml(frame),
-    "text/plain": Array.isArray(value) ? inspect(value) : String(value),
+    "text/plain": Array.isArray(value) ? inspect(value) : tableText(frame),
   };
 }
 
 /** The table as HTML, every text escaped; says how much it leaves out. */
-export function tableHtml({ columns, values, shape }: Frame): string {
-  const shown = columns.slice(0, mostColumns);
-  const rows = values.slice(0, mostRows);
-  const isNumeric = shown.map((_, at) =>
-    rows.every((row) => typeof row[at] === "number" || row[at] === null),
-  );
+export function tableHtml(frame: Frame): string {
+  const { names, rows, isNumeric, note } = shownPart(frame, 200);
   const align = (at: number) => ` style="text-align:${isNumeric[at] ? "right" : "left"}"`;
-  const head = shown.map((name, at) => `<th${align(at)}>${escapeHtml(String(name))}</th>`).join("");
+  const head = names.map((name, at) => `<th${align(at)}>${escapeHtml(name)}</th>`).join("");
   const body = rows.map((row) => {
-    const cells = shown.map((_, at) => `<td${align(at)}>${escapeHtml(cellText(row[at]))}</td>`);
+    const cells = row.map((text, at) => `<td${align(at)}>${escapeHtml(text)}</td>`);
     return `<tr>${cells.join("")}</tr>`;
   });
-  const left = [
-    ...(shape[0] > rows.length ? [`${rows.length} of ${shape[0]} rows`] : []),
-    ...(columns.length > shown.length ? [`${shown.length} of ${columns.length} columns`] : []),
-  ];
-  const note = left.length === 0 ? "" : `<p>${left.join(", ")}</p>`;
-  return `<table class="dataframe"><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table>${note}`;
-}
-
-function cellText(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "number") return short(value);
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  const below = note === undefined ? "" : `<p>${note}</p>`;
+  return `<table class="dataframe"><thead><tr>${head}</tr></thead><tbody>${body.join("")}</tbody></table>${below}`;
 }

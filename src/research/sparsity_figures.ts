@@ -57,7 +57,7 @@ export function tokenFigure(
   const least = Math.min(...rows.map((row) => Math.min(...row)));
   return heatmap(rows, {
     title: "Zeros after squared ReLU, token by token",
-    subtitle: "lighter: more neurons at work for this token",
+    subtitle: `lighter: more neurons at work for this token; tokens ${start} to ${last - 1} of ${grouped(tokens)}`,
     columns: pieces,
     rows: layerNames(result),
     x: "token",

@@ -95,6 +95,10 @@ sharedOrSkip("reference", "zeros of squared ReLU", (reference) => {
       expect(JSON.stringify(figure.data)).not.toMatch(/NaN|Infinity/);
       expect((figure.layout.title as { text: string }).text).not.toBe("");
     }
+    const { subtitle } = result.tokenFigure({ start: 1, end: 3 }).layout.title as {
+      subtitle: { text: string };
+    };
+    expect(subtitle.text).toContain("tokens 1 to 2 of 5");
     expect(result.table().shape[0]).toBe(model.config.numHiddenLayers);
     const shown = (result as unknown as Record<symbol, () => Record<string, string>>)[
       Symbol.for("Jupyter.display")

@@ -1,7 +1,8 @@
 """Which item is shown, with its answer, before a question.
 
 The choice depends on the seed, the task and the item alone: not on the order of the items, on a limit or on Python's
-version. The shot comes from the same file as the question, in MMLU from the same subject too.
+version. It is that of `persimmon eval`, so both ask the same. The shot comes from the same file as the question, in MMLU
+from the same subject too.
 """
 
 import hashlib
@@ -32,8 +33,13 @@ def eligible(task: str, item: dict, shot: dict) -> bool:
     return task != "winogrande" or not twins(item, shot)
 
 
+# Names by which `persimmon eval` draws, where they are others than here.
+_LIBRARY_NAMES = {"arc": "arc-easy"}
+
+
 def _draw(seed: int, task: str, name: str, attempt: int, size: int) -> int:
-    digest = hashlib.sha256("\x1f".join([str(seed), task, name, str(attempt)]).encode()).digest()
+    parts = [str(seed), _LIBRARY_NAMES.get(task, task), name, str(attempt)]
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return int.from_bytes(digest, "big") % size
 
 

@@ -53,8 +53,6 @@ export function barsFigure(bars: readonly AccuracyBar[], title: string, lines: r
     bars.map(({ share, interval }) =>
       interval === undefined ? 0 : percentOf(Math.abs(interval[side] - share)),
     );
-  // The subtitle grows downwards, towards the bars.
-  const top = 72 + 19 * lines.length;
   return figure(
     {
       type: "bar",
@@ -81,7 +79,7 @@ export function barsFigure(bars: readonly AccuracyBar[], title: string, lines: r
         title: escapeHtml(title),
         subtitle: lines.map((line) => escapeHtml(line)).join("<br>"),
         x: "right answers (%), with 95 % intervals",
-        height: top + 70 + 30 * Math.max(2, bars.length),
+        height: 140 + 30 * Math.max(2, bars.length),
       },
       {
         xaxis: { range: [0, 100] },
@@ -92,7 +90,6 @@ export function barsFigure(bars: readonly AccuracyBar[], title: string, lines: r
           showgrid: false,
           range: [bars.length - 0.5, -0.5],
         },
-        margin: { l: 70, r: 30, t: top, b: 55 },
       },
     ),
   );

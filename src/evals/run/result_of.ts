@@ -19,6 +19,6 @@ export function resultOf(
 ): EvalResult {
   const scored = scoreSamples(task, items, samples, executions);
   const sandboxes = executions.map(({ sandbox }) => sandbox);
-  const summary = summarize(task, manifest, fingerprint, scored, timing, sandboxes);
+  const summary = summarize(task, items, manifest, fingerprint, scored, timing, sandboxes);
   return new EvalResult({ manifest, summary, samples: scored, folder });
 }

@@ -1,10 +1,11 @@
 import { grouped } from "../../display/numbers.js";
 import { type PassAtK, passAtK } from "../pass_at_k.js";
 import { type Tally, tally } from "../statistics/proportion.js";
-import type { EvalTask } from "../task.js";
+import type { EvalItem, EvalTask } from "../task.js";
 import type { Manifest } from "./manifest.js";
 import type { TimingLine } from "./samples.js";
 import type { ScoredSample } from "./score.js";
+import { shuffled } from "./shard.js";
 
 /** summary.json: what a run says. */
 export interface RunSummary {
@@ -59,10 +60,12 @@ const ks = [1, 10, 100];
 
 /**
  * Adds up a run.
+ * @param items all that the run asks, in any order
  * @param sandboxes kinds under which programs ran
  */
 export function summarize(
   { note }: Pick<EvalTask, "note">,
+  items: readonly EvalItem[],
   manifest: Manifest,
   fingerprint: string,
   scored: readonly ScoredSample[],
@@ -72,7 +75,8 @@ export function summarize(
   const { samples: perItem } = manifest.settings;
   const judged = scored.filter(({ correct }) => correct !== null);
   const counts = countOf(judged);
-  const done = itemsDone(scored, perItem);
+  const whole = itemsDone(scored, perItem);
+  const done = whole.length;
   const total = manifest.data.items;
   const lenient = judged.filter((sample) => sample.lenient !== undefined);
   const lenientRight = lenient.filter((sample) => sample.lenient).length;
@@ -110,7 +114,7 @@ export function summarize(
     generated_tokens: generated,
     tokens_per_second: seconds > 0 ? (prompt + generated) / seconds : null,
     notes: [
-      ...(done > 0 && done < total ? [partialNote(done, total)] : []),
+      ...(done > 0 && done < total ? [partialNote(items, new Set(whole), total)] : []),
       ...(note === undefined ? [] : [note]),
     ],
     warnings: warningsOf(manifest, scored.length, unparsed, sandbox),
@@ -123,10 +127,11 @@ export function countOf(scored: readonly ScoredSample[]): Tally {
   return tally(judged.filter(({ correct }) => correct).length, judged.length);
 }
 
-function itemsDone(scored: readonly ScoredSample[], perItem: number): number {
+/** Ids of the items that have all of their answers. */
+function itemsDone(scored: readonly ScoredSample[], perItem: number): string[] {
   const counts = new Map<string, number>();
   for (const { id } of scored) counts.set(id, (counts.get(id) ?? 0) + 1);
-  return [...counts.values()].filter((count) => count === perItem).length;
+  return [...counts].filter(([, count]) => count === perItem).map(([id]) => id);
 }
 
 function estimatesOf(judged: readonly ScoredSample[], perItem: number): RunSummary["pass_at_k"] {
@@ -143,8 +148,13 @@ function estimatesOf(judged: readonly ScoredSample[], perItem: number): RunSumma
     .map(({ k, value, standardError }: PassAtK) => ({ k, value, standard_error: finite(standardError) }));
 }
 
-function partialNote(done: number, total: number): string {
-  return `${grouped(done)} of ${grouped(total)} items are a fair sample, by the hashes of their ids; of a batch that was cut off, the answers that ended first`;
+/** What a part is a sample of. Those that are asked first are complete unless a stop has cut a batch off. */
+function partialNote(items: readonly EvalItem[], done: ReadonlySet<string>, total: number): string {
+  const isCutOff = shuffled(items)
+    .slice(0, done.size)
+    .some(({ id }) => !done.has(id));
+  const rest = isCutOff ? "; of a batch that was cut off, the answers that ended first" : "";
+  return `${grouped(done.size)} of ${grouped(total)} items are a fair sample, by the hashes of their ids${rest}`;
 }
 
 function warningsOf(manifest: Manifest, n: number, unparsed: number, sandbox: string | null): string[] {

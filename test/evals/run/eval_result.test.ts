@@ -31,7 +31,7 @@ it("shows itself: the score with its split, its interval and all counts, as a fi
     "arc-easy demo, generate: partial 40/394: 77.5 % (95 % interval 62.5–87.7 %), 31 of 40
     unparsed 0/40, lenient reading 77.5 % (31), at the limit of 8 tokens 0, standard error 6.7 %
     no preset, 1 example from demo, seed 0, with BOS, bfloat16, S s, T tokens/s (4,759 of prompts, 80 generated)
-    note: 40 of 394 items are a fair sample, by the hashes of their ids; of a batch that was cut off, the answers that ended first"
+    note: 40 of 394 items are a fair sample, by the hashes of their ids"
   `);
   expect(bundle["text/html"]).toContain("<b>arc-easy demo, generate: partial 40/394: ");
   const { title, height } = result.figure().layout as {
@@ -39,7 +39,8 @@ it("shows itself: the score with its split, its interval and all counts, as a fi
     height: number;
   };
   expect(title.text).toBe(result.lines()[0]);
-  expect(title.subtitle.text.split("<br>")).toEqual(result.lines().slice(1));
+  // A line that is too long for the figure goes on in the next.
+  expect(title.subtitle.text.replaceAll("<br>", " ")).toBe(result.lines().slice(1).join(" "));
   expect(height).toBeGreaterThan(200);
 });
 

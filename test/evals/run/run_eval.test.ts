@@ -204,6 +204,23 @@ describe("a run", () => {
     );
   });
 
+  it("says of a batch that was cut off that the answers which ended first are in the sample, and only of one", async () => {
+    const folder = folderOf("a batch in part");
+    const limited = await arc({ folder });
+    expect(limited.summary.notes[0]).toBe("24 of 394 items are a fair sample, by the hashes of their ids");
+    const lines = linesOf(folder);
+    writeFileSync(
+      join(folder, "samples.jsonl"),
+      lines
+        .filter((_, at) => at !== 20)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
+    expect((await loadRun(folder)).summary.notes[0]).toBe(
+      "23 of 394 items are a fair sample, by the hashes of their ids; of a batch that was cut off, the answers that ended first",
+    );
+  });
+
   it("drops a line that was cut off, and makes its sample again", async () => {
     const folder = folderOf("torn");
     await arc({ folder });

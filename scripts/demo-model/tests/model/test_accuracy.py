@@ -35,7 +35,7 @@ class Shots(unittest.TestCase):
         first, again = shot_picker("arc", items), shot_picker("arc", items[::-1])
         shots = [first(item)["id"] for item in items]
         self.assertEqual(shots, [again(item)["id"] for item in items])
-        self.assertEqual(shots[:6], ["i20", "i6", "i9", "i14", "i3", "i0"])  # SHA-256: for ever
+        self.assertEqual(shots[:6], ["i14", "i10", "i32", "i31", "i31", "i16"])  # SHA-256 of arc-easy: for ever
         self.assertGreater(len(set(shots)), 15)
         other = shot_picker("arc", items, seed=1)
         self.assertNotEqual(shots, [other(item)["id"] for item in items])
