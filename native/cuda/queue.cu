@@ -5,148 +5,17 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/captured_graph.cuh"
 #include "cuda/cublaslt.h"
 #include "cuda/host_copies.cuh"
 #include "cuda/launch_gate.h"
 #include "cuda/ops/linear_joined.cuh"
 #include "cuda/runtime.cuh"
+#include "cuda/staging.cuh"
 
 namespace persimmon::cuda {
 
 namespace {
-
-// Two halves of pinned memory: while the GPU copies out of one, the next bytes are written to the other. 8
-// MiB take 0.15 ms over PCIe 5, long against the 10 us of starting a copy.
-constexpr size_t kHalfBytes = size_t{8} << 20;
-
-// Graphs whose plan has died. A new one of the same kernels in the same order differs in addresses and sizes
-// only, and changing the old one takes about a tenth of the time of making it. Which kernels overlap has to
-// be the same, too: CUDA's reference does not list that among what it compares.
-class IdleGraphs {
- public:
-  ~IdleGraphs() {
-    const MemoryCall call;
-    for (const Entry& entry : entries_) cudaGraphExecDestroy(entry.executable);
-  }
-
-  void put(cudaGraphExec_t executable, uint64_t arrangement) {
-    if (entries_.size() == kMost) {
-      cudaGraphExecDestroy(entries_.front().executable);
-      entries_.erase(entries_.begin());
-    }
-    entries_.push_back({executable, arrangement});
-  }
-
-  /** One that now does what `graph` says, or nullptr. */
-  cudaGraphExec_t takeUpdated(cudaGraph_t graph, uint64_t arrangement) {
-    for (size_t i = 0; i < entries_.size(); ++i) {
-      if (entries_[i].arrangement != arrangement) continue;
-      const cudaGraphExec_t executable = entries_[i].executable;
-      entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
-      cudaGraphExecUpdateResultInfo result{};
-      if (cudaGraphExecUpdate(executable, graph, &result) == cudaSuccess) return executable;
-      (void)cudaGetLastError();
-      cudaGraphExecDestroy(executable);
-      return nullptr;
-    }
-    return nullptr;
-  }
-
- private:
-  static constexpr size_t kMost = 8;
-  struct Entry {
-    cudaGraphExec_t executable;
-    uint64_t arrangement;
-  };
-  std::vector<Entry> entries_;
-};
-
-// Whose collectives are in a graph; nobody's in most.
-struct Shared {
-  std::shared_ptr<GraphPartner> partner;
-  int64_t number = 0;
-};
-
-class CapturedGraph final : public Graph {
- public:
-  CapturedGraph(cudaGraphExec_t executable, size_t nodes, uint64_t arrangement,
-                std::shared_ptr<IdleGraphs> idle, Shared shared)
-      : executable_(executable),
-        nodes_(nodes),
-        arrangement_(arrangement),
-        idle_(std::move(idle)),
-        shared_(std::move(shared)) {}
-  // On the stream's thread, after everything that was launched before (Plan::~Plan). NCCL ends a communicator
-  // only when all graphs are gone that have its collectives in them, so those are not kept.
-  ~CapturedGraph() override {
-    const MemoryCall call;
-    if (shared_.partner == nullptr) {
-      idle_->put(executable_, arrangement_);
-    } else {
-      cudaGraphExecDestroy(executable_);
-    }
-  }
-  size_t nodes() const override { return nodes_; }
-  cudaGraphExec_t executable() const { return executable_; }
-  const Shared& shared() const { return shared_; }
-
- private:
-  cudaGraphExec_t executable_;
-  size_t nodes_;
-  uint64_t arrangement_;
-  std::shared_ptr<IdleGraphs> idle_;
-  Shared shared_;
-};
-
-// Pinned memory that bytes pass through on their way to the GPU.
-class Staging {
- public:
-  void open() {
-    for (Half& half : halves_) {
-      check(cudaMallocHost(reinterpret_cast<void**>(&half.data), kHalfBytes), "pinned memory");
-      check(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming), "an event");
-    }
-  }
-  ~Staging() {
-    const MemoryCall call;
-    for (Half& half : halves_) {
-      if (half.copied != nullptr) cudaEventDestroy(half.copied);
-      if (half.data != nullptr) cudaFreeHost(half.data);
-    }
-  }
-
-  void copyIn(cudaStream_t stream, uint8_t* target, const uint8_t* source, size_t bytes) {
-    while (bytes > 0) {
-      if (used_ == kHalfBytes) turn(stream);
-      const size_t piece = bytes < kHalfBytes - used_ ? bytes : kHalfBytes - used_;
-      uint8_t* staged = halves_[current_].data + used_;
-      std::memcpy(staged, source, piece);
-      check(cudaMemcpyAsync(target, staged, piece, cudaMemcpyHostToDevice, stream), "a copy to the GPU");
-      used_ += piece;
-      target += piece;
-      source += piece;
-      bytes -= piece;
-    }
-  }
-
- private:
-  struct Half {
-    uint8_t* data = nullptr;
-    cudaEvent_t copied = nullptr;
-  };
-
-  // Goes on in the other half, as soon as the copies out of it are done.
-  void turn(cudaStream_t stream) {
-    check(cudaEventRecord(halves_[current_].copied, stream), "an event");
-    current_ = 1 - current_;
-    check(cudaEventSynchronize(halves_[current_].copied), "a copy to the GPU");
-    used_ = 0;
-  }
-
-  Half halves_[2];
-  int current_ = 0;
-  size_t used_ = 0;
-};
 
 class CudaQueue final : public Queue {
  public:
@@ -285,7 +154,7 @@ class CudaQueue final : public Queue {
   std::shared_ptr<Graph> endCapture() override {
     cudaGraph_t graph = nullptr;
     capturing_ = false;
-    Shared shared = std::exchange(shared_, {});
+    SharedGraph shared = std::exchange(shared_, {});
     check(cudaStreamEndCapture(stream_, &graph), "a capture");
     const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, decltype(&cudaGraphDestroy)> held(
         graph, &cudaGraphDestroy);
@@ -425,7 +294,7 @@ class CudaQueue final : public Queue {
   bool capturing_ = false;
   // Of the capture: a hash of what its nodes are, in order.
   uint64_t arrangement_ = 0;
-  Shared shared_;
+  SharedGraph shared_;
   std::atomic<cudaError_t> lasting_ = cudaSuccess;
   QueueCounts counts_;
   const std::shared_ptr<HostCopies> hostCopies_ = std::make_shared<HostCopies>();
