@@ -244,7 +244,8 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Changes the values at a site inside the graph, in every pass until it is disposed of (`using` does so at the end of a
-   * block). `edit.scale` may be changed at any time.
+   * block). `edit.scale` may be changed at any time. An edit is in force for whoever runs the model, also for what runs at the
+   * same time; MODEL_BUSY tells that a generation, or a tool with edits of its own (activationPatching, ablationStudy), runs or waits.
    * @param site one site, or several with `*`
    * @param spec one of `edits`, such as `edits.add(direction, { scale: 4 })`
    * @throws PersimmonError SITE_UNKNOWN, EDIT_INVALID, MODEL_BUSY

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
 import { describeModel } from "../../../src/evals/run/model_record.js";
-import { edits, type LanguageModel, loadModel, nn } from "../../../src/index.js";
+import { ablationStudy, edits, type LanguageModel, loadModel, nn } from "../../../src/index.js";
 import { tinyCheckpoint } from "../../support/tiny_checkpoint.js";
 
 let model: LanguageModel;
@@ -78,4 +78,13 @@ it("tells hooks and modules apart by their source and their settings", async () 
     model.layers[0].mlp = original;
   }
   expect(await changed()).toMatchObject({ modules: [] });
+});
+
+it("does not take the edits of a tool that runs at the same time for the model's", async () => {
+  const alone = await describeModel(model, new AbortController().signal);
+  const study = ablationStudy(model, [1, 270, 300, 5, 9], { progress: false });
+  const beside: unknown[] = [];
+  for (let n = 0; n < 4; n++) beside.push(await describeModel(model, new AbortController().signal));
+  await study;
+  for (const record of beside) expect(record).toEqual(alone);
 });
