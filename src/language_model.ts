@@ -192,7 +192,10 @@ export class LanguageModel extends Persimmon {
     return result;
   }
 
-  /** Generates a continuation. Greedy unless a temperature is given. */
+  /**
+   * Generates a continuation. Greedy unless a temperature is given. A model makes one at a time: `done` of a second one rejects with
+   * MODEL_BUSY. It waits for tools with edits of their own (activationPatching, ablationStudy) that were begun before.
+   */
   generate(prompt: Prompt, options: GenerateOptions = {}): TokenStream {
     return new TokenStream(async (emit, cancelled) => {
       const listener: BatchListener = { onToken: (_, token) => emit(token) };

@@ -102,6 +102,14 @@ describe("tools that are asked for at once find what each finds alone", () => {
     expectSameSideBySide(tasks),
   );
 
+  it("the head that does most, beside another sweep: 5.1, by 0.42", async () => {
+    const [, { effect }] = await Promise.all([activationPatching(model, pair), headPatching(model, pair)]);
+    const most = effect.data.indexOf(Math.max(...effect.data));
+    expect([Math.floor(most / effect.shape[1]), most % effect.shape[1]]).toEqual([5, 1]);
+    // What the sweep of heads alone gave before there were turns.
+    expect(effect.data[most]).toBeCloseTo(0.4217, 3);
+  });
+
   it("all of them, with plain passes and a generation between them", () =>
     expectSameSideBySide([
       logits,
