@@ -23,6 +23,7 @@ import type { ActivationCache } from "./research/activation_cache.js";
 import { type Edit, type EditFilter, type EditSpec, makeEdit } from "./research/edit.js";
 import { FiringCounter } from "./research/firing.js";
 import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
+import { handlesInForce, type InterventionHandle } from "./research/intervention_handle.js";
 import { type CacheOptions, cacheOptionNames, runWithCache } from "./research/run_with_cache.js";
 import { allLogits } from "./runtime/all_logits.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
@@ -195,7 +196,10 @@ export class LanguageModel extends Persimmon {
     return result;
   }
 
-  /** Generates a continuation. Greedy unless a temperature is given. */
+  /**
+   * Generates a continuation. Greedy unless a temperature is given. A model makes one at a time: `done` of a second one rejects with
+   * MODEL_BUSY. It waits for tools with edits of their own (activationPatching, ablationStudy) that were begun before.
+   */
   generate(prompt: Prompt, options: GenerateOptions = {}): TokenStream {
     return new TokenStream(async (emit, cancelled) => {
       const listener: BatchListener = { onToken: (_, token) => emit(token) };
@@ -256,7 +260,8 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Changes the values at a site inside the graph, in every pass until it is disposed of (`using` does so at the end of a
-   * block). `edit.scale` may be changed at any time.
+   * block). `edit.scale` may be changed at any time. An edit is in force for whoever runs the model, also for what runs at the
+   * same time; MODEL_BUSY tells that a generation, or a tool with edits of its own (activationPatching, ablationStudy), runs or waits.
    * @param site one site, or several with `*`
    * @param spec one of `edits`, such as `edits.add(direction, { scale: 4 })`
    * @throws PersimmonError SITE_UNKNOWN, EDIT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, MODEL_BUSY
@@ -270,7 +275,7 @@ export class LanguageModel extends Persimmon {
    * in place or returns a Float32Array of the same length.
    * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, MODEL_BUSY
    */
-  hook(site: Site, run: HookFunction, options: InterventionOptions = {}): Disposable & { dispose(): void } {
+  hook(site: Site, run: HookFunction, options: InterventionOptions = {}): InterventionHandle {
     return makeHook(this.runtime, site, run, options);
   }
 
@@ -278,13 +283,33 @@ export class LanguageModel extends Persimmon {
    * Calls a function with a copy of the values at a site after every pass. The graph stays whole.
    * @throws PersimmonError SITE_UNKNOWN, ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, MODEL_BUSY
    */
-  watch(site: Site, see: WatchFunction, options: InterventionOptions = {}): Disposable & { dispose(): void } {
+  watch(site: Site, see: WatchFunction, options: InterventionOptions = {}): InterventionHandle {
     return makeWatch(this.runtime, site, see, options);
   }
 
   /** Counts, inside the graph, how often each value at a site is above 0; see `FiringCounter`. */
   countFiring(site: Site = "layers.*.mlp.act", options: InterventionOptions = {}): FiringCounter {
     return new FiringCounter(this.runtime, site, options);
+  }
+
+  /**
+   * What is in force on this model: the handles of its edits, hooks, watches and counters, in the order in which they were asked for. A
+   * handle that was lost, as by running a cell again, is found here.
+   */
+  get interventions(): InterventionHandle[] {
+    return this.#runtime === undefined ? [] : handlesInForce(this.#runtime);
+  }
+
+  /**
+   * Disposes of all that is in force. Swapped modules stay.
+   * @returns how many edits, hooks, watches and counters there were
+   * @throws PersimmonError MODEL_BUSY while a tool with edits of its own (activationPatching, ablationStudy) runs or waits
+   */
+  clearInterventions(): number {
+    this.#runtime?.expectNoTurn("the interventions cannot be cleared");
+    const { interventions } = this;
+    for (const handle of interventions) handle.dispose();
+    return interventions.length;
   }
 
   /** What the last generation recorded: segments, breaks, and why each break is there. */

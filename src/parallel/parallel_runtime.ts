@@ -125,8 +125,8 @@ export class ParallelRuntime extends RankRuntime {
     return this.#group.ranks;
   }
 
-  protected override async enter(): Promise<() => void> {
-    const leave = await super.enter();
+  protected override async enter(signal?: AbortSignal): Promise<() => void> {
+    const leave = await super.enter(signal);
     const leaveGroup = await this.#group.lock.enter();
     return () => {
       leaveGroup();

@@ -39,8 +39,10 @@ const chunkTokens = 256;
  * How much worse a text is predicted without a part of the model: the loss with the part's output replaced by zero or by its
  * mean over the text, minus the loss as it is. Zero ablation is the older method and can take a layer far from anything that
  * it ever saw; the mean keeps what does not depend on the token (Wang et al. 2022, "Interpretability in the Wild").
+ * Whatever else is asked of the model meanwhile waits, and this for what was asked for before.
  * @param texts a text, a list of token ids, or several of them
- * @throws PersimmonError ABLATION_OPTIONS_INVALID, OPTION_UNKNOWN, SITE_UNKNOWN, PROMPT_EMPTY
+ * @throws PersimmonError ABLATION_OPTIONS_INVALID, OPTION_UNKNOWN, SITE_UNKNOWN, PROMPT_EMPTY, INTERRUPTED; MODEL_BUSY while the model is
+ *   served
  */
 export async function ablationStudy(
   model: LanguageModel,
@@ -55,6 +57,15 @@ export async function ablationStudy(
   const encoded = encodeTexts(model, texts, options.bos);
   if (encoded.every((ids) => ids.length < 2)) throw invalid("the text must have at least two tokens");
   const signal = interruptSignal(options.signal);
+  return model.runtime.alone(() => study(model, encoded, parts, { ...options, kind, signal }), signal);
+}
+
+async function study(
+  model: LanguageModel,
+  encoded: readonly (readonly number[])[],
+  parts: readonly AblatedPart[],
+  { kind, signal, ...options }: AblationOptions & { kind: "zero" | "mean"; signal: AbortSignal },
+): Promise<AblationStudy> {
   const sites = [...new Set(parts.map(({ site }) => site))];
   const means = kind === "mean" ? await meansOf(model, encoded, sites, signal) : undefined;
   using bar =
@@ -129,7 +140,7 @@ async function meansOf(
     for (let start = 0; start < ids.length; start += chunkTokens) {
       throwIfInterrupted(signal);
       const chunk = ids.slice(start, start + chunkTokens);
-      using pass = await observe(model.runtime, sequence, chunk, sites);
+      using pass = await observe(model.runtime, sequence, chunk, sites, { signal });
       for (const site of sites) {
         const data = await pass.at(site).data();
         const width = data.length / chunk.length;

@@ -20,8 +20,9 @@ export interface ActivationPatchingOptions extends PatchingOptions {
  * brings back the clean answer (Vig et al. 2020, "causal mediation analysis"; Meng et al. 2022, "causal tracing"; method and
  * pitfalls: Heimersheim & Nanda 2024, "How to use and interpret activation patching"). This is denoising: an effect of 1
  * means that the value suffices. One run for each layer and position; runs share the keys and values before the patch.
+ * Whatever else is asked of the model meanwhile waits, and this for what was asked for before.
  * @throws PersimmonError PATCHING_LENGTHS_DIFFER, PATCHING_NO_DIFFERENCE, ANSWER_INVALID, PATCHING_OPTIONS_INVALID, CACHE_OPTIONS_INVALID for
- *   a position outside of the prompts, OPTION_UNKNOWN
+ *   a position outside of the prompts, OPTION_UNKNOWN, INTERRUPTED; MODEL_BUSY while the model is served
  */
 export async function activationPatching(
   model: LanguageModel,
@@ -36,6 +37,15 @@ export async function activationPatching(
     );
   }
   using pair = new PatchingPair(model, options);
+  return await pair.alone(() => positionSweep(model, pair, site, options));
+}
+
+async function positionSweep(
+  model: LanguageModel,
+  pair: PatchingPair,
+  site: Site,
+  options: PatchingOptions,
+): Promise<PatchingResult> {
   const sites = matchSites(model.config, [site]);
   const clean = await pair.prepare(sites);
   const { positions } = pair;
@@ -62,6 +72,14 @@ export async function activationPatching(
 export async function headPatching(model: LanguageModel, options: PatchingOptions): Promise<PatchingResult> {
   checkPatchingOptions("headPatching", options);
   using pair = new PatchingPair(model, options);
+  return await pair.alone(() => headSweep(model, pair, options));
+}
+
+async function headSweep(
+  model: LanguageModel,
+  pair: PatchingPair,
+  options: PatchingOptions,
+): Promise<PatchingResult> {
   const sites = matchSites(model.config, ["layers.*.attn.z"]);
   const clean = await pair.prepare(sites);
   const heads = Array.from({ length: model.config.numAttentionHeads }, (_, head) => head);
@@ -97,6 +115,14 @@ export async function neuronPatching(
   const { numHiddenLayers } = model.config;
   optionChecks(invalid).whole("neuronPatching: layer", options.layer, 0, numHiddenLayers - 1);
   using pair = new PatchingPair(model, options);
+  return await pair.alone(() => neuronSweep(model, pair, options));
+}
+
+async function neuronSweep(
+  model: LanguageModel,
+  pair: PatchingPair,
+  options: NeuronPatchingOptions,
+): Promise<PatchingResult> {
   const [site] = matchSites(model.config, [`layers.${options.layer}.mlp.act`]);
   const clean = (await pair.prepare([site])).get(site) as Activation;
   const corrupted = (await pair.values("corrupted", [site])).activations.get(site) as Activation;

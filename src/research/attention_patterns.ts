@@ -1,4 +1,5 @@
 import { checkOptionNames, PersimmonError, valueText } from "../errors.js";
+import { interruptSignal } from "../host.js";
 import type { LanguageModel, Prompt } from "../language_model.js";
 import type { Site } from "../runtime/sites.js";
 import { tokenLabels } from "./answer.js";
@@ -46,7 +47,7 @@ export async function attentionPatterns(
   const sites = layers.map((layer): Site => `layers.${layer}.attn.pattern`);
   const data = new Float32Array(layers.length * heads.length * tokens * tokens);
   using sequence = model.kv.createSequence();
-  using pass = await observe(model.runtime, sequence, ids, sites);
+  using pass = await observe(model.runtime, sequence, ids, sites, { signal: interruptSignal() });
   for (const [index, site] of sites.entries()) {
     const all = await pass.at(site).data(); // [tokens, heads, tokens]
     for (const [column, head] of heads.entries()) {

@@ -1,5 +1,5 @@
 import { PersimmonError, valueText } from "../errors.js";
-import type { Rows } from "../runtime/interventions.js";
+import type { Intervention, Rows } from "../runtime/interventions.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Site } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
@@ -7,7 +7,8 @@ import { Tensor } from "../tensor/tensor.js";
 import { columnsOf, operandOf, rowOfPosition } from "./edit_operand.js";
 import { editText } from "./edit_text.js";
 import { checkFilter, type EditFilter, type EditSpec } from "./edits.js";
-import { commonParts, Handle } from "./hook.js";
+import { commonParts } from "./hook.js";
+import { InterventionHandle } from "./intervention_handle.js";
 
 export type { EditFilter, EditSpec } from "./edits.js";
 
@@ -20,26 +21,23 @@ interface SiteOperands {
 }
 
 /** An edit at work, until it is disposed of. */
-export class Edit extends Handle {
-  readonly sites: readonly Site[];
+export class Edit extends InterventionHandle {
   readonly #parameters: Tensor;
   readonly #kind: EditSpec["kind"];
   readonly #limit: number;
   readonly #changed: () => void;
   #scale: number;
-  #ended = false;
 
-  /** For `makeEdit`. `changed` is called when the strength is another one. */
+  /** For `makeEdit`. */
   constructor(
-    end: () => void,
-    sites: readonly Site[],
+    runtime: Runtime,
+    site: Site,
+    intervention: Intervention,
     parameters: Tensor,
     { kind, strength, limit = 0 }: EditSpec,
-    changed: () => void,
   ) {
-    super(end);
-    this.#changed = changed;
-    this.sites = sites;
+    super(runtime, site, intervention);
+    this.#changed = () => runtime.interventions.strengthChanged();
     this.#parameters = parameters;
     this.#kind = kind;
     this.#scale = strength;
@@ -66,17 +64,12 @@ export class Edit extends Handle {
         `edit.scale of a clamp is its lower limit: ${scale} is above the upper one, ${this.#limit}`,
       );
     }
-    if (this.#ended) {
+    if (!this.isInForce) {
       throw new PersimmonError("EDIT_DISPOSED", "this edit was disposed of; make another with model.edit");
     }
     this.#scale = scale;
     this.#parameters.write(Float32Array.of(scale, this.#limit));
     this.#changed();
-  }
-
-  override dispose(): void {
-    this.#ended = true;
-    super.dispose();
   }
 }
 
@@ -98,7 +91,7 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
   const operands = new Map<Site, SiteOperands>();
   for (const each of common.sites) operands.set(each, operandsFor(runtime, each, spec, filter));
   const parameters = Tensor.from(device, Float32Array.of(spec.strength, spec.limit ?? 0)).keep();
-  const end = runtime.interventions.add({
+  const intervention: Intervention = {
     kind: "edit",
     ...common,
     describe: (at) => editText(at, spec, filter, edit.scale),
@@ -111,9 +104,8 @@ export function makeEdit(runtime: Runtime, site: Site, spec: EditSpec, given: Ed
     },
     apply: (at, x, rows) =>
       apply(x, rows, operands.get(at) as SiteOperands, spec, parameters, at, runtime, filter),
-  });
-  const changed = () => runtime.interventions.strengthChanged();
-  const edit = new Edit(end, common.sites, parameters, spec, changed);
+  };
+  const edit = new Edit(runtime, site, intervention, parameters, spec);
   return edit;
 }
 

@@ -5,14 +5,14 @@ import { siteWidth } from "../runtime/sites.js";
 import * as ops from "../tensor/ops/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { FiringCounts } from "./firing_counts.js";
-import { checkInterventionOptions, commonParts, Handle, type InterventionOptions } from "./hook.js";
+import { checkInterventionOptions, commonParts, type InterventionOptions } from "./hook.js";
+import { InterventionHandle } from "./intervention_handle.js";
 
 /**
  * Counts how often each unit fires (is above 0), natively and inside the graph: a generation is not slowed, and nothing is
  * read before one asks.
  */
-export class FiringCounter extends Handle {
-  readonly sites: Site[];
+export class FiringCounter extends InterventionHandle {
   readonly #counts: Map<Site, Tensor>;
   readonly #tokens: { count: number };
   readonly #units: number;
@@ -34,7 +34,7 @@ export class FiringCounter extends Handle {
       counts.set(each, Tensor.from(runtime.device, new Int32Array(units)).keep());
     }
     const tokens = { count: 0 };
-    const end = runtime.interventions.add({
+    super(runtime, site, {
       kind: "count",
       ...common,
       count: (at, x) => {
@@ -45,8 +45,6 @@ export class FiringCounter extends Handle {
         tokens.count += rows;
       },
     });
-    super(end);
-    this.sites = [...common.sites];
     this.#counts = counts;
     this.#tokens = tokens;
     this.#units = units;

@@ -3,27 +3,11 @@ import type { HookFunction, Intervention, Phase, WatchFunction } from "../runtim
 import type { Runtime } from "../runtime/runtime.js";
 import { matchSites, type Site } from "../runtime/sites.js";
 import { sha256Of } from "../sha256.js";
+import { InterventionHandle } from "./intervention_handle.js";
 
 export interface InterventionOptions {
   /** Only for prompts, or only for generated tokens; default: both. */
   phase?: Phase;
-}
-
-/** Something that ends when it is disposed of; doing so twice is harmless. */
-export class Handle implements Disposable {
-  readonly #end: () => void;
-
-  constructor(end: () => void) {
-    this.#end = end;
-  }
-
-  dispose(): void {
-    this.#end();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
 }
 
 export function makeHook(
@@ -31,12 +15,12 @@ export function makeHook(
   site: Site,
   run: HookFunction,
   options: InterventionOptions,
-): Handle {
+): InterventionHandle {
   expectFunction("hook", run);
   checkInterventionOptions("model.hook", options);
   const common = commonParts(runtime, site, options, "a hook cannot be set");
   const describe = () => `${run.name || "a function"} ${sha256Of(String(run)).slice(0, 12)}`;
-  return new Handle(runtime.interventions.add({ kind: "hook", run, describe, ...common }));
+  return new InterventionHandle(runtime, site, { kind: "hook", run, describe, ...common });
 }
 
 export function makeWatch(
@@ -44,11 +28,11 @@ export function makeWatch(
   site: Site,
   see: WatchFunction,
   options: InterventionOptions,
-): Handle {
+): InterventionHandle {
   expectFunction("watch", see);
   checkInterventionOptions("model.watch", options);
   const common = commonParts(runtime, site, options, "a watch cannot be set");
-  return new Handle(runtime.interventions.add({ kind: "watch", see, ...common }));
+  return new InterventionHandle(runtime, site, { kind: "watch", see, ...common });
 }
 
 /** Throws `OPTION_UNKNOWN`, `OPTION_INVALID`. Only edits can be limited to some positions, heads or units. */

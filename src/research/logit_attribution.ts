@@ -77,7 +77,7 @@ export async function logitAttribution(
   // What comes after the position cannot change it, and only its own values are looked at.
   const rest = await prefill(model.runtime, sequence, ids.slice(0, position + 1), 1, signal);
   throwIfInterrupted(signal);
-  using pass = await observe(model.runtime, sequence, rest, [...sites, last]);
+  using pass = await observe(model.runtime, sequence, rest, [...sites, last], { signal });
   const row = (site: Site) => rowAt(pass, site, position);
   const stream = await row(last);
   const { direction, bias } = await readingOf(model, stream, answer, wrong);

@@ -63,7 +63,7 @@ export async function logitLens(
   for (let start = 0; start < read.length; start += rowsAtOnce) {
     throwIfInterrupted(signal);
     const chunk = read.slice(start, start + rowsAtOnce);
-    using pass = await observe(model.runtime, sequence, chunk, sites, "all");
+    using pass = await observe(model.runtime, sequence, chunk, sites, { logits: "all", signal });
     const columns = [...positions.keys()].filter(
       (column) => positions[column] >= start && positions[column] < start + chunk.length,
     );

@@ -81,7 +81,8 @@ export async function* mlpPass(
         see: (site: string, value: Tensor) => seen.set(site, value.reshape(value.shape).keep()),
       };
       try {
-        using _logits = await model.runtime.forward([{ sequence, ids: chunk, logits: "last" }], { observer });
+        const batch = [{ sequence, ids: chunk, logits: "last" }] as const;
+        using _logits = await model.runtime.forward(batch, { observer, signal });
         const values = new Map<Site, Float32Array>();
         for (const site of sites) values.set(site, await wantedValue(seen.get(site), site));
         yield { text, start, before, ids: chunk, values };

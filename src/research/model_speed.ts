@@ -23,7 +23,8 @@ const stretch = 8;
 /**
  * Decode and prefill speed, interleaved with probes of the read bandwidth: on shared machines it changes from second to
  * second, and only what was measured side by side can be compared.
- * @throws PersimmonError OPTION_INVALID unless all are whole numbers from 1; OPTION_UNKNOWN; CONTEXT_FULL
+ * @throws PersimmonError OPTION_INVALID unless all are whole numbers from 1; OPTION_UNKNOWN; CONTEXT_FULL; MODEL_BUSY while
+ *   the model is served; INTERRUPTED while it waits for its turn
  */
 export async function modelSpeed(model: LanguageModel, options: ModelSpeedOptions = {}): Promise<ModelSpeed> {
   const { prompt = 16, generate = 64, rounds = 3 } = options;
@@ -37,7 +38,8 @@ export async function modelSpeed(model: LanguageModel, options: ModelSpeedOption
   }
   const probe = new BandwidthProbe(model.device);
   try {
-    return await measured(model, { prompt, generate, rounds }, probe);
+    // What others compute meanwhile would be measured, too.
+    return await model.runtime.alone(() => measured(model, { prompt, generate, rounds }, probe));
   } finally {
     probe.release();
   }

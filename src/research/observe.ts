@@ -41,14 +41,18 @@ export class Observed implements Disposable {
   }
 }
 
-/** Runs the tokens that a sequence goes on with, once, and keeps the values at the sites on the device. */
+/**
+ * Runs the tokens that a sequence goes on with, once, and keeps the values at the sites on the device.
+ * @throws PersimmonError INTERRUPTED where `signal` is aborted before the pass has ended
+ */
 export async function observe(
   runtime: Runtime,
   sequence: KvSequence,
   ids: readonly number[],
   sites: readonly Site[],
-  logits: "last" | "all" = "last",
+  options: { logits?: "last" | "all"; signal?: AbortSignal } = {},
 ): Promise<Observed> {
+  const { logits = "last", signal } = options;
   const start = sequence.length;
   const wanted = new Set<string>(sites);
   const values = new Map<Site, Tensor>();
@@ -57,7 +61,11 @@ export async function observe(
     see: (site: string, value: Tensor) => values.set(site as Site, value.view().keep()),
   };
   try {
-    return new Observed(await runtime.forward([{ sequence, ids, logits }], { observer }), start, values);
+    return new Observed(
+      await runtime.forward([{ sequence, ids, logits }], { observer, signal }),
+      start,
+      values,
+    );
   } catch (error) {
     for (const value of values.values()) value.release();
     throw error;

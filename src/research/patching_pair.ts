@@ -112,6 +112,11 @@ export class PatchingPair implements Disposable {
     return { computed: this.#prefixes.tokens.computed + this.#tails, withoutReuse: this.#withoutReuse };
   }
 
+  /** Calls `sweep` when its turn has come: no pass of others runs under a patch, and no patch of others under this sweep. */
+  alone<T>(sweep: () => Promise<T>): Promise<T> {
+    return this.#model.runtime.alone(sweep, this.signal);
+  }
+
   /**
    * Runs both prompts as they are, and keeps what the clean one has at the sites and the patched positions.
    * @throws PersimmonError PATCHING_NO_DIFFERENCE where the prompts give the same logit difference
@@ -136,7 +141,8 @@ export class PatchingPair implements Disposable {
   ): Promise<{ score: number; activations: Map<Site, Activation> }> {
     const ids = which === "clean" ? this.#cleanIds : this.#corruptedIds;
     using sequence = await this.#prefix(ids, this.start);
-    using pass = await observe(this.#model.runtime, sequence, this.#count(ids, sequence.length), sites);
+    const rest = this.#count(ids, sequence.length);
+    using pass = await observe(this.#model.runtime, sequence, rest, sites, { signal: this.signal });
     const activations = new Map<Site, Activation>();
     for (const site of sites) {
       using rows = pass.rows(site, this.positions);

@@ -167,7 +167,7 @@ async function activation(
   for (let start = 0; start < ids.length; start += prefillChunk) {
     throwIfInterrupted(signal);
     const chunk = ids.slice(start, start + prefillChunk);
-    using pass = await observe(model.runtime, sequence, chunk, [site]);
+    using pass = await observe(model.runtime, sequence, chunk, [site], { signal });
     const positions = chunk.map((_, row) => start + row).filter((at) => at >= first);
     if (positions.length === 0) continue;
     using rows = pass.rows(site, positions);

@@ -94,6 +94,11 @@ export class Interventions {
     return this.#all.size;
   }
 
+  /** All that are in force, in the order in which they were added. */
+  list(): Intervention[] {
+    return [...this.#all.values()];
+  }
+
   /** What is done at each site in a phase. */
   at(phase: Phase): ReadonlyMap<string, readonly Intervention[]> {
     let table = this.#tables.get(phase);

@@ -1,4 +1,3 @@
-import { PersimmonError } from "../errors.js";
 import type { Persimmon } from "../model/persimmon.js";
 import { withNames } from "../nn/path.js";
 import { withRunner } from "../nn/runner.js";
@@ -13,7 +12,6 @@ import { fingerprint } from "./fingerprint.js";
 import { interruptible } from "./interruptible.js";
 import { Interventions, type Phase } from "./interventions.js";
 import type { KvCache } from "./kv_cache.js";
-import { Lock } from "./lock.js";
 import { Pass, type PassObserver, type PassSettings } from "./pass.js";
 import type { PlanKey } from "./plan.js";
 import { PlanCache } from "./plan_cache.js";
@@ -30,6 +28,7 @@ import {
   type TokenRows,
 } from "./token_passes.js";
 import { type ChosenTokens, type TokenChoice, TokenPlan, type TokenRow } from "./token_plan.js";
+import { Turns } from "./turns.js";
 
 export interface ForwardOptions {
   /** 0 (the default) for a prompt, then 1, 2, … for each token of a generation. */
@@ -40,7 +39,7 @@ export interface ForwardOptions {
   breakEverywhere?: boolean;
   /** Takes values out of the pass. A pass with an observer is never replayed. */
   observer?: PassObserver;
-  /** Ends a pass that is not replayed between two of its ops; what it had begun is forgotten. */
+  /** Ends the waiting for its turn, and a pass that is not replayed between two of its ops; what it had begun is forgotten. */
   signal?: AbortSignal;
 }
 
@@ -61,8 +60,7 @@ export class Runtime {
   tokensInPlan = true;
   readonly #tokens: TokenPasses;
   readonly #hostReaders = new WeakSet<object>();
-  readonly #lock = new Lock();
-  #generation: { signal: AbortSignal; ended: Promise<void> } | undefined;
+  readonly #turns = new Turns();
 
   /** @param maxLength positions of the longest text */
   constructor(
@@ -82,7 +80,7 @@ export class Runtime {
    * @returns logits [rows, vocabulary], the rows of the first entry first; the caller releases it
    */
   async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
-    const leave = await this.enter();
+    const leave = await this.enter(options.signal);
     const leavePass = this.interventions.enterPass();
     try {
       checkSequences(this.kv, batch);
@@ -102,24 +100,37 @@ export class Runtime {
   }
 
   /**
-   * Begins a generation; a model makes one at a time. Waits for one that was cancelled and makes its last token.
+   * Begins a generation; a model makes one at a time. Waits for a tool that has the model to itself, and for a generation that
+   * was cancelled and makes its last token.
+   * @param options `untilStopped`: whether it has no end of its own, as that of a server; tools then do not wait for it
    * @returns what is called when it has ended
    * @throws PersimmonError MODEL_BUSY
    */
-  async beginGeneration(signal: AbortSignal): Promise<() => void> {
-    while (this.#generation !== undefined) {
-      if (!this.#generation.signal.aborted) throw busyError("a second generation cannot begin");
-      await this.#generation.ended;
+  beginGeneration(signal: AbortSignal, options: { untilStopped?: boolean } = {}): Promise<() => void> {
+    return this.#turns.beginGeneration(signal, options);
+  }
+
+  /**
+   * For tools that edit the model for a while: calls `run` when what was asked for before has ended, and lets no one else run a pass until
+   * it has settled. What is called inside of `run` does not wait for it, and may call `alone` again.
+   * @param signal ends the waiting, as the notebook's stop button does
+   * @throws PersimmonError MODEL_BUSY while a server has the model; INTERRUPTED; what `run` throws
+   */
+  alone<T>(run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#turns.alone(run, signal);
+  }
+
+  /**
+   * Calls `read` between two passes, when no tool has edits of its own in force.
+   * @throws PersimmonError INTERRUPTED where the signal is aborted before
+   */
+  async betweenPasses<T>(read: () => T, signal?: AbortSignal): Promise<T> {
+    const leave = await this.#turns.enterPass(signal);
+    try {
+      return read();
+    } finally {
+      leave();
     }
-    let resolve: () => void = () => {};
-    const ended = new Promise<void>((done) => {
-      resolve = done;
-    });
-    this.#generation = { signal, ended };
-    return () => {
-      this.#generation = undefined;
-      resolve();
-    };
   }
 
   /** Over how many ranks the model is split; 1 where it is not. */
@@ -127,14 +138,19 @@ export class Runtime {
     return 1;
   }
 
-  /** Throws `MODEL_BUSY` while a generation runs that was not cancelled. */
+  /** Throws `MODEL_BUSY` while a generation that was not cancelled, or a tool that has the model to itself, runs or waits. */
   expectIdle(what: string): void {
-    if (this.#generation !== undefined && !this.#generation.signal.aborted) throw busyError(what);
+    this.#turns.expectIdle(what);
   }
 
-  /** Waits for the passes before. Hooks await inside of a pass, and a plan has one set of inputs: one pass after the other. */
-  protected enter(): Promise<() => void> {
-    return this.#lock.enter();
+  /** Throws `MODEL_BUSY` while a tool has the model to itself or waits for it; inside of the tool, too. */
+  expectNoTurn(what: string): void {
+    this.#turns.expectNoTurn(what);
+  }
+
+  /** Waits for the passes, and the tools that have the model to themselves, before. */
+  protected enter(signal?: AbortSignal): Promise<() => void> {
+    return this.#turns.enterPass(signal);
   }
 
   /** One pass over sequences that were made long enough. All it enqueues without a break it does before it first waits. */
@@ -368,12 +384,4 @@ export class Runtime {
     const counters = new Set([...interventions.values()].flat());
     for (const counter of counters) if (counter.kind === "count") counter.counted(rows.positions.length);
   }
-}
-
-/** An error for what cannot be done while a generation runs. */
-export function busyError(what: string): PersimmonError {
-  return new PersimmonError(
-    "MODEL_BUSY",
-    `${what} while a generation of this model runs: wait for it (await stream.done) or cancel it first. The strength of an edit (edit.scale = …) may be changed at any time, and generateBatch runs several prompts at once.`,
-  );
 }

@@ -64,7 +64,7 @@ export class ModelServer {
       overrideGlobalObjects: false,
       serverOptions: { headersTimeout: headersSeconds * 1000, requestTimeout: bodySeconds * 1000 },
     }) as Server;
-    const leave = await model.runtime.beginGeneration(new AbortController().signal);
+    const leave = await model.runtime.beginGeneration(new AbortController().signal, { untilStopped: true });
     try {
       await listen(server, host, port);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { expect, it } from "vitest";
+import { ablationStudy } from "../../src/research/ablation_study.js";
 import { ModelServer } from "../../src/serve/server.js";
 import { failureOf } from "../support/codes.js";
 import { pagesInUse, patience, runningServer, send, slowDown } from "./running_server.js";
@@ -134,6 +135,9 @@ it("the model belongs to the server until that is stopped", async () => {
   expect(await failureOf(model.generate("a").done)).toMatch(/^MODEL_BUSY/);
   const options = { port: 0, modelName: "tiny" };
   expect(await failureOf(ModelServer.start(model, options))).toMatch(/^MODEL_BUSY/);
+  const study = failureOf(ablationStudy(model, [5, 6, 7], { progress: false }));
+  expect(await study).toMatch(/^MODEL_BUSY: .* while this model is served/);
+  expect((await model.logits("a")).shape[1]).toBe(model.config.vocabSize);
   await server.stop();
   await server.stop();
   expect((await model.generate("a", { maxNewTokens: 2 }).done).ids).toHaveLength(2);

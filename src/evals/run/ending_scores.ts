@@ -15,10 +15,12 @@ export interface ScoredText {
  * computed once, and each goes on from a fork of it.
  * @param groups the texts of each item
  * @returns one number for each text
+ * @throws PersimmonError INTERRUPTED where `signal` is aborted before the last pass has ended
  */
 export async function endingScores(
   runtime: Runtime,
   groups: readonly (readonly ScoredText[])[],
+  signal?: AbortSignal,
 ): Promise<number[][]> {
   const sequences: KvSequence[] = [];
   const own = (sequence: KvSequence) => {
@@ -33,7 +35,7 @@ export async function endingScores(
     const beginnings = begun.flatMap(({ texts, shared, sequence }) =>
       shared === 0 ? [] : [{ sequence, ids: texts[0].ids.slice(0, shared) }],
     );
-    for await (const { logits } of passes(runtime, beginnings, "last")) logits.release();
+    for await (const { logits } of passes(runtime, beginnings, "last", signal)) logits.release();
     const ends = begun.flatMap(({ texts, shared, sequence }, group) =>
       texts.map((text, index) => ({
         group,
@@ -46,7 +48,7 @@ export async function endingScores(
     );
     const sums = groups.map((): number[] => []);
     const totals = new Map<(typeof ends)[number], number>();
-    for await (const { logits, parts } of passes(runtime, ends, "all")) {
+    for await (const { logits, parts } of passes(runtime, ends, "all", signal)) {
       using _released = logits;
       const targets = parts.flatMap(({ entry, start, count }) => entry.targets.slice(start, start + count));
       using next = Tensor.from(runtime.device, Int32Array.from(targets));
@@ -96,6 +98,7 @@ async function* passes<E extends Entry>(
   runtime: Runtime,
   entries: readonly E[],
   logits: "last" | "all",
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<{ logits: Tensor; parts: Part<E>[] }, void, undefined> {
   let parts: Part<E>[] = [];
   let room = prefillChunk;
@@ -105,7 +108,7 @@ async function* passes<E extends Entry>(
       ids: ids.slice(start, start + count),
       logits,
     }));
-    const pass = { logits: await runtime.forward(batch), parts };
+    const pass = { logits: await runtime.forward(batch, { signal }), parts };
     parts = [];
     room = prefillChunk;
     return pass;

@@ -1,4 +1,5 @@
 import { PersimmonError } from "../../errors.js";
+import { isInterrupt } from "../../runtime/prefill.js";
 import { batchesLeft } from "./batches.js";
 import { endingScores, type ScoredText } from "./ending_scores.js";
 import { encode, type PreparedRun, type Question } from "./prepare.js";
@@ -37,10 +38,12 @@ export async function* likelihoodSamples(
   for (const group of left) {
     if (signal.aborted) return;
     const started = performance.now();
-    const sums = await endingScores(
-      model.runtime,
-      group.map(({ texts }) => texts),
-    );
+    const texts = group.map((one) => one.texts);
+    const sums = await endingScores(model.runtime, texts, signal).catch((error) => {
+      if (isInterrupt(error, signal)) return undefined;
+      throw error;
+    });
+    if (sums === undefined) return;
     const samples = group.map(({ question, texts, bytes }, at): LikelihoodSample => {
       const logprobs = sums[at];
       expectNumbers(question, logprobs);

@@ -20,13 +20,15 @@ import type { ModelRecord } from "./manifest.js";
 
 /** Says what a model is, as it is now. It runs the model on a few tokens, which watches and counters in force see. */
 export async function describeModel(model: LanguageModel, signal: AbortSignal): Promise<ModelRecord> {
+  // A research tool that runs at the same time has edits of its own in force, which are none of this run.
+  const interventions = await model.runtime.betweenPasses(() => interventionsOf(model), signal);
   return {
     sha256: await hashOfFiles(model.source, signal),
     dtype: model.dtype,
     layers: model.config.numHiddenLayers,
     hidden: model.config.hiddenSize,
-    changed: { modules: foreignModules(model), interventions: interventionsOf(model) },
-    logits_sha256: await hashOfLogits(model),
+    changed: { modules: foreignModules(model), interventions },
+    logits_sha256: await hashOfLogits(model, signal),
   };
 }
 
@@ -122,7 +124,7 @@ function interventionsOf(model: LanguageModel): string[] {
 const probeTokens = 12;
 
 /** Logits of a prompt and of one more token, since edits may be in force in one phase only. */
-async function hashOfLogits(model: LanguageModel): Promise<string> {
+async function hashOfLogits(model: LanguageModel, signal: AbortSignal): Promise<string> {
   const { vocabSize } = model.config;
   const count = Math.min(probeTokens, model.maxLength - 1);
   const ids = Array.from({ length: count + 1 }, (_, index) => (7919 * (index + 1)) % vocabSize);
@@ -134,7 +136,7 @@ async function hashOfLogits(model: LanguageModel): Promise<string> {
   ];
   for (const pass of passes.filter((one) => one.ids.length > 0)) {
     const entry = { sequence, ids: pass.ids, logits: "all" as const };
-    using logits = await model.runtime.forward([entry], { step: pass.step, capture: false });
+    using logits = await model.runtime.forward([entry], { step: pass.step, capture: false, signal });
     const data = await logits.data();
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { beforeAll, expect, it } from "vitest";
 import { describeModel } from "../../../src/evals/run/model_record.js";
-import { edits, type LanguageModel, loadModel, nn } from "../../../src/index.js";
+import { ablationStudy, edits, type LanguageModel, loadModel, nn } from "../../../src/index.js";
 import { tinyCheckpoint } from "../../support/tiny_checkpoint.js";
 
 let model: LanguageModel;
@@ -78,4 +78,19 @@ it("tells hooks and modules apart by their source and their settings", async () 
     model.layers[0].mlp = original;
   }
   expect(await changed()).toMatchObject({ modules: [] });
+});
+
+it("does not take the edits of a tool that runs at the same time for the model's", async () => {
+  const alone = await describeModel(model, new AbortController().signal);
+  const text = Array.from({ length: 300 }, (_, i) => 5 + ((7 * i) % 200));
+  let isRunning = true;
+  const study = ablationStudy(model, text, { heads: "all", progress: false }).finally(() => {
+    isRunning = false;
+  });
+  const beside: unknown[] = [];
+  do {
+    beside.push(await describeModel(model, new AbortController().signal));
+  } while (isRunning);
+  await study;
+  for (const record of beside) expect(record).toEqual(alone);
 });
