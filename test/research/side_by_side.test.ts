@@ -67,7 +67,8 @@ const readers: Task[] = [
   [
     "logitAttribution",
     async (of) => {
-      const { heads: parts, mlp, logitDifference } = await logitAttribution(of, clean, pair);
+      const { answer, wrong } = pair;
+      const { heads: parts, mlp, logitDifference } = await logitAttribution(of, clean, { answer, wrong });
       return { parts, mlp, logitDifference };
     },
   ],
