@@ -109,7 +109,7 @@ describe("loading: each is one clear error, and the next call works", () => {
 
   it("an option that there is not", async () => {
     expect(await failure(good, { dtyp: "float32" })).toMatchInlineSnapshot(
-      `"OPTION_UNKNOWN: loadModel has no option "dtyp"; it has device, dtype, threads, matmulPrecision, tensorParallel, maxLength, kvDtype, skipZeros, predictZeros, rope, memoryCheck, onMemory, onProgress"`,
+      `"OPTION_UNKNOWN: loadModel has no option "dtyp"; it has device, dtype, threads, matmulPrecision, tensorParallel, maxLength, kvDtype, skipZeros, predictZeros, rope, memoryCheck, onMemory, onProgress, signal"`,
     );
   });
 
