@@ -5,15 +5,18 @@ import {
   type Generator,
   generateBatch,
   rowsWithSharedPrefix,
+  sharedLength,
 } from "./generation/generate.js";
 import {
   type BatchOptions,
   checkBatchOptions,
   checkOptions,
   type GenerateOptions,
+  type Sampling,
 } from "./generation/options.js";
 import type { TextDecoderStream } from "./generation/text_writer.js";
 import { type Generation, TokenStream } from "./generation/token_stream.js";
+import { type Turn, turnsOf } from "./generation/turns.js";
 import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
@@ -162,7 +165,7 @@ export class LanguageModel extends Persimmon {
   }
 
   /**
-   * The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`, `INTERRUPTED`.
+   * The logits of every position. Throws `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`, `KV_CACHE_FULL`, `INTERRUPTED`.
    * @param options `signal` ends it early, `onProgress` is told how far it is, after each 512 tokens
    */
   async logits(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<Logits> {
@@ -191,7 +194,7 @@ export class LanguageModel extends Persimmon {
     return result;
   }
 
-  /** Generates a continuation. Greedy unless a temperature is given. */
+  /** Generates a continuation. Greedy unless a temperature is given. Throws what `generateBatch` does, where it is read. */
   generate(prompt: Prompt, options: GenerateOptions = {}): TokenStream {
     return new TokenStream(async (emit, cancelled) => {
       const listener: BatchListener = { onToken: (_, token) => emit(token) };
@@ -203,7 +206,10 @@ export class LanguageModel extends Persimmon {
   /**
    * Generates continuations of several prompts in one batch; each is what `generate` gives for it alone (prompt number i
    * with the seed `seed + i`). The tokens that all prompts begin with, from 128 on, are computed once, but not while a hook,
-   * a watch or a counter looks at prompts.
+   * a watch or a counter looks at prompts. Texts that together might fill the KV cache (each takes whole pages of 32 positions, for its
+   * prompt and `maxNewTokens`) are made in turns, one after the other.
+   * @throws PersimmonError KV_CACHE_FULL, before anything runs where a prompt alone has no room beside the sequences that are held
+   *   (`model.kv.sequences`); what `logits` throws, SAMPLING_INVALID, MODEL_BUSY
    * @returns one for each prompt, in their order; `onFinished` gets each as soon as there is nothing more to come
    */
   async generateBatch(prompts: readonly Prompt[], options: BatchOptions = {}): Promise<Generation[]> {
@@ -214,7 +220,8 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Runs a prompt and keeps its keys and values, for `generate(rest, { kv: sequence.fork() })`. Release the sequence when
-   * it is done with.
+   * it is done with: its pages are missing in the KV cache until then, or until it was garbage-collected. `model.kv.sequences` lists
+   * those that are held. Throws what `logits` does.
    */
   async prefill(
     prompt: Prompt,
@@ -343,14 +350,46 @@ export class LanguageModel extends Persimmon {
     const ids = prompts.map((prompt) => this.encodePrompt(prompt, options.bos, before));
     const signal = interruptSignal(options.signal, cancelled);
     const end = await this.runtime.beginGeneration(signal);
-    const own: KvSequence[] = [];
     try {
-      const rows = options.kv
-        ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
-        : await rowsWithSharedPrefix(this.runtime, ids, sampling, signal, (sequence) => own.push(sequence));
-      return await generateBatch(this.generator(), rows, sampling, signal, listener);
+      if (options.kv !== undefined) {
+        const { kv: sequence } = options;
+        const rows = ids.map((prompt) => ({ prompt, sequence, known: 0 }));
+        return await generateBatch(this.generator(), rows, sampling, signal, listener);
+      }
+      const { maxLength, runtime } = this;
+      const shared = sharedLength(runtime, ids, sampling);
+      const size = { maxNewTokens: sampling.maxNewTokens, shared, maxLength };
+      const generations: Generation[] = [];
+      for (const turn of turnsOf(runtime.kv, ids, size)) {
+        generations.push(...(await this.#runTurn(ids, turn, sampling, signal, listener)));
+      }
+      return generations;
     } finally {
       end();
+    }
+  }
+
+  /** Some prompts of a batch, in sequences of their own. */
+  async #runTurn(
+    prompts: readonly (readonly number[])[],
+    { first, end }: Turn,
+    sampling: Sampling,
+    signal: AbortSignal,
+    { onToken, onFinished }: BatchListener,
+  ): Promise<Generation[]> {
+    const ids = prompts.slice(first, end);
+    const own: KvSequence[] = [];
+    const listener: BatchListener = {
+      onToken: (prompt, token) => onToken?.(first + prompt, token),
+      onFinished: (prompt, generation) => onFinished?.(first + prompt, generation),
+    };
+    const seeded = { ...sampling, seed: (sampling.seed + first) % Number.MAX_SAFE_INTEGER };
+    try {
+      const rows = await rowsWithSharedPrefix(this.runtime, ids, seeded, signal, (sequence) =>
+        own.push(sequence),
+      );
+      return await generateBatch(this.generator(), rows, seeded, signal, listener);
+    } finally {
       for (const sequence of own) sequence.release();
     }
   }
