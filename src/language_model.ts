@@ -34,7 +34,7 @@ import {
   type KvSequence,
   type KvShape,
   kvBytesPerToken,
-  pageTokens,
+  kvCapacity,
 } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
@@ -147,16 +147,8 @@ export class LanguageModel extends Persimmon {
 
   #makeCache(): KvCache {
     const shape = kvShape(this.config, this.kvDtype);
-    return new KvCache(this.device, shape, this.#cachedTokens(kvBytesPerToken(shape)));
-  }
-
-  /** Positions of the KV cache. A GPU has no address space without memory: there it takes half of what is free at most. */
-  #cachedTokens(bytesPerToken: number): number {
     const wanted = this.#kvContexts * this.maxLength;
-    const { gpu } = this.device;
-    if (gpu === undefined) return wanted;
-    const room = Math.floor(gpu.freeBytes / 2 / bytesPerToken);
-    return Math.max(Math.min(wanted, room), Math.min(this.maxLength, pageTokens));
+    return new KvCache(this.device, shape, kvCapacity([this.device], kvBytesPerToken(shape), wanted));
   }
 
   /** A token as the tokenizer has it (`▁` stands for a space); the id as text where there is no tokenizer. */

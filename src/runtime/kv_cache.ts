@@ -22,6 +22,23 @@ export function kvBytesPerToken({ layers, heads, headDim, dtype = "float32" }: K
   return 2 * layers * heads * (headDim * bytesPerElement[dtype] + scaleBytes[dtype]);
 }
 
+/**
+ * Positions that a cache is to have: the wanted ones, but on GPUs, which have no address space without memory, what fits into half of
+ * the memory that is free on the one with the least, and a page at least.
+ * @param devices those that have a part of each position
+ * @param bytesPerToken what a position takes on each of them
+ * @param wanted such as four contexts
+ */
+export function kvCapacity(
+  devices: readonly { gpu: { freeBytes: number } | undefined }[],
+  bytesPerToken: number,
+  wanted: number,
+): number {
+  const free = devices.map(({ gpu }) => gpu?.freeBytes ?? Number.POSITIVE_INFINITY);
+  const room = Math.floor(Math.min(...free) / 2 / bytesPerToken);
+  return Math.max(Math.min(wanted, room), Math.min(wanted, pageTokens));
+}
+
 export interface KvShape {
   layers: number;
   heads: number;

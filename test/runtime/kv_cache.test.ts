@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KvCache, type KvSequence } from "../../src/runtime/kv_cache.js";
+import { KvCache, type KvSequence, kvCapacity } from "../../src/runtime/kv_cache.js";
 import { Device } from "../../src/tensor/device.js";
 import { codeOf } from "../support/codes.js";
 import { collectGarbage } from "../support/collect_garbage.js";
@@ -192,5 +192,20 @@ describe("KvCache", () => {
     );
     expect(cache.expectRoom(1, "prompt 0 of 4 tokens")).toBeUndefined();
     expect(cache.sequences).toEqual([a, b]);
+  });
+});
+
+describe("kvCapacity", () => {
+  const gpus = (...free: number[]) => free.map((freeBytes) => ({ gpu: { freeBytes } }));
+
+  it("is what is wanted where address space is free", () => {
+    expect(kvCapacity([{ gpu: undefined }, { gpu: undefined }], 1000, 8192)).toBe(8192);
+  });
+
+  it("is what half of the free memory holds on the GPU with the least, and a page at least", () => {
+    expect(kvCapacity(gpus(90e6, 16e6, 50e6), 1000, 8192)).toBe(8000);
+    expect(kvCapacity(gpus(90e6, 17e6), 1000, 8192)).toBe(8192);
+    expect(kvCapacity(gpus(100, 17e6), 1000, 8192)).toBe(32);
+    expect(kvCapacity(gpus(100), 1000, 20)).toBe(20);
   });
 });
