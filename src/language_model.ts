@@ -38,7 +38,7 @@ import {
 } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
-import { Runtime } from "./runtime/runtime.js";
+import { disposedError, Runtime } from "./runtime/runtime.js";
 import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
 import * as ops from "./tensor/ops/index.js";
@@ -104,8 +104,9 @@ export class LanguageModel extends Persimmon {
   readonly source: string;
   readonly #tokenizer: Tokenizer | undefined;
   readonly #kvContexts: number;
-  readonly #makeRuntime: (model: LanguageModel) => Runtime;
+  #makeRuntime: (model: LanguageModel) => Runtime;
   #runtime: Runtime | undefined;
+  #isDisposed = false;
 
   constructor(parts: LoadedParts) {
     super(parts.config, parts.modules);
@@ -399,6 +400,31 @@ export class LanguageModel extends Persimmon {
   /** How a notebook shows it: the tree of modules. */
   [Symbol.for("Jupyter.display")](): Record<string, unknown> {
     return modelBundle(this, this);
+  }
+
+  /**
+   * Gives the memory back: that of keys, values and recorded plans now, that of the weights as soon as garbage is collected, but for
+   * modules that another model has, too, which stay whole. All uses of this model throw `MODEL_DISPOSED` from then on, and so does
+   * a prompt that runs, at its next chunk. A second call does nothing.
+   * @throws PersimmonError MODEL_BUSY while a generation runs
+   */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#runtime?.expectIdle("a model cannot be disposed of");
+    this.#isDisposed = true;
+    this.#runtime?.dispose();
+    this.#runtime = undefined;
+    const gone = () => {
+      throw disposedError();
+    };
+    this.#makeRuntime = gone;
+    for (const name of ["embedTokens", "layers", "finalLayernorm", "lmHead"]) {
+      Object.defineProperty(this, name, { get: gone, set: gone, enumerable: false, configurable: true });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** For generation and the server: what making tokens needs of this model. */

@@ -139,6 +139,15 @@ export class KvCache {
     return () => this.holders.delete(holder);
   }
 
+  /** For models that are disposed of: releases all sequences and the memory. */
+  dispose(): void {
+    for (const sequence of this.sequences) sequence.release();
+    for (const { keys, values } of this.layers) {
+      keys.release();
+      values.release();
+    }
+  }
+
   /** For sequences: a page of one's own. Throws `KV_CACHE_FULL`. */
   takePage(): number {
     if (this.freePages.length === 0) this.takeBackCollected();
