@@ -36,7 +36,7 @@ describe.each<LoadOptions>([{}, { tensorParallel: 2, threads: 2 }])(
         expect(await failureOf(use)).toMatch(disposed);
       }
       const display = (model as unknown as Record<symbol, () => object>)[Symbol.for("Jupyter.display")];
-    expect(display.call(model)).toHaveProperty(["text/plain"]);
+      expect(display.call(model)).toHaveProperty(["text/plain"]);
     });
 
     it("gives back its weights, keys and values while someone still holds it", async () => {
