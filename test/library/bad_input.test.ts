@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/language_model.js";
 import { loadModel } from "../../src/load_model.js";
 import { failureOf } from "../support/codes.js";
+import { collectGarbage } from "../support/collect_garbage.js";
 import { temporaryDirectory, tinyCheckpoint, tinyConfig } from "../support/tiny_checkpoint.js";
 
 let good: string;
@@ -245,5 +246,15 @@ describe("prompts: each is one clear error in every method, and the next call wo
     );
     held[0].release();
     expect((await small.logits([1, 2, 3])).shape).toEqual([3, tinyConfig.vocab_size]);
+  });
+
+  it("sequences that nobody holds are no hindrance once they were collected", async () => {
+    const small = await loadModel(good, { maxLength: 32 });
+    for (let i = 0; i < 4; i++) await small.prefill([1, 2, 3]);
+    await collectGarbage();
+    expect(small.kv.sequences).toEqual([]);
+    const kept = await Promise.all([1, 2, 3, 4].map(() => small.prefill([1, 2, 3])));
+    await collectGarbage();
+    expect(small.kv.sequences).toEqual(kept);
   });
 });
