@@ -20,13 +20,20 @@ try {
     );
   }
   const options = { user: values.user, prefix: values.prefix, displayName: values["display-name"] };
-  const places = await (action === "install" ? installKernel(options) : uninstallKernel(options));
-  report(action, places);
+  if (action === "install") {
+    const places = await installKernel(options);
+    report(places, places, () => "Installed");
+  } else {
+    const { removed, ...places } = await uninstallKernel(options);
+    report(places, { ...places, removed }, (folder) =>
+      removed.includes(folder) ? "Removed" : "Did not find",
+    );
+  }
 } catch (error) {
   const code = error instanceof InstallError ? error.code : "INSTALL_FAILED";
   const message = error instanceof Error ? error.message : String(error);
   if (json) console.log(JSON.stringify({ error: { code, message } }));
-  else console.error(`${code}: ${message}`);
+  else console.error(`error [${code}] ${message}`);
   process.exitCode = 1;
 }
 
@@ -46,12 +53,13 @@ function parse() {
   }
 }
 
-function report(action: "install" | "uninstall", places: Installation): void {
+/** @param done what was done with a folder, as the beginning of a sentence */
+function report(places: Installation, asJson: object, done: (folder: string) => string): void {
   if (json) {
-    console.log(JSON.stringify(places));
+    console.log(JSON.stringify(asJson));
     return;
   }
-  const verb = action === "install" ? "Installed" : "Removed";
-  console.log(`${verb} the kernel     ${places.kernelspecDir}`);
-  console.log(`${verb} the renderer   ${places.labextensionDir}`);
+  const { kernelspecDir, labextensionDir } = places;
+  console.log(`${done(kernelspecDir)} the kernel     ${kernelspecDir}`);
+  console.log(`${done(labextensionDir)} the renderer   ${labextensionDir}`);
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { copyFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -65,11 +65,15 @@ export async function installKernel(options: InstallOptions = {}): Promise<Insta
 }
 
 /** Removes what {@link installKernel} wrote; what is not there is no error. */
-export async function uninstallKernel(options: InstallOptions = {}): Promise<Installation> {
+export async function uninstallKernel(
+  options: InstallOptions = {},
+): Promise<Installation & { removed: string[] }> {
   const places = installationPlaces(options);
-  await rm(places.kernelspecDir, { recursive: true, force: true });
-  await rm(places.labextensionDir, { recursive: true, force: true });
-  return places;
+  const removed = [places.kernelspecDir, places.labextensionDir].filter(
+    (folder) => lstatSync(folder, { throwIfNoEntry: false }) !== undefined,
+  );
+  for (const folder of removed) await rm(folder, { recursive: true, force: true });
+  return { ...places, removed };
 }
 
 /** The folders that an installation with these options uses. */

@@ -5,15 +5,18 @@ import {
   type Generator,
   generateBatch,
   rowsWithSharedPrefix,
+  sharedLength,
 } from "./generation/generate.js";
 import {
   type BatchOptions,
   checkBatchOptions,
   checkOptions,
   type GenerateOptions,
+  type Sampling,
 } from "./generation/options.js";
 import type { TextDecoderStream } from "./generation/text_writer.js";
 import { type Generation, TokenStream } from "./generation/token_stream.js";
+import { type Turn, turnsOf } from "./generation/turns.js";
 import { interruptSignal, throwIfInterrupted } from "./host.js";
 import type { PersimmonConfig } from "./model/config.js";
 import { Persimmon, type PersimmonParts } from "./model/persimmon.js";
@@ -33,11 +36,11 @@ import {
   type KvSequence,
   type KvShape,
   kvBytesPerToken,
-  pageTokens,
+  kvCapacity,
 } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { checkPromptOptions, forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
-import { Runtime } from "./runtime/runtime.js";
+import { disposedError, Runtime } from "./runtime/runtime.js";
 import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
 import * as ops from "./tensor/ops/index.js";
@@ -103,8 +106,9 @@ export class LanguageModel extends Persimmon {
   readonly source: string;
   readonly #tokenizer: Tokenizer | undefined;
   readonly #kvContexts: number;
-  readonly #makeRuntime: (model: LanguageModel) => Runtime;
+  #makeRuntime: (model: LanguageModel) => Runtime;
   #runtime: Runtime | undefined;
+  #isDisposed = false;
 
   constructor(parts: LoadedParts) {
     super(parts.config, parts.modules);
@@ -146,16 +150,8 @@ export class LanguageModel extends Persimmon {
 
   #makeCache(): KvCache {
     const shape = kvShape(this.config, this.kvDtype);
-    return new KvCache(this.device, shape, this.#cachedTokens(kvBytesPerToken(shape)));
-  }
-
-  /** Positions of the KV cache. A GPU has no address space without memory: there it takes half of what is free at most. */
-  #cachedTokens(bytesPerToken: number): number {
     const wanted = this.#kvContexts * this.maxLength;
-    const { gpu } = this.device;
-    if (gpu === undefined) return wanted;
-    const room = Math.floor(gpu.freeBytes / 2 / bytesPerToken);
-    return Math.max(Math.min(wanted, room), Math.min(this.maxLength, pageTokens));
+    return new KvCache(this.device, shape, kvCapacity([this.device], kvBytesPerToken(shape), wanted));
   }
 
   /** A token as the tokenizer has it (`▁` stands for a space); the id as text where there is no tokenizer. */
@@ -165,7 +161,7 @@ export class LanguageModel extends Persimmon {
 
   /**
    * The logits of every position. Throws `PROMPT_INVALID`, `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`,
-   * `OPTION_UNKNOWN`, `OPTION_INVALID`, `INTERRUPTED`.
+   * `KV_CACHE_FULL`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `INTERRUPTED`.
    * @param options `signal` ends it early, `onProgress` is told how far it is, after each 512 tokens
    */
   async logits(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<Logits> {
@@ -198,7 +194,8 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Generates a continuation. Greedy unless a temperature is given. A model makes one at a time: `done` of a second one rejects with
-   * MODEL_BUSY. It waits for tools with edits of their own (activationPatching, ablationStudy) that were begun before.
+   * MODEL_BUSY. It waits for tools with edits of their own (activationPatching, ablationStudy) that were begun before. Throws what
+   * `generateBatch` does, where it is read.
    */
   generate(prompt: Prompt, options: GenerateOptions = {}): TokenStream {
     return new TokenStream(async (emit, cancelled) => {
@@ -211,7 +208,10 @@ export class LanguageModel extends Persimmon {
   /**
    * Generates continuations of several prompts in one batch; each is what `generate` gives for it alone (prompt number i
    * with the seed `seed + i`). The tokens that all prompts begin with, from 128 on, are computed once, but not while a hook,
-   * a watch or a counter looks at prompts.
+   * a watch or a counter looks at prompts. Texts that together might fill the KV cache (each takes whole pages of 32 positions, for its
+   * prompt and `maxNewTokens`) are made in turns, one after the other.
+   * @throws PersimmonError KV_CACHE_FULL, before anything runs where a prompt alone has no room beside the sequences that are held
+   *   (`model.kv.sequences`); what `logits` throws, SAMPLING_INVALID, MODEL_BUSY
    * @returns one for each prompt, in their order; `onFinished` gets each as soon as there is nothing more to come
    */
   async generateBatch(prompts: readonly Prompt[], options: BatchOptions = {}): Promise<Generation[]> {
@@ -228,7 +228,8 @@ export class LanguageModel extends Persimmon {
 
   /**
    * Runs a prompt and keeps its keys and values, for `generate(rest, { kv: sequence.fork() })`. Release the sequence when
-   * it is done with.
+   * it is done with: its pages are missing in the KV cache until then, or until it was garbage-collected. `model.kv.sequences` lists
+   * those that are held. Throws what `logits` does.
    */
   async prefill(
     prompt: Prompt,
@@ -392,14 +393,46 @@ export class LanguageModel extends Persimmon {
     const ids = prompts.map((prompt) => this.encodePrompt(prompt, options.bos, before));
     const signal = interruptSignal(options.signal, cancelled);
     const end = await this.runtime.beginGeneration(signal);
-    const own: KvSequence[] = [];
     try {
-      const rows = options.kv
-        ? ids.map((prompt) => ({ prompt, sequence: options.kv as KvSequence, known: 0 }))
-        : await rowsWithSharedPrefix(this.runtime, ids, sampling, signal, (sequence) => own.push(sequence));
-      return await generateBatch(this.generator(), rows, sampling, signal, listener);
+      if (options.kv !== undefined) {
+        const { kv: sequence } = options;
+        const rows = ids.map((prompt) => ({ prompt, sequence, known: 0 }));
+        return await generateBatch(this.generator(), rows, sampling, signal, listener);
+      }
+      const { maxLength, runtime } = this;
+      const shared = sharedLength(runtime, ids, sampling);
+      const size = { maxNewTokens: sampling.maxNewTokens, shared, maxLength };
+      const generations: Generation[] = [];
+      for (const turn of turnsOf(runtime.kv, ids, size)) {
+        generations.push(...(await this.#runTurn(ids, turn, sampling, signal, listener)));
+      }
+      return generations;
     } finally {
       end();
+    }
+  }
+
+  /** Some prompts of a batch, in sequences of their own. */
+  async #runTurn(
+    prompts: readonly (readonly number[])[],
+    { first, end }: Turn,
+    sampling: Sampling,
+    signal: AbortSignal,
+    { onToken, onFinished }: BatchListener,
+  ): Promise<Generation[]> {
+    const ids = prompts.slice(first, end);
+    const own: KvSequence[] = [];
+    const listener: BatchListener = {
+      onToken: (prompt, token) => onToken?.(first + prompt, token),
+      onFinished: (prompt, generation) => onFinished?.(first + prompt, generation),
+    };
+    const seeded = { ...sampling, seed: (sampling.seed + first) % Number.MAX_SAFE_INTEGER };
+    try {
+      const rows = await rowsWithSharedPrefix(this.runtime, ids, seeded, signal, (sequence) =>
+        own.push(sequence),
+      );
+      return await generateBatch(this.generator(), rows, seeded, signal, listener);
+    } finally {
       for (const sequence of own) sequence.release();
     }
   }
@@ -417,6 +450,31 @@ export class LanguageModel extends Persimmon {
   /** How a notebook shows it: the tree of modules. */
   [Symbol.for("Jupyter.display")](): Record<string, unknown> {
     return modelBundle(this, this);
+  }
+
+  /**
+   * Gives the memory back: that of keys, values and recorded plans now, that of the weights as soon as garbage is collected, but for
+   * modules that another model has, too, which stay whole. All uses of this model throw `MODEL_DISPOSED` from then on, and so does
+   * a prompt that runs, at its next chunk. A second call does nothing.
+   * @throws PersimmonError MODEL_BUSY while a generation runs
+   */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#runtime?.expectIdle("a model cannot be disposed of");
+    this.#isDisposed = true;
+    this.#runtime?.dispose();
+    this.#runtime = undefined;
+    const gone = () => {
+      throw disposedError();
+    };
+    this.#makeRuntime = gone;
+    for (const name of ["embedTokens", "layers", "finalLayernorm", "lmHead"]) {
+      Object.defineProperty(this, name, { get: gone, set: gone, enumerable: false, configurable: true });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** For generation and the server: what making tokens needs of this model. */

@@ -3,7 +3,7 @@ import { type Checkpoint, openCheckpoint, resolveCheckpoint } from "./checkpoint
 import { specialTokenIds, tokenizerOf } from "./checkpoint_tokenizer.js";
 import { type DeviceChoice, gpuFor } from "./device_choice.js";
 import { checkOptionNames, PersimmonError, valueText } from "./errors.js";
-import { interruptSignal } from "./host.js";
+import { interruptSignal, throwIfInterrupted } from "./host.js";
 import { kvContexts, kvShape, LanguageModel } from "./language_model.js";
 import type { Rope } from "./model/rotary.js";
 import { optionChecks } from "./option_checks.js";
@@ -85,7 +85,10 @@ export interface LoadOptions {
   memoryCheck?: boolean;
   /** Told before a weight is read what the model will take and what there is. */
   onMemory?: (plan: MemoryPlan) => void;
+  /** Told how many bytes have been fetched, then how many of the weights are ready. What it throws, `loadModel` throws. */
   onProgress?: (progress: { stage: "download" | "weights"; loaded: number; total: number }) => void;
+  /** Ends a download (what has arrived is kept) or the loading. In a notebook the stop button does so as well. */
+  signal?: AbortSignal;
 }
 
 /** The small trained model that comes with the package. */
@@ -98,7 +101,8 @@ export function demoModelDirectory(): string {
  * @param source a folder with config.json and weights, Adept's own release (its folder or its .tar), or a name on the Hugging
  *   Face hub; default: the bundled demo model
  * @throws PersimmonError with the code of what is wrong: CHECKPOINT_NOT_FOUND, CONFIG_MISSING, DTYPE_UNSUPPORTED,
- *   ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, OUT_OF_MEMORY (before a weight is read, with what would fit), …
+ *   ARGUMENT_INVALID, OPTION_UNKNOWN, OPTION_INVALID, OUT_OF_MEMORY (before a weight is read, with what would fit), HUB_ABORTED
+ *   and INTERRUPTED (`signal`, while it downloads and after that), …
  */
 export async function loadModel(
   source: string = demoModelDirectory(),
@@ -106,6 +110,7 @@ export async function loadModel(
 ): Promise<LanguageModel> {
   checkSource(source);
   checkNames(options);
+  const signal = interruptSignal(options.signal);
   const dtype = checkedDType(options.dtype ?? "auto");
   const target = gpuFor(options.device, options.matmulPrecision);
   const rope = checkedRope(options.rope);
@@ -118,11 +123,12 @@ export async function loadModel(
   const device = group?.here[0].device ?? target ?? Device.cpu(options.threads, options.matmulPrecision);
   const loader = device.kind === "cpu" ? device : Device.cpu(options.threads, options.matmulPrecision);
   const directory = await resolveCheckpoint(source, {
-    signal: interruptSignal(),
+    signal,
     onProgress: ({ bytes, totalBytes }) =>
       options.onProgress?.({ stage: "download", loaded: bytes, total: totalBytes }),
   });
   const checkpoint = await openCheckpoint(directory);
+  throwIfInterrupted(signal);
   const { config } = checkpoint;
   const maxLength = checkedLength(options.maxLength, config.maxPositionEmbeddings);
   const stored = checkpoint.tensors;
@@ -163,10 +169,11 @@ export async function loadModel(
             target: device,
             skipZeros,
             readAhead,
+            signal,
             onProgress,
           }),
         ]
-      : await shardedWeights(checkpoint, group, loader, dtype, { skipZeros, readAhead, onProgress });
+      : await shardedWeights(checkpoint, group, loader, dtype, { skipZeros, readAhead, signal, onProgress });
   const sources = weights.map((tensors) => (name: string) => {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new PersimmonError("WEIGHT_MISSING", `the checkpoint has no ${name}`);
@@ -216,6 +223,7 @@ function checkNames(options: LoadOptions): void {
     "memoryCheck",
     "onMemory",
     "onProgress",
+    "signal",
   ] satisfies (keyof LoadOptions)[];
   checkOptionNames("loadModel", options, known);
   const { text, callback } = optionChecks((message) => new PersimmonError("OPTION_INVALID", message));

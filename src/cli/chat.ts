@@ -1,15 +1,22 @@
 import { createInterface } from "node:readline";
 import { Command } from "commander";
+import { checkOptions } from "../generation/options.js";
 import { ChatSession } from "./chat_session.js";
 import { loadFromOptions } from "./load.js";
-import { addModelOptions, addSamplingOptions, type ModelOptions, type SamplingOptions } from "./options.js";
+import {
+  addModelOptions,
+  addSamplingOptions,
+  generateOptions,
+  type ModelOptions,
+  type SamplingOptions,
+} from "./options.js";
 
 /** Two presses of Ctrl-C within this time end the program. */
 const SECOND_PRESS_MILLISECONDS = 2000;
 
 const HELP = `/new    begin a new conversation
 /help   this list
-/quit   leave (also Ctrl-D, or Ctrl-C twice)
+/quit   leave (also /exit, Ctrl-D, or Ctrl-C twice)
 `;
 
 /** `persimmon chat`: a conversation in the chat format on the terminal, or over lines of standard input. */
@@ -19,23 +26,35 @@ export function chatCommand(): Command {
   );
   return addSamplingOptions(addModelOptions(command)).action(
     async (options: ModelOptions & SamplingOptions) => {
+      checkOptions(generateOptions(options)); // before minutes of loading
       const model = await loadFromOptions(options);
       const session = new ChatSession(model, options);
       const terminal = process.stdin.isTTY === true;
       const lines = createInterface({ input: process.stdin, output: process.stdout, terminal, prompt: "> " });
+      let isOpen = true;
+      lines.once("close", () => {
+        isOpen = false;
+      });
       const prompt = () => {
-        if (terminal) lines.prompt();
+        if (terminal && isOpen) lines.prompt();
       };
+      // Ends by itself, and not in the midst of what a device computes; one more Ctrl-C would end it at once.
+      const leave = () => {
+        process.exitCode = 130;
+        process.off("SIGINT", onInterrupt);
+        session.interrupt();
+        isLeaving = true;
+        lines.close();
+      };
+      process.stdout.once("error", leave);
 
+      let isLeaving = false;
       let pressed = Number.NEGATIVE_INFINITY;
       const onInterrupt = () => {
         const again = performance.now() - pressed < SECOND_PRESS_MILLISECONDS;
         pressed = performance.now();
-        if (again) {
-          lines.close();
-          process.exit(130);
-        }
-        if (!session.interrupt()) {
+        if (again) leave();
+        else if (!session.interrupt()) {
           process.stdout.write("\n(Ctrl-C again to leave)\n");
           prompt();
         }
@@ -48,7 +67,7 @@ export function chatCommand(): Command {
       prompt();
       for await (const line of lines) {
         const text = line.trim();
-        if (text === "/quit") break;
+        if (isLeaving || text === "/quit" || text === "/exit") break;
         if (text === "/new") session.reset();
         else if (text === "/help") process.stdout.write(HELP);
         else if (text !== "") await session.answer(text, (part) => process.stdout.write(part));

@@ -91,7 +91,11 @@ function runCommand(): Command {
     .option("--folder <dir>", "write the run there; the same command goes on with it after an interrupt")
     .option("--limit <n>", "at most so many items, spread over the data", parseNumber)
     .option("--shard <i/n>", "only part i of n, such as 0/4")
-    .option("--shot-seeds <list>", "one run for each, with other examples, such as 0,1,2", parseSeeds, [0])
+    .addOption(
+      new Option("--shot-seeds <list>", "one run for each, with other examples, such as 0,1,2")
+        .argParser(parseSeeds)
+        .default([0], "0"),
+    )
     .addOption(new Option("--shots <n>", "examples in a prompt").choices(["0", "1"]).argParser(Number))
     .option("--bos", "begin prompts with the BOS token (default: as the tokenizer says)")
     .option("--no-bos", "begin prompts without it, as Adept's server does")

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { PersimmonError } from "../errors.js";
 import { chatPrompt, chatStop } from "../generation/chat.js";
+import { checkOptions } from "../generation/options.js";
 import type { LanguageModel, Token } from "../index.js";
 import { loadFromOptions } from "./load.js";
 import {
@@ -29,7 +30,9 @@ export function generateCommand(): Command {
     .option("--logprobs", "with --json: the log-probability of each token")
     .option("--json", "print the text, the ids and the speed as JSON")
     .action(async (prompt: string | undefined, options: Options) => {
-      const text = prompt ?? (await standardInput());
+      // Before minutes of loading.
+      checkGenerate(options);
+      const text = await promptOf(prompt);
       const model = await loadFromOptions(options);
       await generate(model, text, options, (part) => process.stdout.write(part));
     });
@@ -89,14 +92,27 @@ export async function generate(
   }
 }
 
-async function standardInput(): Promise<string> {
-  if (process.stdin.isTTY) {
-    throw new PersimmonError(
-      "PROMPT_EMPTY",
-      'there is no prompt: `persimmon generate "Once upon a time"`, or text on standard input',
-    );
-  }
-  let text = "";
-  for await (const part of process.stdin.setEncoding("utf8")) text += part;
-  return text;
+/** Throws SAMPLING_INVALID, and OPTION_INVALID for what would have no effect. */
+export function checkGenerate(options: Options): void {
+  checkOptions(generateOptions(options));
+  if (!options.logprobs || options.json) return;
+  throw new PersimmonError("OPTION_INVALID", "--logprobs has no effect without --json, which prints them");
+}
+
+/**
+ * The text that is to be continued.
+ * @param given on the command line; without it, standard input is read
+ * @throws PersimmonError PROMPT_EMPTY, since what follows BOS alone is what nobody has asked for
+ */
+export async function promptOf(
+  given: string | undefined,
+  input: AsyncIterable<string | Buffer> & { isTTY?: boolean } = process.stdin.setEncoding("utf8"),
+): Promise<string> {
+  let text = given ?? "";
+  if (given === undefined && !input.isTTY) for await (const part of input) text += part;
+  if (text !== "") return text;
+  throw new PersimmonError(
+    "PROMPT_EMPTY",
+    'there is no prompt: `persimmon generate "Once upon a time"`, or text on standard input',
+  );
 }

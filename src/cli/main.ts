@@ -1,15 +1,20 @@
 #!/usr/bin/env node
+import type { Command } from "commander";
+import { watchOutput } from "./output.js";
 import { createProgram } from "./program.js";
 import { reportError } from "./report_error.js";
 
-// `persimmon info | head` closes our output early; that is not an error of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
+const debug = process.argv.includes("--debug");
+const output = watchOutput(debug);
+let command: Command | undefined;
 try {
-  await createProgram().parseAsync(process.argv);
+  const program = createProgram().hook("preAction", (_, action) => {
+    command = action;
+  });
+  await program.parseAsync(process.argv);
 } catch (error) {
-  process.exitCode = reportError(error, { debug: process.argv.includes("--debug") });
+  process.exitCode = output.exitCode ?? reportError(error, { debug, command });
 }
+process.on("exit", () => {
+  if (output.exitCode !== undefined) process.exitCode = output.exitCode;
+});

@@ -66,5 +66,11 @@ async function textsIn(path: string, model: LanguageModel): Promise<number[][]> 
     for (let start = 0; start < ids.length; start += textTokens)
       pieces.push(ids.slice(start, start + textTokens));
   }
+  if (pieces.length < 2) {
+    throw new PersimmonError(
+      "ZERO_PREDICTION_INVALID",
+      `--text: ${path} holds ${pieces.length} texts, and at least two are needed: part its documents by lines of |ENDOFTEXT|, or give one of more than ${textTokens} tokens`,
+    );
+  }
   return pieces;
 }

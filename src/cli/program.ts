@@ -13,6 +13,7 @@ import { labCommand } from "./lab.js";
 import { predictZerosCommand } from "./predict_zeros.js";
 import { pullCommand } from "./pull.js";
 import { serveCommand } from "./serve.js";
+import { usageError } from "./usage.js";
 
 /** The `persimmon` command with all that it can do. The library itself is loaded by the commands that need it. */
 export function createProgram(): Command {
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   program.addCommand(infoCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.option("--debug", "print the stack of an error");
+    command.configureOutput({ outputError: (text, write) => write(usageError(text, command)) });
   }
   return program;
 }

@@ -71,11 +71,12 @@ not logged. The first SIGTERM or Ctrl-C lets running requests finish, the second
 }
 
 async function serve(options: Options): Promise<void> {
-  const { checkAccess } = await import("../serve/access.js");
+  const { checkAccess, checkPort } = await import("../serve/access.js");
   const { host = "127.0.0.1" } = options;
   const token = options.token ?? process.env.PERSIMMON_TOKEN;
   // Before minutes of loading.
   checkAccess(host, token);
+  checkPort(options.port);
   const model = await loadFromOptions(options);
   const { ModelServer } = await import("../serve/server.js");
   const server = await ModelServer.start(model, {
@@ -121,7 +122,12 @@ function stopped(server: ModelServer): Promise<void> {
   return new Promise((done, failed) => {
     let isStopping = false;
     const stop = (signal: NodeJS.Signals) => {
-      if (isStopping) process.exit(signal === "SIGINT" ? 130 : 143);
+      if (isStopping) {
+        // `process.exit` would take down what the device's thread uses while it computes; the signal itself ends all threads at once.
+        process.off("SIGINT", stop).off("SIGTERM", stop);
+        process.kill(process.pid, signal);
+        return;
+      }
       isStopping = true;
       const { requests } = server.load;
       if (requests > 0) process.stderr.write(`finishing ${requests} requests; once more ends at once\n`);

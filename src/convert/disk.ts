@@ -32,7 +32,9 @@ export function writeFailure(error: unknown, target: string, kept: string): unkn
   const advice = full ? "Free some space and run it again" : "Run it again when that is mended";
   return new PersimmonError(
     full ? "DISK_FULL" : "CHECKPOINT_UNWRITABLE",
-    `${target}: cannot be written: ${error.message}. ${kept} ${advice}.`,
+    [`${target}: cannot be written: ${error.message}.`, kept, `${advice}.`]
+      .filter((part) => part !== "")
+      .join(" "),
     { cause: error },
   );
 }

@@ -44,7 +44,10 @@ export async function checkUnusedRows(
     !(Number.isInteger(first) && Number.isInteger(end) && 0 < first && first < end && end < config.vocabSize)
   ) {
     const wanted = `two ids in order between 0 and the ${config.vocabSize} of the vocabulary`;
-    throw new PersimmonError("OPTION_INVALID", `unused rows must be ${wanted}, got ${first} to ${end}`);
+    throw new PersimmonError(
+      "OPTION_INVALID",
+      `unused rows must be ${wanted}, got ids ${first} to ${end - 1}`,
+    );
   }
   const report = [checkPieces(tokenizer, special, range, directory)];
   for (const name of ["model.embed_tokens.weight", "lm_head.weight"]) {

@@ -65,16 +65,26 @@ export async function rowsWithSharedPrefix(
 ): Promise<Row[]> {
   const first = runtime.kv.createSequence();
   add(first);
-  let known = prompts.length > 1 ? commonLength(prompts) : 0;
-  // Who looks at the prompts is to see each of them.
-  const observed = runtime.interventions.observes("prefill");
-  if (known < leastShared || observed || sampling.maxNewTokens === 0) known = 0;
+  const known = sharedLength(runtime, prompts, sampling);
   if (known > 0) await prefill(runtime, first, prompts[0].slice(0, known), 0, signal);
   return prompts.map((prompt, index) => {
     const sequence = index === 0 ? first : first.fork();
     if (index > 0) add(sequence);
     return { prompt, sequence, known: first.length };
   });
+}
+
+/** How many tokens all prompts begin with that are computed once for all of them. */
+export function sharedLength(
+  runtime: Runtime,
+  prompts: readonly (readonly number[])[],
+  { maxNewTokens }: Sampling,
+): number {
+  // Who looks at the prompts is to see each of them.
+  const observed = runtime.interventions.observes("prefill");
+  if (prompts.length < 2 || observed || maxNewTokens === 0) return 0;
+  const length = commonLength(prompts);
+  return length < leastShared ? 0 : length;
 }
 
 /** How many tokens all prompts begin with, but for the last of any, which has to be run for its logits. */

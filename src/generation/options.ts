@@ -13,11 +13,11 @@ export interface GenerateOptions {
   maxNewTokens?: number;
   /** 0 (the default) takes the most likely token; above, logits are divided by it before a draw. */
   temperature?: number;
-  /** Draw among the k most likely tokens (ties with the k-th stay); 0, the default, keeps all. */
+  /** With a temperature: draw among the k most likely tokens (ties with the k-th stay); 0, the default, keeps all. */
   topK?: number;
-  /** Draw among the most likely tokens up to this cumulative probability; 0 or 1 keeps all (default 0). */
+  /** With a temperature: draw among the most likely tokens up to this cumulative probability; 0 or 1 keeps all (default 0). */
   topP?: number;
-  /** Makes draws repeatable; default: a new one each time. */
+  /** With a temperature: makes draws repeatable; default: a new one each time. */
   seed?: number;
   /**
    * Texts and patterns that end the generation; they and what follows are not part of the result. A pattern (without the
@@ -79,7 +79,10 @@ export interface Sampling {
   onProgress: ((progress: PromptProgress) => void) | undefined;
 }
 
-/** Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. */
+/**
+ * Fills in defaults. Throws `SAMPLING_INVALID`, naming the option, or `OPTION_UNKNOWN`. Options of draws are refused where no temperature
+ * is given, which was probably forgotten; a temperature of 0 says that nothing is to be drawn.
+ */
 export function checkOptions(options: GenerateOptions): Sampling {
   if (typeof options !== "object" || options === null) {
     throw new PersimmonError(
@@ -116,7 +119,19 @@ export function checkOptions(options: GenerateOptions): Sampling {
   between("topP", sampling.topP, 0, 1);
   for (const name of ["logprobs", "stopAtEos", "capture", "breakEverywhere"] as const)
     flag(name, sampling[name]);
+  if (options.temperature === undefined) expectNoDraws(options, sampling);
   return sampling;
+}
+
+/** Throws `SAMPLING_INVALID` for options that only draws need: the temperature was probably forgotten. */
+function expectNoDraws(given: GenerateOptions, { topK, topP }: Sampling): void {
+  const name =
+    (topK > 0 && "topK") || (topP > 0 && topP < 1 && "topP") || (given.seed !== undefined && "seed");
+  if (!name) return;
+  throw new PersimmonError(
+    "SAMPLING_INVALID",
+    `${name} has no effect without a temperature, since the most likely token is taken: give a temperature above 0`,
+  );
 }
 
 /** Parts what is for the whole batch from what is for each prompt. Throws `SAMPLING_INVALID`. */

@@ -121,6 +121,11 @@ export class ParallelRuntime extends RankRuntime {
     this.#modules = fingerprint(model);
   }
 
+  override dispose(): void {
+    super.dispose();
+    for (const follower of this.#followers) follower.dispose();
+  }
+
   override get ranks(): number {
     return this.#group.ranks;
   }

@@ -3,7 +3,7 @@ import { checkpointWeights, type WeightDType, type WeightParts } from "../runtim
 import type { Device } from "../tensor/device.js";
 import { partOfWeight } from "../tensor/part.js";
 import type { Tensor } from "../tensor/tensor.js";
-import type { RankGroup } from "./rank_group.js";
+import type { Rank, RankGroup } from "./rank_group.js";
 import { partOf, splitAxis } from "./split.js";
 
 /** The part of a weight that a rank has, in place of `tensor`, which is released where another takes its place. */
@@ -28,10 +28,10 @@ export function shardWeights(rank: number, ranks: number): WeightParts {
 
 /**
  * The weights of each rank of this process, in their order. All load at once: each CPU its own, and for GPUs `loader`, which hands
- * each its part.
+ * each its part. Where one fails, the others are ended first.
  * @param options as for `checkpointWeights`
  */
-export function shardedWeights(
+export async function shardedWeights(
   checkpoint: Checkpoint,
   { here }: RankGroup,
   loader: Device,
@@ -39,17 +39,33 @@ export function shardedWeights(
   options: Omit<Parameters<typeof checkpointWeights>[3], "parts" | "target">,
 ): Promise<Map<string, Tensor>[]> {
   const loaded = here.map(() => 0);
-  return Promise.all(
-    here.map(({ device, number, ranks }, index) =>
-      checkpointWeights(checkpoint, device.kind === "cpu" ? device : loader, dtype, {
+  const failed = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
+  const load = async ({ device, number, ranks }: Rank, index: number) => {
+    try {
+      return await checkpointWeights(checkpoint, device.kind === "cpu" ? device : loader, dtype, {
         ...options,
         target: device,
         parts: shardWeights(number, ranks),
+        signal,
         onProgress: (bytes, total) => {
+          if (signal.aborted) return;
           loaded[index] = bytes;
-          options.onProgress?.(Math.min(...loaded), total);
+          try {
+            options.onProgress?.(Math.min(...loaded), total);
+          } catch (error) {
+            failed.abort(error); // now, so that no other rank calls it again
+            throw error;
+          }
         },
-      }),
-    ),
-  );
+      });
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  };
+  const ranks = await Promise.allSettled(here.map(load));
+  // The first cause, not the interruptions that it brought about in the others.
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return ranks.flatMap((rank) => (rank.status === "fulfilled" ? [rank.value] : []));
 }

@@ -1,7 +1,7 @@
 import type { PersimmonConfig } from "../model/config.js";
 import { Persimmon, type PersimmonParts } from "../model/persimmon.js";
 import type { WeightSource } from "../runtime/build_modules.js";
-import { KvCache, type KvShape } from "../runtime/kv_cache.js";
+import { KvCache, type KvShape, kvBytesPerToken, kvCapacity } from "../runtime/kv_cache.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { FollowerRuntime, ParallelRuntime } from "./parallel_runtime.js";
 import type { RankGroup } from "./rank_group.js";
@@ -32,7 +32,7 @@ class LeadingKvCache extends KvCache {
 /**
  * A model split over the ranks of a group.
  * @param weights the weights of each rank of this process, in their order
- * @param kv what the cache of a whole model has, and its capacity in positions
+ * @param kv what the cache of a whole model has, and the capacity in positions that it is to have
  */
 export function splitModel(
   config: PersimmonConfig,
@@ -48,8 +48,10 @@ export function splitModel(
   const shape = { ...kv.shape, heads: kv.shape.heads / group.ranks };
   const runtime = (model: Persimmon) => {
     const [first, ...rest] = group.here;
-    const caches = rest.map(({ device }) => new KvCache(device, shape, kv.capacity));
-    const leading = new LeadingKvCache(caches, first.device, shape, kv.capacity);
+    const devices = group.here.map(({ device }) => device);
+    const capacity = kvCapacity(devices, kvBytesPerToken(shape), kv.capacity);
+    const caches = rest.map(({ device }) => new KvCache(device, shape, capacity));
+    const leading = new LeadingKvCache(caches, first.device, shape, capacity);
     return new ParallelRuntime(group, model, leading, maxLength, (rank, interventions) => {
       const index = rest.indexOf(rank);
       const parts = new Persimmon(config, others[index]);

@@ -28,6 +28,11 @@ export function fingerprint(model: Persimmon): readonly unknown[] {
   return found.values;
 }
 
+/** For models that are disposed of: forgets the modules that were found. */
+export function forgetFingerprint(model: Persimmon): void {
+  latest.delete(model);
+}
+
 /** Takes the walk of `take` again, beside the values that it found, and makes nothing: it comes before each token. */
 function holdsStill(model: Persimmon, { values, repeated }: Fingerprint): boolean {
   let next = 0;

@@ -22,6 +22,23 @@ export function kvBytesPerToken({ layers, heads, headDim, dtype = "float32" }: K
   return 2 * layers * heads * (headDim * bytesPerElement[dtype] + scaleBytes[dtype]);
 }
 
+/**
+ * Positions that a cache is to have: the wanted ones, but on GPUs, which have no address space without memory, what fits into half of
+ * the memory that is free on the one with the least, and a page at least.
+ * @param devices those that have a part of each position
+ * @param bytesPerToken what a position takes on each of them
+ * @param wanted such as four contexts
+ */
+export function kvCapacity(
+  devices: readonly { gpu: { freeBytes: number } | undefined }[],
+  bytesPerToken: number,
+  wanted: number,
+): number {
+  const free = devices.map(({ gpu }) => gpu?.freeBytes ?? Number.POSITIVE_INFINITY);
+  const room = Math.floor(Math.min(...free) / 2 / bytesPerToken);
+  return Math.max(Math.min(wanted, room), Math.min(wanted, pageTokens));
+}
+
 export interface KvShape {
   layers: number;
   heads: number;
@@ -36,9 +53,16 @@ export interface LayerPages {
   values: Tensor;
 }
 
+/** A sequence that has taken pages. Its pages are known without it, so that they come back where nobody holds it any more. */
+interface Holder {
+  readonly pages: readonly number[];
+  readonly sequence: WeakRef<KvSequence>;
+}
+
 /**
  * Keys and values of all sequences of a model, in pages that forks share. Address space is reserved for all pages at the
- * start; memory is taken only by pages that were written once.
+ * start; memory is taken only by pages that were written once. A sequence takes whole pages, so that many short ones fill the cache
+ * with fewer positions than `pageCount * pageTokens`.
  */
 export class KvCache {
   readonly layers: readonly LayerPages[];
@@ -49,6 +73,7 @@ export class KvCache {
   private readonly device: Device;
   private readonly users: Int32Array;
   private readonly freePages: number[];
+  private readonly holders = new Set<Holder>();
 
   /** @param capacity positions of all sequences together */
   constructor(device: Device, shape: KvShape, capacity: number) {
@@ -70,7 +95,7 @@ export class KvCache {
 
   /** How Node prints it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    const used = this.pageCount - this.freePages.length;
+    const used = this.pageCount - this.freePageCount;
     return `KvCache, ${used} of ${this.pageCount} pages in use, ${pageTokens} positions each, ${this.bytesPerToken} bytes a position in ${this.dtype}`;
   }
 
@@ -79,17 +104,77 @@ export class KvCache {
     return new KvSequence(this);
   }
 
+  /**
+   * The sequences that hold pages, in the order in which they took their first: those of `model.prefill` and forks that were not
+   * released, and what a server, an evaluation or a `PrefixCache` keeps. `for (const one of model.kv.sequences) one.release()` empties the
+   * cache of a model that nothing runs on.
+   */
+  get sequences(): KvSequence[] {
+    return [...this.holders].map(({ sequence }) => sequence.deref()).filter((one) => one !== undefined);
+  }
+
+  /** Pages that nobody uses. */
+  get freePageCount(): number {
+    this.takeBackCollected();
+    return this.freePages.length;
+  }
+
+  /** Gives the pages back of sequences that were garbage-collected without having been released. */
+  private takeBackCollected(): void {
+    for (const holder of this.holders) {
+      if (holder.sequence.deref() !== undefined) continue;
+      for (const page of holder.pages) this.releasePage(page);
+      this.holders.delete(holder);
+    }
+  }
+
+  /**
+   * For sequences: notes that one takes its first page.
+   * @param pages its own array, which it goes on changing
+   * @returns what is called when it has given all pages back
+   */
+  hold(sequence: KvSequence, pages: readonly number[]): () => void {
+    const holder = { pages, sequence: new WeakRef(sequence) };
+    this.holders.add(holder);
+    return () => this.holders.delete(holder);
+  }
+
+  /** For models that are disposed of: releases all sequences and the memory. */
+  dispose(): void {
+    for (const sequence of this.sequences) sequence.release();
+    for (const { keys, values } of this.layers) {
+      keys.release();
+      values.release();
+    }
+  }
+
   /** For sequences: a page of one's own. Throws `KV_CACHE_FULL`. */
   takePage(): number {
+    if (this.freePages.length === 0) this.takeBackCollected();
     const page = this.freePages.pop();
-    if (page === undefined) {
-      throw new PersimmonError(
-        "KV_CACHE_FULL",
-        `all ${this.pageCount * pageTokens} positions of the KV cache are in use: release sequences that are done with, give fewer prompts at once, or load the model with a larger maxLength (a cache has four contexts)`,
-      );
-    }
+    if (page === undefined) throw this.full("");
     this.users[page] = 1;
     return page;
+  }
+
+  /**
+   * For who begins something: throws `KV_CACHE_FULL` now where so many pages are not free.
+   * @param what for the message: what needs them
+   */
+  expectRoom(pages: number, what: string): void {
+    const free = this.freePageCount;
+    if (pages > free)
+      throw this.full(`${what} needs ${pages} pages of ${pageTokens} positions, ${free} are free: `);
+  }
+
+  private full(needed: string): PersimmonError {
+    const { sequences } = this;
+    const positions = sequences.reduce((sum, { length }) => sum + length, 0);
+    const used = this.pageCount - this.freePages.length;
+    return new PersimmonError(
+      "KV_CACHE_FULL",
+      `${needed}${used} of the ${this.pageCount} pages of the KV cache are in use, by ${sequences.length} sequences of ${positions} positions together (each takes whole pages of ${pageTokens}): release sequences that are done with (model.kv.sequences lists them), give fewer or shorter prompts at once, or load the model with a larger maxLength (the cache has room for four contexts, on a GPU for what fits into half of its free memory)`,
+    );
   }
 
   /** For sequences: one user more for a page. */
@@ -144,6 +229,7 @@ export class KvSequence {
   private released = false;
   private changed = 0;
   private readonly cache: KvCache;
+  private leaveHolders: (() => void) | undefined;
 
   constructor(cache: KvCache) {
     this.cache = cache;
@@ -183,8 +269,10 @@ export class KvSequence {
       this.cache.releasePage(this.pages[last]);
       this.pages[last] = copy;
     }
+    const more = Math.ceil((this.positions + tokens) / pageTokens) - this.pages.length;
     try {
-      while (this.pages.length * pageTokens < this.positions + tokens) this.pages.push(this.cache.takePage());
+      this.cache.expectRoom(more, `a text of ${this.positions} tokens that goes on by ${tokens}`);
+      for (let page = 0; page < more; page++) this.take(this.cache.takePage());
     } catch (error) {
       this.trim();
       throw error;
@@ -194,6 +282,14 @@ export class KvSequence {
   /** For the runtime: gives back pages that were reserved and hold no position. */
   trim(): void {
     for (const page of this.pages.splice(this.usedPages)) this.cache.releasePage(page);
+    if (this.pages.length > 0) return;
+    this.leaveHolders?.();
+    this.leaveHolders = undefined;
+  }
+
+  private take(page: number): void {
+    this.leaveHolders ??= this.cache.hold(this, this.pages);
+    this.pages.push(page);
   }
 
   /** A second sequence with the same content. Both go on by themselves; full pages are shared, not copied. */
@@ -202,7 +298,7 @@ export class KvSequence {
     const fork = new KvSequence(this.cache);
     for (const page of this.pages.slice(0, this.usedPages)) {
       this.cache.sharePage(page);
-      fork.pages.push(page);
+      fork.take(page);
     }
     fork.positions = this.positions;
     return fork;
@@ -223,7 +319,7 @@ export class KvSequence {
     this.trim();
   }
 
-  /** Gives the pages back; releasing twice is harmless. */
+  /** Gives the pages back; releasing twice is harmless. One that nobody holds any more is released by garbage collection, some time. */
   release(): void {
     if (this.released) return;
     this.truncate(0);

@@ -7,6 +7,7 @@ import {
 import { readRows } from "../checkpoint/read_tensor.js";
 import { isDense, type StoredTensor } from "../checkpoint/stored_tensor.js";
 import { PersimmonError } from "../errors.js";
+import { throwIfInterrupted } from "../host.js";
 import type { PersimmonConfig } from "../model/config.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "../tensor/device.js";
@@ -72,6 +73,15 @@ const wholeWeights: WeightParts = { ofStored: (_, tensor) => tensor, ofHeld: (_,
 /** Weights that the device may be given before it is done with those before them: it need not wait for JavaScript. */
 const inFlight = 2;
 
+/** A weight that the device was given. */
+interface EnqueuedWeight {
+  tensor: CheckpointTensor;
+  /** Whether it lies in the mapped file, whose bytes are then still needed. */
+  isUsed: boolean;
+  /** Settles when the device is done with it. */
+  done: Promise<void>;
+}
+
 /**
  * The weights of a checkpoint on a device. Weights whose stored type is the wanted one are used in place in the mapped
  * file; int8 and int4 are put in another order, others are converted, on the device's threads. The files are read in their
@@ -79,8 +89,9 @@ const inFlight = 2;
  * @param dtype "auto" keeps what is stored (float16 becomes float32)
  * @param device where they are read and put in order: a CPU
  * @param options `target`: the device that they are for, the same unless given; `skipZeros`: see `ordered`; `readAhead`: false where the mapped weights do not fit into memory, so that
- *   those used in place would be read twice; `onProgress` is told the bytes of the file whose weights are ready
- * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY; WEIGHT_NOT_FINITE for int8 and int4
+ *   those used in place would be read twice; `onProgress` is told the bytes of the file whose weights are ready, and what it throws ends
+ *   the loading and is thrown on; `signal` ends it after the weight under way
+ * @throws PersimmonError CHECKPOINT_TRUNCATED, FILE_UNREADABLE, OUT_OF_MEMORY, INTERRUPTED; WEIGHT_NOT_FINITE for int8 and int4
  */
 export async function checkpointWeights(
   checkpoint: Checkpoint,
@@ -92,10 +103,11 @@ export async function checkpointWeights(
     readAhead?: boolean;
     /** Default: all of each weight. */
     parts?: WeightParts;
+    signal?: AbortSignal;
     onProgress?: (loaded: number, total: number) => void;
   },
 ): Promise<Map<string, Tensor>> {
-  const { skipZeros, onProgress, target = device } = options;
+  const { skipZeros, signal, onProgress, target = device } = options;
   const { config } = checkpoint;
   const weights = new Map<string, Tensor>();
   const files = new Map<string, NativeBuffer>();
@@ -110,9 +122,17 @@ export async function checkpointWeights(
   }));
   const ahead = new ReadAhead(reads);
   let loaded = 0;
-  const enqueued: Promise<void>[] = [];
+  const enqueued: EnqueuedWeight[] = [];
+  const finishFirst = async () => {
+    const [{ tensor, isUsed, done }] = enqueued.splice(0, 1);
+    await done;
+    if (!isUsed) unloadBytes(storedElements(tensor), files);
+    loaded += tensor.byteLength;
+    onProgress?.(loaded, total);
+  };
   try {
     for (const tensor of tensors) {
+      if (signal !== undefined) throwIfInterrupted(signal);
       await ahead.next();
       const dropped = droppedRowsOf(tensor.name, config);
       const weight = await loadWeight(tensor, device, dtype, files, dropped, options.parts);
@@ -120,18 +140,14 @@ export async function checkpointWeights(
       const inOrder = ordered(tensor.name, weight, skipZeros, nonFinite);
       const isCopy = inOrder.dtype !== tensor.dtype || isScaled(inOrder.dtype) || inOrder.isColumnMajor;
       weights.set(tensor.name, target === device ? inOrder : replaced(inOrder, inOrder.to(target)));
-      enqueued.push(
-        reached(target).then(() => {
-          if (isCopy || target !== device) unloadBytes(storedElements(tensor), files);
-          loaded += tensor.byteLength;
-          onProgress?.(loaded, total);
-        }),
-      );
-      if (enqueued.length > inFlight) await enqueued.shift();
+      const done = reached(target);
+      done.catch(() => {}); // thrown where it is waited for, which is later
+      enqueued.push({ tensor, isUsed: !isCopy && target === device, done });
+      if (enqueued.length > inFlight) await finishFirst();
     }
-    await Promise.all(enqueued);
+    while (enqueued.length > 0) await finishFirst();
   } catch (error) {
-    await Promise.allSettled(enqueued);
+    await Promise.allSettled(enqueued.map(({ done }) => done));
     throw error;
   }
   return weights;

@@ -1,3 +1,4 @@
+import { PersimmonError } from "../errors.js";
 import type { Persimmon } from "../model/persimmon.js";
 import { withNames } from "../nn/path.js";
 import { withRunner } from "../nn/runner.js";
@@ -8,7 +9,7 @@ import { onHostRead, type Tensor } from "../tensor/tensor.js";
 import type { PassConditions } from "./ahead_pass.js";
 import { type BatchEntry, checkSequences, extendSequences } from "./batch.js";
 import { DecodePlan } from "./decode_plan.js";
-import { fingerprint } from "./fingerprint.js";
+import { fingerprint, forgetFingerprint } from "./fingerprint.js";
 import { interruptible } from "./interruptible.js";
 import { Interventions, type Phase } from "./interventions.js";
 import type { KvCache } from "./kv_cache.js";
@@ -61,6 +62,7 @@ export class Runtime {
   readonly #tokens: TokenPasses;
   readonly #hostReaders = new WeakSet<object>();
   readonly #turns = new Turns();
+  #isDisposed = false;
 
   /** @param maxLength positions of the longest text */
   constructor(
@@ -76,13 +78,14 @@ export class Runtime {
   /**
    * One forward pass over a flat batch: the tokens of all entries behind one another. Sequences grow by their tokens; if
    * anything throws they keep their former length. Throws `SEQUENCE_FOREIGN`, `SEQUENCE_REPEATED`, `SEQUENCE_RELEASED`,
-   * `KV_CACHE_FULL`, `MODULE_INVALID`, `HOOK_FAILED`, `HOOK_RESULT_INVALID`, `ACTIVATION_NOT_FINITE`, `INTERRUPTED`.
+   * `KV_CACHE_FULL`, `MODEL_DISPOSED`, `MODULE_INVALID`, `HOOK_FAILED`, `HOOK_RESULT_INVALID`, `ACTIVATION_NOT_FINITE`, `INTERRUPTED`.
    * @returns logits [rows, vocabulary], the rows of the first entry first; the caller releases it
    */
   async forward(batch: readonly BatchEntry[], options: ForwardOptions = {}): Promise<Tensor> {
     const leave = await this.enter(options.signal);
     const leavePass = this.interventions.enterPass();
     try {
+      this.#expectThere();
       checkSequences(this.kv, batch);
       const starts = batch.map((entry) => entry.sequence.length);
       const takeBack = extendSequences(batch);
@@ -143,6 +146,19 @@ export class Runtime {
     this.#turns.expectIdle(what);
   }
 
+  /** For models that are disposed of: gives back what passes have made and kept. Passes that come after throw `MODEL_DISPOSED`. */
+  dispose(): void {
+    this.#isDisposed = true;
+    this.dropAhead();
+    this.plans.clear();
+    this.kv.dispose();
+    forgetFingerprint(this.model);
+  }
+
+  #expectThere(): void {
+    if (this.#isDisposed) throw disposedError();
+  }
+
   /** Throws `MODEL_BUSY` while a tool has the model to itself or waits for it; inside of the tool, too. */
   expectNoTurn(what: string): void {
     this.#turns.expectNoTurn(what);
@@ -185,6 +201,7 @@ export class Runtime {
     const leavePass = this.interventions.enterPass();
     let launched: LaunchedPass;
     try {
+      this.#expectThere();
       launched = await this.#tokens.launch(rows, choice, options);
     } finally {
       leavePass();
@@ -384,4 +401,12 @@ export class Runtime {
     const counters = new Set([...interventions.values()].flat());
     for (const counter of counters) if (counter.kind === "count") counter.counted(rows.positions.length);
   }
+}
+
+/** An error for what cannot be done with a model that is gone. */
+export function disposedError(): PersimmonError {
+  return new PersimmonError(
+    "MODEL_DISPOSED",
+    "this model was disposed of and has no weights any more: load it again, or dispose of it later",
+  );
 }

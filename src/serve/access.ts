@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { PersimmonError } from "../errors.js";
+import { optionChecks } from "../option_checks.js";
 import { RequestError } from "./request_error.js";
 
 const loopbackNames = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
@@ -25,6 +26,13 @@ export function checkAccess(host: string, token: string | undefined): void {
     "TOKEN_REQUIRED",
     `other machines can reach ${host}, so requests need a token: set PERSIMMON_TOKEN or --token, for instance to the output of \`openssl rand -hex 32\`; or leave --host out`,
   );
+}
+
+/** @throws PersimmonError OPTION_INVALID unless it is a port, or 0 for any that is free, or left out */
+export function checkPort(port: number | undefined): void {
+  if (port === undefined) return;
+  const invalid = (message: string) => new PersimmonError("OPTION_INVALID", `serve: ${message}`);
+  optionChecks(invalid).whole("port", port, 0, 65_535);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { checkOptionNames, PersimmonError } from "../errors.js";
 import type { LanguageModel } from "../language_model.js";
-import { checkAccess } from "./access.js";
+import { checkAccess, checkPort } from "./access.js";
 import { createApp } from "./app.js";
 import { checkLimits, type ServeLimits } from "./limits.js";
 import { RequestError } from "./request_error.js";
@@ -54,6 +54,7 @@ export class ModelServer {
     checkOptionNames("serve", options, known);
     const { host = "127.0.0.1", port = 6001, token, onError = () => {} } = options;
     checkAccess(host, token);
+    checkPort(port);
     const { bytesPerToken } = model.kv;
     const limits = checkLimits(options.limits ?? {}, { maxLength: model.maxLength, bytesPerToken });
     const service = createService(model, options.modelName, limits);

@@ -219,6 +219,16 @@ describe("downloads", () => {
     expect((await errorOf(resolveCheckpoint("owner/name"))).message).toContain("HF_ENDPOINT");
   });
 
+  it("throws on what onProgress throws, and the next one goes on", async () => {
+    await useHub(await modelFiles());
+    const bug = new Error("bug");
+    const onProgress = () => {
+      throw bug;
+    };
+    expect(await resolveCheckpoint("owner/name", { onProgress }).catch((error) => error)).toBe(bug);
+    expect((await openCheckpoint(await resolveCheckpoint("owner/name"))).tensors.size).toBe(20);
+  });
+
   it("stops at an abort and when the cache cannot be written", async () => {
     await useHub(await modelFiles());
     const stop = new AbortController();

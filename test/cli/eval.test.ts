@@ -133,5 +133,6 @@ describe("persimmon eval COMMAND", () => {
     for (const word of ["score", "compare", "merge", "--shot-seeds", "--preset", "--no-bos", "--shard"]) {
       expect(help).toContain(word);
     }
+    expect(help.replace(/\s+/g, " ")).toContain("with other examples, such as 0,1,2 (default: 0)");
   });
 });

@@ -1,8 +1,10 @@
+import { Readable } from "node:stream";
 import { expect, it } from "vitest";
-import { generate } from "../../src/cli/generate.js";
+import { checkGenerate, generate, promptOf } from "../../src/cli/generate.js";
 import { ProgressLine } from "../../src/cli/progress_line.js";
 import { type Generation, TokenStream } from "../../src/generation/token_stream.js";
 import type { GenerateOptions } from "../../src/index.js";
+import { failureOf } from "../support/codes.js";
 
 type Model = Parameters<typeof generate>[0];
 
@@ -94,4 +96,28 @@ it("Ctrl-C ends the generation and prints what was made; the handler goes away",
   expect(parts.at(-1)).toBe("\n");
   expect(parts.length).toBeLessThan(4);
   expect(process.listenerCount("SIGINT")).toBe(before);
+});
+
+it("reads standard input where no text is given", async () => {
+  expect(await promptOf("Once", Readable.from(["not read"]))).toBe("Once");
+  expect(await promptOf(undefined, Readable.from(["Once", " upon\n"]))).toBe("Once upon\n");
+});
+
+it.each([
+  ["an empty argument", "", []],
+  ["an empty input", undefined, []],
+])("%s is no prompt, as on a terminal", async (_, given, parts) => {
+  const message =
+    'PROMPT_EMPTY: there is no prompt: `persimmon generate "Once upon a time"`, or text on standard input';
+  expect(await failureOf(promptOf(given, Readable.from(parts)))).toBe(message);
+  const terminal = Object.assign(Readable.from(["not read"]), { isTTY: true });
+  expect(await failureOf(promptOf(undefined, terminal))).toBe(message);
+});
+
+it("refuses before it loads what would have no effect", () => {
+  expect(() => checkGenerate({ logprobs: true })).toThrow(
+    "--logprobs has no effect without --json, which prints them",
+  );
+  expect(() => checkGenerate({ topK: 5 })).toThrow("topK has no effect without a temperature");
+  expect(checkGenerate({ logprobs: true, json: true, topK: 5, temperature: 0.7 })).toBeUndefined();
 });

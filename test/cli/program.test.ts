@@ -1,7 +1,7 @@
-import { InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
 import { installerArguments } from "../../src/cli/kernel.js";
-import { generateOptions, parseNumber } from "../../src/cli/options.js";
+import { addSamplingOptions, generateOptions, parseNumber } from "../../src/cli/options.js";
 import { createProgram } from "../../src/cli/program.js";
 import { reportError } from "../../src/cli/report_error.js";
 import { PersimmonError } from "../../src/errors.js";
@@ -53,8 +53,71 @@ describe("reportError", () => {
     expect(text).toMatch(/^caused by TypeError: inner\n +at /m);
   });
 
+  it("names options by the flags of the command that ran", () => {
+    const command = addSamplingOptions(new Command());
+    const text = (message: string) => {
+      let written = "";
+      const write = (part: string) => {
+        written += part;
+      };
+      reportError(new PersimmonError("SAMPLING_INVALID", message), { debug: false, command, write });
+      return written;
+    };
+    expect(text("maxNewTokens must be a whole number from 0, got -5")).toBe(
+      "error [SAMPLING_INVALID] --max-new-tokens must be a whole number from 0, got -5\n",
+    );
+    expect(text("topK has no effect without a temperature")).toBe(
+      "error [SAMPLING_INVALID] --top-k has no effect without a temperature\n",
+    );
+    // Words that are no options of the library stay.
+    expect(text("--seed must be x, and the seed of a run is kept")).toBe(
+      "error [SAMPLING_INVALID] --seed must be x, and the seed of a run is kept\n",
+    );
+  });
+
+  it.each(["INTERRUPTED", "HUB_ABORTED"])("%s ends with the exit code of Ctrl-C", (code) => {
+    expect(report(new PersimmonError(code, "stopped")).exitCode).toBe(130);
+  });
+
   it("says how to see more of an error that is no one's code", () => {
     expect(report("text").text).toBe("error [UNEXPECTED] text\nRun it again with --debug to see where.\n");
+  });
+});
+
+describe("a command line that is wrong", () => {
+  const usage = (...args: string[]) => {
+    const program = createProgram();
+    let text = "";
+    for (const command of [program, ...program.commands]) {
+      command.exitOverride().configureOutput({
+        writeErr: (part) => {
+          text += part;
+        },
+      });
+    }
+    expect(() => program.parse(args, { from: "user" })).toThrow();
+    return text;
+  };
+
+  it("has a code, as other errors have", () => {
+    expect(usage("generate", "-n", "x")).toBe(
+      "error [USAGE_INVALID] option '-n, --max-new-tokens <n>' argument 'x' is invalid. It is not a number.\n",
+    );
+    expect(usage("serv")).toMatch(
+      /^error \[USAGE_INVALID\] unknown command 'serv'\n\(Did you mean serve\?\)\n/,
+    );
+  });
+
+  it("an option that was cut short is known, and one that was mistyped as before", () => {
+    expect(usage("generate", "--temp", "1")).toBe(
+      "error [USAGE_INVALID] unknown option '--temp'\n(Did you mean --temperature?)\n",
+    );
+    expect(usage("generate", "--top=5")).toBe(
+      "error [USAGE_INVALID] unknown option '--top=5'\n(Did you mean --top-k or --top-p?)\n",
+    );
+    expect(usage("generate", "--sede", "1")).toBe(
+      "error [USAGE_INVALID] unknown option '--sede'\n(Did you mean --seed?)\n",
+    );
   });
 });
 

@@ -55,6 +55,37 @@ describe("the process", () => {
     expect(await ended).toEqual({ code: 0, errors: "finishing 1 requests; once more ends at once\n" });
   });
 
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "a second %s ends it at once, by the signal itself",
+    async (signal) => {
+      const { child, ready } = serve(["--port", "0", "--json"]);
+      const { url, model } = await ready;
+      const body = JSON.stringify({
+        model,
+        prompt: "Once upon a time",
+        max_tokens: 1500,
+        n: 8,
+        seed: 1,
+        stream: true,
+      });
+      const headers = { "Content-Type": "application/json" };
+      await fetch(`${url}/v1/completions`, { method: "POST", headers, body });
+      const ended = new Promise((resolve) => child.once("exit", (code, by) => resolve([code, by])));
+      child.kill(signal);
+      await new Promise((resolve) => child.stderr.once("data", resolve));
+      child.kill(signal);
+      expect(await ended).toEqual([null, signal]);
+    },
+  );
+
+  it("says which port is none before it loads", async () => {
+    const { ended } = serve(["--port", "99999", "--model", "/nowhere"]);
+    expect(await ended).toEqual({
+      code: 1,
+      errors: "error [OPTION_INVALID] serve: --port must be a whole number from 0 to 65535, got 99999\n",
+    });
+  });
+
   it("does not start for other machines without a token, and says so before it loads", async () => {
     const { ended } = serve(["--host", "0.0.0.0", "--model", "/nowhere"]);
     const { code, errors } = await ended;

@@ -172,7 +172,8 @@ describe("convertCheckpoint", () => {
   it("says where it cannot write, which weight it cannot round, and which types there are", async () => {
     const source = await writeModel(directory());
     for (const place of [join(source, "config.json", "new"), join(source, "no", "new")]) {
-      const { code } = await errorOf(convertCheckpoint(source, place, { to: "int8" }));
+      const { code, message } = await errorOf(convertCheckpoint(source, place, { to: "int8" }));
+      expect(message).toMatch(/[^ ]\. (Of the conversion, .*\. )?Run it again when that is mended\.$/);
       expect([code, existsSync(join(source, "no"))]).toEqual(["CHECKPOINT_UNWRITABLE", false]);
     }
     if (process.getuid?.() !== 0) {

@@ -140,6 +140,8 @@ describe("convertCheckpoint with dropUnusedRows", () => {
       expect(await convert(source, wrong as never)).toMatch(/^OPTION_INVALID/);
     }
     expect(await convert(source, "yes" as never)).toMatch(/^OPTION_INVALID/);
+    // As the command line's help names them: the last one included.
+    expect(await convert(source, [3, 70_003])).toMatch(/got ids 3 to 70002$/);
     rmSync(join(source, "tokenizer.model"));
     expect(await convert(source, range)).toMatch(/ROWS_IN_USE: .*no tokenizer/);
   });

@@ -5,7 +5,7 @@ import { codeOf } from "../support/codes.js";
 
 describe("options of a generation", () => {
   it("are greedy with 256 tokens by default", () => {
-    expect(checkOptions({ seed: 1 })).toMatchInlineSnapshot(`
+    expect(checkOptions({ temperature: 0, seed: 1 })).toMatchInlineSnapshot(`
       {
         "breakEverywhere": false,
         "capture": true,
@@ -21,6 +21,20 @@ describe("options of a generation", () => {
         "topP": 0,
       }
     `);
+  });
+
+  it.each([{ topK: 5 }, { topP: 0.9 }, { seed: 1 }])("%j is refused without a temperature", (options) => {
+    expect(() => checkOptions(options)).toThrow(
+      `${Object.keys(options)[0]} has no effect without a temperature, since the most likely token is taken`,
+    );
+    expect(checkOptions({ ...options, temperature: 1 })).toMatchObject(options);
+    // Who says that nothing is to be drawn, as in a loop over temperatures, is not wrong.
+    expect(checkOptions({ ...options, temperature: 0 })).toMatchObject(options);
+  });
+
+  it("may say that all tokens are kept", () => {
+    expect(checkOptions({ topK: 0, topP: 0 })).toMatchObject({ topK: 0, topP: 0, temperature: 0 });
+    expect(checkOptions({ topP: 1 }).topP).toBe(1);
   });
 
   it("draw another seed each time when none is given", () => {

@@ -36,9 +36,9 @@ describe("installKernel", () => {
 
   it("uninstalls what it installed, and nothing where nothing is", async () => {
     const { kernelspecDir, labextensionDir } = await installKernel({ prefix });
-    await uninstallKernel({ prefix });
+    expect((await uninstallKernel({ prefix })).removed).toEqual([kernelspecDir, labextensionDir]);
     expect(existsSync(kernelspecDir) || existsSync(labextensionDir)).toBe(false);
-    await uninstallKernel({ prefix });
+    expect((await uninstallKernel({ prefix })).removed).toEqual([]);
   });
 
   it("says what is wrong with options and folders", async () => {
@@ -54,6 +54,12 @@ describe("installKernel", () => {
       encoding: "utf8",
     });
     expect(existsSync(join(JSON.parse(output).kernelspecDir, "kernel.json"))).toBe(true);
-    expect(() => execFileSync(process.execPath, [main, "instal"], { stdio: "pipe" })).toThrow(/BAD_OPTIONS/);
+    expect(() => execFileSync(process.execPath, [main, "instal"], { stdio: "pipe" })).toThrow(
+      /^Command failed: .*\nerror \[BAD_OPTIONS\] Expected install or uninstall/,
+    );
+    const uninstall = () =>
+      execFileSync(process.execPath, [main, "uninstall", "--prefix", prefix], { encoding: "utf8" });
+    expect(uninstall()).toMatch(/^Removed the kernel .*\nRemoved the renderer .*\n$/);
+    expect(uninstall()).toMatch(/^Did not find the kernel .*\nDid not find the renderer .*\n$/);
   });
 });

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../src/language_model.js";
 import { loadModel } from "../../src/load_model.js";
 import { failureOf } from "../support/codes.js";
+import { collectGarbage } from "../support/collect_garbage.js";
 import { temporaryDirectory, tinyCheckpoint, tinyConfig } from "../support/tiny_checkpoint.js";
 
 let good: string;
@@ -109,7 +110,7 @@ describe("loading: each is one clear error, and the next call works", () => {
 
   it("an option that there is not", async () => {
     expect(await failure(good, { dtyp: "float32" })).toMatchInlineSnapshot(
-      `"OPTION_UNKNOWN: loadModel has no option "dtyp" (did you mean "dtype"?); it has device, dtype, threads, matmulPrecision, tensorParallel, maxLength, kvDtype, skipZeros, predictZeros, rope, memoryCheck, onMemory, onProgress"`,
+      `"OPTION_UNKNOWN: loadModel has no option "dtyp" (did you mean "dtype"?); it has device, dtype, threads, matmulPrecision, tensorParallel, maxLength, kvDtype, skipZeros, predictZeros, rope, memoryCheck, onMemory, onProgress, signal"`,
     );
   });
 
@@ -254,10 +255,21 @@ describe("prompts: each is one clear error in every method, and the next call wo
 
   it("more sequences than the KV cache has room for", async () => {
     const small = await loadModel(good, { maxLength: 32 });
-    const rows = new Array(5).fill([1, 2, 3]);
-    expect(await failureOf(small.generateBatch(rows))).toMatchInlineSnapshot(
-      `"KV_CACHE_FULL: all 128 positions of the KV cache are in use: release sequences that are done with, give fewer prompts at once, or load the model with a larger maxLength (a cache has four contexts)"`,
+    const held = await Promise.all([1, 2, 3, 4].map(() => small.prefill([1, 2, 3])));
+    expect(await failureOf(small.logits([1, 2, 3]))).toMatchInlineSnapshot(
+      `"KV_CACHE_FULL: a text of 0 tokens that goes on by 3 needs 1 pages of 32 positions, 0 are free: 4 of the 4 pages of the KV cache are in use, by 4 sequences of 12 positions together (each takes whole pages of 32): release sequences that are done with (model.kv.sequences lists them), give fewer or shorter prompts at once, or load the model with a larger maxLength (the cache has room for four contexts, on a GPU for what fits into half of its free memory)"`,
     );
-    expect(await small.generateBatch(rows.slice(0, 4), { maxNewTokens: 1 })).toHaveLength(4);
+    held[0].release();
+    expect((await small.logits([1, 2, 3])).shape).toEqual([3, tinyConfig.vocab_size]);
+  });
+
+  it("sequences that nobody holds are no hindrance once they were collected", async () => {
+    const small = await loadModel(good, { maxLength: 32 });
+    for (let i = 0; i < 4; i++) await small.prefill([1, 2, 3]);
+    await collectGarbage();
+    expect(small.kv.sequences).toEqual([]);
+    const kept = await Promise.all([1, 2, 3, 4].map(() => small.prefill([1, 2, 3])));
+    await collectGarbage();
+    expect(small.kv.sequences).toEqual(kept);
   });
 });

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KvCache, type KvSequence } from "../../src/runtime/kv_cache.js";
+import { KvCache, type KvSequence, kvCapacity } from "../../src/runtime/kv_cache.js";
 import { Device } from "../../src/tensor/device.js";
 import { codeOf } from "../support/codes.js";
+import { collectGarbage } from "../support/collect_garbage.js";
 
 const device = Device.cpu(2);
 const shape = { layers: 1, heads: 1, headDim: 2 };
@@ -141,5 +142,70 @@ describe("KvCache", () => {
     expect(codeOf(() => sequence.extend(1))).toBe("SEQUENCE_RELEASED");
     expect(codeOf(() => sequence.fork())).toBe("SEQUENCE_RELEASED");
     expect(codeOf(() => sequence.truncate(0))).toBe("SEQUENCE_RELEASED");
+  });
+
+  it("lists the sequences that hold pages, until they are released or empty", () => {
+    const cache = new KvCache(device, shape, 320);
+    const a = cache.createSequence();
+    cache.createSequence(); // holds nothing
+    expect(cache.sequences).toEqual([]);
+    a.extend(40);
+    const b = a.fork();
+    expect(cache.sequences).toEqual([a, b]);
+    a.truncate(0);
+    expect(cache.sequences).toEqual([b]);
+    a.extend(1);
+    expect(cache.sequences).toEqual([b, a]);
+    for (const sequence of cache.sequences) sequence.release();
+    expect(cache.sequences).toEqual([]);
+    expect(cache.freePageCount).toBe(10);
+  });
+
+  it("takes back the pages of sequences that were garbage-collected, but not those that a fork shares", async () => {
+    const cache = new KvCache(device, shape, 320);
+    const kept = (() => {
+      const lost = cache.createSequence();
+      lost.extend(250); // 8 pages
+      const fork = lost.fork();
+      fork.truncate(64);
+      return fork;
+    })();
+    expect(cache.freePageCount).toBe(2);
+    await collectGarbage();
+    const other = cache.createSequence();
+    other.extend(256);
+    expect(cache.freePageCount).toBe(0);
+    expect(new Set([...kept.pages, ...other.pages]).size).toBe(10);
+    expect(cache.sequences).toEqual([kept, other]);
+  });
+
+  it("says how many pages are taken, and by how many positions", () => {
+    const cache = new KvCache(device, shape, 96);
+    const [a, b, c] = [1, 2, 3].map(() => cache.createSequence());
+    a.extend(1);
+    b.extend(1);
+    expect(() => c.extend(40)).toThrow(
+      "a text of 0 tokens that goes on by 40 needs 2 pages of 32 positions, 1 are free: 2 of the 3 pages of the KV cache are in use, by 2 sequences of 2 positions together (each takes whole pages of 32): release sequences that are done with (model.kv.sequences lists them)",
+    );
+    expect(() => cache.expectRoom(2, "prompt 0 of 40 tokens")).toThrow(
+      "prompt 0 of 40 tokens needs 2 pages of 32 positions, 1 are free: 2 of the 3 pages",
+    );
+    expect(cache.expectRoom(1, "prompt 0 of 4 tokens")).toBeUndefined();
+    expect(cache.sequences).toEqual([a, b]);
+  });
+});
+
+describe("kvCapacity", () => {
+  const gpus = (...free: number[]) => free.map((freeBytes) => ({ gpu: { freeBytes } }));
+
+  it("is what is wanted where address space is free", () => {
+    expect(kvCapacity([{ gpu: undefined }, { gpu: undefined }], 1000, 8192)).toBe(8192);
+  });
+
+  it("is what half of the free memory holds on the GPU with the least, and a page at least", () => {
+    expect(kvCapacity(gpus(90e6, 16e6, 50e6), 1000, 8192)).toBe(8000);
+    expect(kvCapacity(gpus(90e6, 17e6), 1000, 8192)).toBe(8192);
+    expect(kvCapacity(gpus(100, 17e6), 1000, 8192)).toBe(32);
+    expect(kvCapacity(gpus(100), 1000, 20)).toBe(20);
   });
 });

@@ -195,6 +195,9 @@ it("refuses what it cannot do before it listens", async () => {
   expect(await start({ host: "0.0.0.0" })).toMatch(/^TOKEN_REQUIRED: other machines can reach 0\.0\.0\.0/);
   expect(await start({ limits: { batch: 0 } })).toMatch(/^OPTION_INVALID/);
   expect(await start({ cors: true })).toMatch(/^OPTION_UNKNOWN: serve has no option "cors"/);
+  expect(await start({ port: 65_536 })).toBe(
+    "OPTION_INVALID: serve: port must be a whole number from 0 to 65535, got 65536",
+  );
   expect(await start({ port: Number(port) })).toBe(
     `LISTEN_FAILED: cannot listen at 127.0.0.1, port ${port}: something else listens there; give another --port, or 0 for any that is free`,
   );

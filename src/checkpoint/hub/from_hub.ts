@@ -11,7 +11,7 @@ export interface HubOptions {
   cacheDirectory?: string;
   /** Ends a download; what has arrived is kept. */
   signal?: AbortSignal;
-  /** Called for every piece that arrives. */
+  /** Called for every piece that arrives. What it throws ends the download and is thrown on. */
   onProgress?: (progress: DownloadProgress) => void;
 }
 
@@ -36,12 +36,23 @@ export async function fromHub<T>(
     throw unreachable(noun, name, tried, "downloading is switched off (offline option or HF_HUB_OFFLINE)");
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint))
     throw unreachable(noun, name, tried, `HF_ENDPOINT is not a URL: ${endpoint}`);
-  const { signal, onProgress } = options;
+  const { signal } = options;
+  let thrown: { error: unknown } | undefined;
+  const onProgress = (progress: DownloadProgress) => {
+    try {
+      options.onProgress?.(progress);
+    } catch (error) {
+      thrown = { error };
+      throw error;
+    }
+  };
   const cacheDirectory = options.cacheDirectory ?? settings.cacheDirectory;
   const request = { name, revision, cacheDirectory, endpoint, token, signal, onProgress };
   try {
     return await download(request);
   } catch (cause) {
+    // An error of the caller's own is no failure of the hub.
+    if (thrown !== undefined) throw thrown.error;
     throw explain(cause, noun, request, tried);
   }
 }

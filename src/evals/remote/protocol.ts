@@ -13,7 +13,7 @@ export const protocolVersion = 2;
 export const mimeType = "application/vnd.persimmon-lab.eval+json";
 
 /** How a model is loaded, in what can be sent. */
-export type RemoteLoadOptions = Omit<LoadOptions, "onProgress" | "onMemory">;
+export type RemoteLoadOptions = Omit<LoadOptions, "onProgress" | "onMemory" | "signal">;
 
 export interface WorkerSetup {
   protocol: number;

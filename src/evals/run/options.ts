@@ -181,6 +181,9 @@ export function checkQuestions<Item extends EvalItem>(
     throw invalid("several samples need a temperature above 0: all greedy ones are the same");
   }
   between("topP", options.topP ?? 0.95, 0, 1);
+  if (options.topP !== undefined && options.temperature === undefined && temperature === 0) {
+    throw invalid("topP has no effect without a temperature, since the most likely token is taken");
+  }
   if (options.limit !== undefined) whole("limit", options.limit, 1, Number.MAX_SAFE_INTEGER);
   for (const name of ["split", "shotSplit", "subset", "folder"] as const) {
     const value = options[name];

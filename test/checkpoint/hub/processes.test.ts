@@ -116,7 +116,7 @@ describe("a process that pulls", () => {
     first.kill("SIGINT");
     const { code, err } = await first.outcome;
     expect([code, err]).toEqual([
-      1,
+      130,
       "error [HUB_ABORTED] owner/name: the download was stopped. What has arrived is kept; the next one goes on from there.\n",
     ]);
     expect(existsSync(lock())).toBe(false);

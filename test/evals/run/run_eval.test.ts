@@ -422,6 +422,7 @@ describe("options", () => {
     [{ task: undefined }, /^EVAL_OPTIONS_INVALID: .*task must be/],
     [{ model: loadModel() }, /^EVAL_OPTIONS_INVALID: .*await it/],
     [{ batch: 3 }, /^OPTION_UNKNOWN: runEval has no option "batch"/],
+    [{ topP: 0.5 }, /^EVAL_OPTIONS_INVALID: .*topP has no effect without a temperature/],
     [{ method: "guess" }, /^EVAL_OPTIONS_INVALID: .*"generate" or "likelihood", got "guess"/],
     [{ task: "humaneval", method: "likelihood" }, /^EVAL_OPTIONS_INVALID: .*no likelihood form/],
     [{ limit: 0 }, /^EVAL_OPTIONS_INVALID: .*limit/],
