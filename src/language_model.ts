@@ -28,7 +28,6 @@ import { FiringCounter } from "./research/firing.js";
 import { type InterventionOptions, makeHook, makeWatch } from "./research/hook.js";
 import { handlesInForce, type InterventionHandle } from "./research/intervention_handle.js";
 import { type CacheOptions, cacheOptionNames, runWithCache } from "./research/run_with_cache.js";
-import { allLogits } from "./runtime/all_logits.js";
 import type { HookFunction, WatchFunction } from "./runtime/interventions.js";
 import {
   KvCache,
@@ -40,6 +39,7 @@ import {
 } from "./runtime/kv_cache.js";
 import { PlanSummary } from "./runtime/plan_summary.js";
 import { checkPromptOptions, forEachChunk, type PromptOptions, prefill } from "./runtime/prefill.js";
+import { checkedPositions, type LogitsOptions, promptLogits } from "./runtime/prompt_logits.js";
 import { disposedError, Runtime } from "./runtime/runtime.js";
 import type { Site } from "./runtime/sites.js";
 import type { Device } from "./tensor/device.js";
@@ -160,15 +160,16 @@ export class LanguageModel extends Persimmon {
   }
 
   /**
-   * The logits of every position. Throws `PROMPT_INVALID`, `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`,
+   * The logits of every position, or of the last one. Throws `PROMPT_INVALID`, `PROMPT_EMPTY`, `PROMPT_TOO_LONG`, `TOKEN_ID_OUT_OF_RANGE`,
    * `KV_CACHE_FULL`, `OPTION_UNKNOWN`, `OPTION_INVALID`, `INTERRUPTED`.
    * @param options `signal` ends it early, `onProgress` is told how far it is, after each 512 tokens
    */
-  async logits(prompt: Prompt, options: { bos?: boolean } & PromptOptions = {}): Promise<Logits> {
-    checkPromptOptions("logits", options);
-    const ids = this.encodePrompt(prompt, options.bos);
-    const { onProgress } = options;
-    return allLogits(this.runtime, ids, { signal: interruptSignal(options.signal), onProgress });
+  async logits(prompt: Prompt, options: LogitsOptions = {}): Promise<Logits> {
+    checkPromptOptions("logits", options, ["positions"]);
+    const { bos, positions, onProgress } = options;
+    const logits = checkedPositions(positions);
+    const ids = this.encodePrompt(prompt, bos);
+    return promptLogits(this.runtime, ids, { signal: interruptSignal(options.signal), logits, onProgress });
   }
 
   /** The log-probability of each token given those before it: n − 1 numbers for n tokens. Options as for `logits`. */

@@ -2,8 +2,8 @@ import { PersimmonError, valueText } from "../errors.js";
 import { interruptSignal } from "../host.js";
 import type { Persimmon } from "../model/persimmon.js";
 import { optionChecks } from "../option_checks.js";
-import { allLogits } from "../runtime/all_logits.js";
 import type { PromptOptions } from "../runtime/prefill.js";
+import { promptLogits } from "../runtime/prompt_logits.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { matchSites, type Site, siteWidth } from "../runtime/sites.js";
 import { ActivationCache } from "./activation_cache.js";
@@ -14,12 +14,14 @@ export interface CacheOptions {
   names: readonly Site[];
   /** Positions to keep: all (the default), the last, those listed, or every n-th from the first. */
   keep?: "all" | "last" | readonly number[] | { every: number };
-  /** Refuse before the run when the kept values would take more bytes; 2e9. */
+  /** Of which positions there are logits: all (the default), or the last one, which spares the head's work for the others. */
+  logits?: "all" | "last";
+  /** Refuse before the run when the kept values and the logits would take more bytes; 2e9. */
   maxBytes?: number;
 }
 
 /** Besides those of every prompt. */
-export const cacheOptionNames = ["names", "keep", "maxBytes"] satisfies (keyof CacheOptions)[];
+export const cacheOptionNames = ["names", "keep", "logits", "maxBytes"] satisfies (keyof CacheOptions)[];
 
 /**
  * Which positions of a text of `tokens` tokens are kept. Throws `CACHE_OPTIONS_INVALID`.
@@ -66,12 +68,19 @@ export async function runWithCache(
   const maxBytes = checkedMaxBytes("runWithCache: maxBytes", options.maxBytes);
   const sites = matchSites(config, options.names);
   const positions = keptPositions(options.keep, ids.length);
-  checkBudget(at.model, sites, positions.length, ids.length, maxBytes);
+  const { logits: wanted = "all" } = options;
+  const invalid = (message: string) => new PersimmonError("CACHE_OPTIONS_INVALID", message);
+  optionChecks(invalid).oneOf("runWithCache: logits", wanted, ["all", "last"]);
+  if (wanted === "last" && sites.includes("logits")) {
+    throw invalid('the site "logits" has every position: leave it out of `names`, or logits: "last"');
+  }
+  checkBudget(at.model, sites, positions.length, ids.length, wanted, maxBytes);
 
   const kept = new KeptRows(at.device, sites, positions, ids.length);
   try {
-    const logits = await allLogits(at, ids, {
+    const logits = await promptLogits(at, ids, {
       signal: interruptSignal(options.signal),
+      logits: wanted,
       onProgress: options.onProgress,
       observer: kept,
       afterChunk: (count) => kept.take(count),
@@ -93,20 +102,23 @@ function checkBudget(
   sites: readonly Site[],
   kept: number,
   tokens: number,
+  logits: "all" | "last",
   maxBytes: number,
 ): void {
-  let total = 0;
-  let largest: { site: Site; bytes: number } = { site: sites[0], bytes: 0 };
+  const rows = logits === "all" ? tokens : 1;
+  const ofLogits = rows * model.config.vocabSize * 4;
+  let total = ofLogits;
+  let largest = { what: rows === 1 ? "the logits" : `the logits of ${rows} positions`, bytes: ofLogits };
   for (const site of sites) {
     const bytes = kept * siteWidth(model.config, site, tokens) * 4;
     total += bytes;
-    if (bytes > largest.bytes) largest = { site, bytes };
+    if (bytes > largest.bytes) largest = { what: site, bytes };
   }
   if (total > maxBytes) {
     const megabytes = (bytes: number) => `${Number((bytes / 1e6).toPrecision(3))} MB`;
     throw new PersimmonError(
       "CACHE_OVER_BUDGET",
-      `the cache would take ${megabytes(total)} (${sites.length} sites, ${kept} positions), more than maxBytes of ${megabytes(maxBytes)}; the largest is ${largest.site} with ${megabytes(largest.bytes)}. Keep fewer positions or sites, or raise maxBytes.`,
+      `the cache and the logits would take ${megabytes(total)} (${sites.length} sites, ${kept} positions), more than maxBytes of ${megabytes(maxBytes)}; the largest part is ${largest.what} with ${megabytes(largest.bytes)}. Keep fewer positions or sites, take logits: "last", or raise maxBytes.`,
     );
   }
 }

@@ -79,23 +79,28 @@ export function isInterrupt(error: unknown, signal: AbortSignal | undefined): bo
 }
 
 /**
- * Runs a whole prompt a chunk at a time and hands the logits of all its positions to `use`, which must be done with them when
- * it resolves. Rows are bit-identical to those of one pass over all of it.
+ * Runs a whole prompt a chunk at a time and hands the logits of all its positions, or of the last one of each chunk, to `use`,
+ * which must be done with them when it resolves. Rows are bit-identical to those of one pass over all of it.
  * @throws PersimmonError INTERRUPTED
  */
 export async function forEachChunk(
   runtime: Runtime,
   sequence: KvSequence,
   prompt: readonly number[],
-  options: { signal: AbortSignal; onProgress?: PromptOptions["onProgress"]; observer?: PassObserver },
-  use: (logits: Tensor) => Promise<void>,
+  options: {
+    signal: AbortSignal;
+    logits?: "all" | "last";
+    onProgress?: PromptOptions["onProgress"];
+    observer?: PassObserver;
+  },
+  use: (logits: Tensor, tokens: number) => Promise<void>,
 ): Promise<void> {
-  const { signal, onProgress, observer } = options;
+  const { signal, onProgress, observer, logits: rows = "all" } = options;
   for (let start = 0; start < prompt.length; start += runtime.chunkTokens) {
     throwIfInterrupted(signal);
     const ids = prompt.slice(start, start + runtime.chunkTokens);
-    using logits = await runtime.forward([{ sequence, ids, logits: "all" }], { signal, observer });
-    await use(logits);
+    using logits = await runtime.forward([{ sequence, ids, logits: rows }], { signal, observer });
+    await use(logits, ids.length);
     onProgress?.({ stage: "prompt", loaded: start + ids.length, total: prompt.length });
   }
 }

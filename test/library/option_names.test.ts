@@ -41,7 +41,7 @@ describe("every public function names an option that it does not have", () => {
       "runWithCache",
       (o) => model.runWithCache("a", o),
       () => ({ names: ["layers.0.out"], pos: [0] }),
-      "it has names, keep, maxBytes, bos, signal, onProgress",
+      "it has names, keep, logits, maxBytes, bos, signal, onProgress",
     ],
     ["generate", (o) => model.generate("a", o).done, () => ({ maxTokens: 1 }), "maxTokens"],
     ["loadModel", (o) => library.loadModel(undefined, o), () => ({ type: "int8" }), 'did you mean "dtype"?'],

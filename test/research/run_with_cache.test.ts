@@ -95,6 +95,45 @@ describe("runWithCache", () => {
     }
   });
 
+  it("gives the logits of the last position alone, to the bit, and the same values", async () => {
+    const names: Site[] = ["layers.1.out", "layers.0.attn.pattern"];
+    const { vocabSize } = model.config;
+    const all = await model.runWithCache(ids, { names });
+    const row = all.logits.data.slice(6 * vocabSize);
+    const { chunkTokens } = model.runtime;
+    try {
+      // In one pass, in whole chunks, and with one that is not.
+      for (const tokens of [512, 1, 3]) {
+        model.runtime.chunkTokens = tokens;
+        const { logits, cache } = await model.runWithCache(ids, { names, logits: "last" });
+        expect(logits.shape).toEqual([1, vocabSize]);
+        expectSameBits(logits.data, row);
+        for (const site of names) expectSameBits(cache.get(site).data, all.cache.get(site).data);
+        const alone = await model.logits(ids, { positions: "last" });
+        expect(alone.shape).toEqual([1, vocabSize]);
+        expectSameBits(alone.data, row);
+      }
+    } finally {
+      model.runtime.chunkTokens = chunkTokens;
+    }
+  });
+
+  it("counts the logits among its bytes", async () => {
+    const names: Site[] = ["layers.0.out"];
+    const { vocabSize, hiddenSize } = model.config;
+    const last = 4 * (vocabSize + hiddenSize);
+    const all = 4 * (7 * vocabSize + hiddenSize);
+    const options = { names, keep: "last" } as const;
+    await model.runWithCache(ids, { ...options, maxBytes: all });
+    await model.runWithCache(ids, { ...options, logits: "last", maxBytes: last });
+    expect(await failureOf(model.runWithCache(ids, { ...options, maxBytes: all - 1 }))).toMatch(
+      /^CACHE_OVER_BUDGET: .*the largest part is the logits of 7 positions with 0.00843 MB/,
+    );
+    expect(
+      await failureOf(model.runWithCache(ids, { ...options, logits: "last", maxBytes: last - 1 })),
+    ).toMatch(/^CACHE_OVER_BUDGET/);
+  });
+
   it("leaves no memory and no KV page behind, also after an error", async () => {
     const before = model.device.memory().bytesInUse;
     await model.runWithCache(ids, { names: allSites(model.config) });
@@ -114,6 +153,12 @@ describe("runWithCache", () => {
     ["a layer that is not there", () => model.runWithCache(ids, { names: ["layers.2.out"] })],
     ["a position outside", () => model.runWithCache(ids, { names: ["logits"], keep: [7] })],
     ["every nothing", () => model.runWithCache(ids, { names: ["logits"], keep: { every: 0 } })],
+    [
+      "logits of no position",
+      () => model.runWithCache(ids, { names: ["embed.out"], logits: "none" as never }),
+    ],
+    ["all logits and the last", () => model.runWithCache(ids, { names: ["logits"], logits: "last" })],
+    ["logits of some position", () => model.logits(ids, { positions: [3] as never })],
     ["a budget", () => model.runWithCache(ids, { names: ["logits", "layers.0.out"], maxBytes: 1000 })],
     ["an empty prompt", () => model.runWithCache([], { names: ["logits"] })],
     [
