@@ -65,6 +65,7 @@ export type { Edit } from "./research/edit.js";
 export { type EditFilter, type EditSpec, type EditValues, edits } from "./research/edits.js";
 export type { FiringCounter } from "./research/firing.js";
 export type { FiringCounts } from "./research/firing_counts.js";
+export { type HeadWeights, headWeights, type WeightMatrix } from "./research/head_weights.js";
 export type { InterventionHandle } from "./research/intervention_handle.js";
 export { type LogitAttributionOptions, logitAttribution } from "./research/logit_attribution.js";
 export type { LogitAttribution, LogitPart } from "./research/logit_attribution_result.js";

@@ -13,7 +13,8 @@ import { gpuMemory, machineMemory } from "./runtime/machine_memory.js";
 import { expectMemory, planMemory } from "./runtime/memory_check.js";
 import { Device, type MatmulPrecision } from "./tensor/device.js";
 import { bytesPerElement, isScaled } from "./tensor/dtype.js";
-import { elementCount, Tensor } from "./tensor/tensor.js";
+import { elementCount } from "./tensor/element_count.js";
+import { Tensor } from "./tensor/tensor.js";
 
 /** The sizes of a model to be made; what is missing is that of Persimmon-8B. */
 export interface RandomShape {

@@ -10,7 +10,7 @@ import {
 } from "../checkpoint/index.js";
 import type { WeightDType } from "../runtime/load_weights.js";
 import { bytesPerElement, isScaled } from "../tensor/dtype.js";
-import { elementCount } from "../tensor/tensor.js";
+import { elementCount } from "../tensor/element_count.js";
 
 /** Ids `first` to `end` (exclusive) of a vocabulary. */
 export type IdRange = readonly [first: number, end: number];

@@ -2,7 +2,8 @@ import { PersimmonError } from "../errors.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "../tensor/device.js";
 import { bytesPerElement } from "../tensor/dtype.js";
-import { elementCount, Tensor } from "../tensor/tensor.js";
+import { elementCount } from "../tensor/element_count.js";
+import { Tensor } from "../tensor/tensor.js";
 
 /** Positions in a page. A page of one head in float32 is then 32 · 64 · 4 B = 8 KiB, two pages of the processor. */
 export const pageTokens = 32;

@@ -2,6 +2,7 @@ import { PersimmonError } from "../errors.js";
 import { type NativeBuffer, native, nativeDType } from "../native.js";
 import type { Device } from "./device.js";
 import { bytesPerElement, type DType, isScaled, type ScaledDType, toFloat32 } from "./dtype.js";
+import { elementCount } from "./element_count.js";
 import { expectDType, expectPlain } from "./expect_dtype.js";
 import { preview } from "./preview.js";
 import {
@@ -19,21 +20,6 @@ let hostRead: (() => void) | undefined;
 /** For recordings: calls `listener` whenever JavaScript reads a tensor, until it is called with undefined. */
 export function onHostRead(listener: (() => void) | undefined): void {
   hostRead = listener;
-}
-
-/** Elements of a shape. Throws `SHAPE_INVALID` unless all sizes are whole numbers from 0 to 2^31 − 1. */
-export function elementCount(shape: readonly number[]): number {
-  let count = 1;
-  for (const size of shape) {
-    if (!Number.isInteger(size) || size < 0 || size >= 2 ** 31) {
-      throw new PersimmonError(
-        "SHAPE_INVALID",
-        `a shape has whole numbers from 0 to 2147483647, got [${shape.join(", ")}]`,
-      );
-    }
-    count *= size;
-  }
-  return count;
 }
 
 /**
@@ -413,6 +399,25 @@ export class Tensor {
     return copy;
   }
 
+  /**
+   * The same values in float32, in memory of its own, for `ops.matmul` and other ops that refuse what weights are stored in: bfloat16
+   * and float16 are widened exactly, int8 and int4 multiplied with their scales. A float32 tensor gives a view of itself.
+   * @throws PersimmonError DTYPE_UNSUPPORTED for int32
+   */
+  toFloat32(): Tensor {
+    if (this.dtype === "float32") return this.view();
+    if (isScaled(this.dtype)) return this.copy();
+    if (this.dtype === "int32") {
+      throw new PersimmonError(
+        "DTYPE_UNSUPPORTED",
+        "toFloat32 takes numbers of a float type, int8 or int4, got int32; data() gives them in a Float32Array",
+      );
+    }
+    const out = Tensor.empty(this.device, this.shape);
+    this.withBuffer((buffer) => native().convert(this.device.stream, out.handle, buffer, this.size));
+    return out;
+  }
+
   /** For the runtime: takes over the values of a tensor of the same shape and type, in stream order. */
   copyFrom(other: Tensor): void {
     this.expectWritable();
@@ -445,7 +450,7 @@ export class Tensor {
   /** Another handle to the same memory, which lives on when this one is released. */
   view(): Tensor {
     const handle = this.memory.view(0, this.memory.byteLength, nativeDType[this.dtype]);
-    const scales = this.scaleHandle && whole(this.scaleHandle, this.scaleDType);
+    const scales = this.scaleHandle?.view(0, this.scaleHandle.byteLength, nativeDType[this.scaleDType]);
     return new Tensor(this.device, handle, this.shape, this.dtype, this.isColumnMajor, scales);
   }
 
@@ -492,9 +497,4 @@ export class Tensor {
   private get valueBytes(): number {
     return this.size * bytesPerElement[this.valueDType];
   }
-}
-
-/** Another handle to the same numbers. */
-function whole(numbers: NativeBuffer, dtype: DType): NativeBuffer {
-  return numbers.view(0, numbers.byteLength, nativeDType[dtype]);
 }

@@ -20,9 +20,11 @@ export function expectTensor(
     );
   }
   if (!dtypes.includes(tensor.dtype)) {
+    const isWidened = dtypes.includes("float32") && tensor.dtype !== "int32";
+    const advice = isWidened ? `; ${argument}.toFloat32() has the same values in float32` : "";
     throw new PersimmonError(
       "DTYPE_MISMATCH",
-      `ops.${op}: ${argument} must be ${dtypes.join(" or ")}, got ${tensor.dtype}`,
+      `ops.${op}: ${argument} must be ${dtypes.join(" or ")}, got ${tensor.dtype}${advice}`,
     );
   }
   const agrees =

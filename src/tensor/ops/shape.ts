@@ -1,7 +1,8 @@
 import { PersimmonError } from "../../errors.js";
 import { native } from "../../native.js";
 import { bytesPerElement, type DType } from "../dtype.js";
-import { elementCount, Tensor } from "../tensor.js";
+import { elementCount } from "../element_count.js";
+import { Tensor } from "../tensor.js";
 import { expectAxis, expectTensor } from "./check.js";
 
 const copied: readonly DType[] = ["float32", "int32", "bfloat16"];
