@@ -134,13 +134,14 @@ async function meansOf(
   signal: AbortSignal,
 ): Promise<Map<Site, Float32Array>> {
   const tokens = texts.reduce((sum, ids) => sum + ids.length, 0);
+  const logits = sites.includes("logits") ? "all" : "last";
   const sums = new Map<Site, Float64Array>();
   for (const ids of texts) {
     using sequence = model.kv.createSequence();
     for (let start = 0; start < ids.length; start += chunkTokens) {
       throwIfInterrupted(signal);
       const chunk = ids.slice(start, start + chunkTokens);
-      using pass = await observe(model.runtime, sequence, chunk, sites, { signal });
+      using pass = await observe(model.runtime, sequence, chunk, sites, { signal, logits });
       for (const site of sites) {
         const data = await pass.at(site).data();
         const width = data.length / chunk.length;

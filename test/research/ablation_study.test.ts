@@ -78,6 +78,13 @@ describe("ablationStudy", () => {
     expect(await failureOf(ablationStudy(model, text, options as never))).toMatch(message);
   });
 
+  it("has the mean of the logits over all positions", async () => {
+    const study = await ablationStudy(model, text, { sites: ["logits"] });
+    const { cache } = await model.runWithCache(text, { names: ["logits"] });
+    using _ablated = model.edit("logits", edits.mean(cache.get("logits")));
+    expect(study.loss[0]).toBeCloseTo(await loss(), 4);
+  });
+
   it("refuses a text of one token", async () => {
     expect(await failureOf(ablationStudy(model, [5]))).toMatch(/at least two tokens/);
   });
